@@ -1,0 +1,1 @@
+"""cliploom turns raw video into a published, reviewed, reproducible video-text dataset."""

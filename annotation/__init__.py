@@ -1,0 +1,1 @@
+"""Who checks: tags by machine, reviews by people."""

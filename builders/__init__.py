@@ -1,0 +1,1 @@
+"""Where a dataset starts: sources, the decode pass, shots, clips and transcripts."""

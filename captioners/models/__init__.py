@@ -1,0 +1,1 @@
+"""The models that captioners ask, one file each."""

@@ -1,0 +1,1 @@
+"""What is told: the dataset, its card and the report page."""

@@ -1,0 +1,49 @@
+"""How things go wrong, by who can mend it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that the user can mend: one line, a hint, exit code 2, no traceback."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class RowError(Exception):
+    """This row cannot be done; the build goes on. ``kind`` is a short word that failures are counted by."""
+
+    def __init__(self, message: str, kind: str = "RowError") -> None:
+        super().__init__(message, kind)
+        self.message, self.kind = message, kind
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TransientError(Exception):
+    """A failure that may pass (429, 5xx, a time-out): tried again with back-off and jitter."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message, after_s)
+        self.message, self.after_s = message, after_s
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Waiting(Exception):
+    """A ``Whole`` step has asked its questions and waits for answers from outside the build."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean X?`` for the nearest known spelling, or nothing."""
+    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""

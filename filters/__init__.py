@@ -1,0 +1,1 @@
+"""What stays: measures, thresholds, near-duplicates and SQL rules."""

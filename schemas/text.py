@@ -1,0 +1,177 @@
+"""Rows about what is said: transcripts, evidence, captions, tags, scores, vectors, reviews and the release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .col import Col, Row
+
+Halfs = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word."""
+
+    start_s: Annotated[float, Col("start", unit="s")]
+    end_s: Annotated[float, Col("end", unit="s")]
+    text: Annotated[str, Col("the word, without its leading space")]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment(Row):
+    """One sentence (or cue) of a transcript."""
+
+    table: ClassVar[str] = "segments"
+    segment_id: Annotated[str, Col("the video's id, the source and the times in milliseconds")]
+    video_id: Annotated[str, Col("the video")]
+    start_s: Annotated[float, Col("start", unit="s")]
+    end_s: Annotated[float, Col("end", unit="s")]
+    text: Annotated[str, Col("what is said")]
+    words: Annotated[list[Word], Col("word times, where the source has them")]
+    language: Annotated[str, Col("BCP 47 code, empty where unknown")]
+    source: Annotated[str, Col("`subtitle` or the speech model")]
+    no_speech: Annotated[float | None, Col("the model's probability of no speech", low=0, high=1)] = None
+    compression: Annotated[float | None, Col("zlib ratio of the text: above 2.4 it repeats itself", low=0)] = None
+    log_prob: Annotated[float | None, Col("mean log probability of the tokens", high=0)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name and how sure its model is of it."""
+
+    name: Annotated[str, Col("the name")]
+    score: Annotated[float, Col("probability", low=0, high=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One object found in one frame; the box is relative to the picture."""
+
+    name: Annotated[str, Col("COCO class")]
+    score: Annotated[float, Col("confidence", low=0, high=1)]
+    time_s: Annotated[float, Col("time of the frame", unit="s")]
+    x: Annotated[float, Col("left edge", low=0, high=1)]
+    y: Annotated[float, Col("top edge", low=0, high=1)]
+    w: Annotated[float, Col("width", low=0, high=1)]
+    h: Annotated[float, Col("height", low=0, high=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence(Row):
+    """What small models and plain measures see and hear in a clip."""
+
+    table: ClassVar[str] = "evidence"
+    evidence_id: Annotated[str, Col("the clip's id")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    boxes: Annotated[list[Box], Col("objects found in its frames")]
+    labels: Annotated[list[Label], Col("mean ImageNet posteriors over its frames, the ten best first")]
+    colours: Annotated[list[str], Col("names of its main colours, the largest area first")]
+    brightness: Annotated[float, Col("mean brightness of its frames", low=0, high=255)]
+    motion: Annotated[float, Col("mean motion of its frames", low=0, high=255)]
+    texts: Annotated[list[str], Col("text read on the screen, in order of appearance")]
+    sounds: Annotated[list[Label], Col("AudioSet classes heard in it, the best first")]
+    models: Annotated[list[str], Col("package and version of every model that was asked")]
+
+
+@dataclass(frozen=True, slots=True)
+class Caption(Row):
+    """One text about a clip, and everything needed to make it again."""
+
+    table: ClassVar[str] = "captions"
+    caption_id: Annotated[str, Col("the clip's id, the teacher and a hash of what the text was made from")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    teacher: Annotated[str, Col("who said it; `fake` for the dry-run teacher")]
+    kind: Annotated[str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation"))]
+    text: Annotated[str, Col("the caption")]
+    parents: Annotated[list[str], Col("ids of the captions that it was made from")]
+    model: Annotated[str, Col("the model that wrote it, or the rule")]
+    revision: Annotated[str, Col("version of the model or of the rule")]
+    prompt_hash: Annotated[str, Col("hash of the prompt file, empty without a prompt")] = ""
+    raw: Annotated[str, Col("the model's answer as it came")] = ""
+    seed: Annotated[int | None, Col("sampling seed")] = None
+    language: Annotated[str, Col("BCP 47 code")] = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An attribute and the object that it describes."""
+
+    attribute: Annotated[str, Col("lemma of the attribute")]
+    object: Annotated[str, Col("lemma of the object")]
+
+
+@dataclass(frozen=True, slots=True)
+class Tags(Row):
+    """Objects, attributes and their pairs, parsed from one caption (TagAlign's supervision)."""
+
+    table: ClassVar[str] = "tags"
+    tags_id: Annotated[str, Col("the caption's id")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    caption_id: Annotated[str, Col("the caption")]
+    objects: Annotated[list[str], Col("lemmas of the nouns, in order, each once")]
+    attributes: Annotated[list[str], Col("lemmas of the attributes, in order, each once")]
+    pairs: Annotated[list[Pair], Col("attribute and object")]
+    model: Annotated[str, Col("parser and version")]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding(Row):
+    """A vector of a frame, a clip or a text."""
+
+    table: ClassVar[str] = "embeddings"
+    embedding_id: Annotated[str, Col("what it is of, and the model")]
+    video_id: Annotated[str, Col("the video")]
+    model: Annotated[str, Col("the encoder")]
+    vector: Annotated[Halfs, Col("L2-normalised vector, (D,) float16", low=-1, high=1)]
+    clip_id: Annotated[str | None, Col("the clip that it is of")] = None
+    frame_id: Annotated[str | None, Col("the frame that it is of")] = None
+    caption_id: Annotated[str | None, Col("the caption that it is of")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score(Row):
+    """One named number about a clip or a caption."""
+
+    table: ClassVar[str] = "scores"
+    score_id: Annotated[str, Col("what it is about, and its name")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    caption_id: Annotated[str | None, Col("the caption; null for a score of the clip itself")]
+    name: Annotated[str, Col("its name, as `filters.keep` and `captioners.select` call it")]
+    value: Annotated[float, Col("the number")]
+    model: Annotated[str, Col("what measured it")]
+
+
+@dataclass(frozen=True, slots=True)
+class Review(Row):
+    """One person's answer to one task."""
+
+    table: ClassVar[str] = "reviews"
+    review_id: Annotated[str, Col("the task and the person")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    caption_id: Annotated[str | None, Col("the caption that was judged or chosen; null for none of them")]
+    person: Annotated[str, Col("who answered, as they call themselves")]
+    verdict: Annotated[str, Col("the answer", choices=("accept", "reject", "edit"))]
+    text: Annotated[str, Col("the corrected text, or a remark")] = ""
+    seconds: Annotated[float | None, Col("time spent", unit="s", low=0)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Row):
+    """One example of the finished dataset: where a clip went."""
+
+    table: ClassVar[str] = "entries"
+    entry_id: Annotated[str, Col("the clip's id")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    split: Annotated[str, Col("its split; all clips of a video are in one")]
+    file: Annotated[str | None, Col("its file, relative to the dataset folder; null for a virtual clip")] = None
