@@ -40,7 +40,8 @@ class Drop(NamedTuple):
 
     id: str
     video_id: str
-    reason: str
+    reason: str  # a short word that drops are counted by
+    detail: str = ""
 
 
 class Part(NamedTuple):

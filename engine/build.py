@@ -1,0 +1,238 @@
+"""A build folder: made by ``run_build``, read by ``Build``."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from ..schemas import ROWS, Row
+from .errors import UserError
+from .events import EventLog, Listener
+from .files import write_text
+from .guard import build_lock
+from .ledger import DROPPED, FAILED
+from .options import plain_options
+from .plan import Node, TableRef, make_plan
+from .recipe import Recipe, dump_recipe
+from .run import Runner, RunOptions
+from .sql import add_views, connect
+from .store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOCK = "recipe.lock.yaml"
+_PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv-python-headless")
+
+
+class Stage(NamedTuple):
+    """What one step did with what came: one stage of the funnel."""
+
+    name: str
+    shape: str
+    table: str  # of the rows that it writes, or "" for verdicts
+    came: int
+    done: int
+    dropped: int
+    failed: int
+    waiting: int  # 1 for a step that waits for people
+    rows: int
+    reasons: dict[str, int]
+    causes: dict[str, int]
+    seconds: float
+
+
+class Outcome(NamedTuple):
+    """How a build ended: what it waits for, by step; empty for a finished one."""
+
+    root: Path
+    waiting: dict[str, str]
+
+
+def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequence[Listener] = ()) -> Outcome:
+    """Build a recipe in a folder, as far as it goes.
+
+    Raises:
+        UserError: the recipe is wrong, the folder is held by another build or belongs to another
+            recipe, a package is missing, or too many rows fail. What was done by then is kept.
+    """
+    nodes = make_plan(recipe)
+    with build_lock(root):
+        old = _read_lock(root)
+        if old and old["name"] != recipe.name:
+            raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
+        if old and old["shards"] != recipe.shards:
+            raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
+        write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
+        log = EventLog(root / "events.jsonl")
+        try:
+            runner = Runner(nodes, Store(root, recipe.shards), options, recipe.max_bad, (log, *listeners))
+            runner.tell("build", "", recipe=recipe.name, root=str(root), steps=[n.name for n in nodes])
+            try:
+                runner.run()
+            except BaseException as error:
+                runner.tell("stopped", "", error=type(error).__name__, message=str(error))
+                raise
+            runner.tell("done", "", waiting=runner.waiting)
+        finally:
+            log.close()
+    return Outcome(root, runner.waiting)
+
+
+def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
+    """What ``recipe.lock.yaml`` holds: every option resolved, versions and fingerprints."""
+    steps = []
+    for node in nodes:
+        tables = [
+            {"name": t.name, "table": t.row.table if t.row else "", "fingerprint": t.fingerprint} for t in node.tables
+        ]
+        entry = {"name": node.name, "step": _kind(node), "shape": node.shape, "options": plain_options(node.step)}
+        revision = node.step.revision()
+        entry |= {"revision": revision} if revision else {}
+        steps.append({**entry, "tables": tables})
+    return {
+        "name": recipe.name,
+        "cliploom": _version("cliploom"),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "shards": recipe.shards,
+        "recipe": dump_recipe(recipe),
+        "steps": steps,
+    }
+
+
+def _kind(node: Node) -> str:
+    from .catalog import step_name
+
+    return step_name(type(node.step))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _read_lock(root: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = yaml.safe_load((root / LOCK).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder, for reading."""
+
+    root: Path
+    lock: dict[str, Any]
+
+    @classmethod
+    def read(cls, root: Path) -> Build:
+        """Open a build folder; ``UserError`` for a folder that holds no build."""
+        found = _read_lock(root)
+        if found is None:
+            raise UserError(f"{root} holds no build", "`cliploom build RECIPE` makes one")
+        return cls(root, found)
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return str(self.lock["name"])
+
+    @property
+    def store(self) -> Store:
+        """Its tables."""
+        return Store(self.root, self.lock["shards"])
+
+    def tables(self) -> list[tuple[dict[str, Any], TableRef]]:
+        """Every table with the lock's entry of its step, in the recipe's order."""
+        rows: dict[str, type[Row]] = {row.table: row for row in ROWS}
+        return [
+            (step, TableRef(i, table["name"], rows.get(table["table"]), table["fingerprint"]))
+            for i, step in enumerate(self.lock["steps"])
+            for table in step["tables"]
+        ]
+
+    def funnel(self) -> list[Stage]:
+        """What became of everything, step by step."""
+        return [self._stage(step, table) for step, table in self.tables()]
+
+    def _stage(self, step: dict[str, Any], table: TableRef) -> Stage:
+        store = self.store
+        states = [s for n in range(store.shards) if (s := store.shard(table, n).state)]
+        reasons: dict[str, int] = {}
+        causes: dict[str, int] = {}
+        for state in states:
+            for total, part in ((reasons, state["reasons"]), (causes, state["causes"])):
+                for name, n in part.items():
+                    total[name] = total.get(name, 0) + n
+        whole = store.whole(table)
+        came = whole["came"] if whole else sum(s["came"] for s in states)
+        done, dropped, failed, rows = (sum(s[k] for s in states) for k in ("done", "dropped", "failed", "rows"))
+        if whole and table.row is None:
+            done = came - dropped
+        waiting = int(bool(whole and whole["waiting"]))
+        seconds = round(sum(s["seconds"] for s in states), 3)
+        out = table.row.table if table.row else ""
+        return Stage(
+            table.name, step["shape"], out, came, done, dropped, failed, waiting, rows, reasons, causes, seconds
+        )
+
+    def waiting(self) -> dict[str, str]:
+        """What steps wait for, by step."""
+        states = ((table.name, self.store.whole(table)) for _, table in self.tables())
+        return {name: state["waiting"] for name, state in states if state and state["waiting"]}
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A database with a view per row type, and ``verdicts``, ``errors`` and ``dataset``."""
+        import pyarrow as pa
+
+        db = connect()
+        sources: dict[type[Row], list[TableRef]] = {}
+        verdicts: list[tuple[str, str, str, str, str]] = []
+        errors: list[tuple[str, str, str, str, str, int]] = []
+        for _, table in self.tables():
+            if table.row is not None:
+                sources.setdefault(table.row, []).append(table)
+            for number in range(self.store.shards):
+                shard = self.store.shard(table, number)
+                if not (state := shard.state) or not (state["failed"] or state["dropped"]):
+                    continue
+                for e in shard.ledger().values():
+                    if e.live and e.status == DROPPED:
+                        verdicts.append((table.name, e.id, e.video_id, e.kind, e.message))
+                    elif e.live and e.status == FAILED:
+                        errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
+        add_views(db, sources, self.store)
+        text = ["step", "id", "video_id"]
+        _register(db, "verdicts", [*text, "reason", "detail"], verdicts, {})
+        _register(db, "errors", [*text, "kind", "message", "attempts"], errors, {"attempts": pa.int64()})
+        self._add_dataset(db)
+        return db
+
+    def _add_dataset(self, db: duckdb.DuckDBPyConnection) -> None:
+        files = sorted((self.root / "dataset").glob("**/*.parquet"))
+        if files:
+            listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
+            db.execute(f"CREATE VIEW dataset AS SELECT * FROM read_parquet([{listed}], union_by_name=true)")
+        else:
+            db.execute("CREATE VIEW dataset AS SELECT * FROM entries WHERE false")
+
+
+def _register(
+    db: duckdb.DuckDBPyConnection, name: str, columns: list[str], rows: Sequence[tuple[Any, ...]], types: dict[str, Any]
+) -> None:
+    import pyarrow as pa
+
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = {c: pa.array(v, types.get(c, pa.string())) for c, v in zip(columns, values, strict=True)}
+    db.register(name, pa.table(arrays))

@@ -1,0 +1,95 @@
+"""What became of every input of a step: one entry each, in one shard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .files import replaced
+
+DONE, DROPPED, FAILED = "done", "dropped", "failed"
+
+LEDGER = pa.schema(
+    [
+        ("id", pa.string()),
+        ("video_id", pa.string()),
+        ("digest", pa.int64()),
+        ("status", pa.string()),
+        ("kind", pa.string()),  # the class of a failure, or the reason of a drop
+        ("message", pa.string()),
+        ("attempts", pa.int32()),
+        ("seconds", pa.float32()),
+        ("rows", pa.int32()),
+        ("live", pa.bool_()),  # False: its input is not there now; kept in case it comes back
+    ]
+)
+
+
+class Entry(NamedTuple):
+    """One input row that a step has handled. ``digest`` is that of what it read."""
+
+    id: str
+    video_id: str
+    digest: int
+    status: str
+    kind: str = ""
+    message: str = ""
+    attempts: int = 1
+    seconds: float = 0.0
+    rows: int = 0
+    live: bool = True
+
+
+class Counts(NamedTuple):
+    """A ledger in numbers."""
+
+    done: int
+    dropped: int
+    failed: int
+    rows: int
+    seconds: float
+    reasons: dict[str, int]
+    causes: dict[str, int]
+
+
+def write_ledger(path: Path, entries: Iterable[Entry], said: Mapping[str, str]) -> None:
+    """Replace a ledger file; ``said`` goes into its metadata. This write is the commit."""
+    columns = list(zip(*entries, strict=True)) or [()] * len(LEDGER)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, LEDGER, strict=True)]
+    table = pa.Table.from_arrays(arrays, schema=LEDGER.with_metadata(dict(said)))
+    with replaced(path) as part:
+        pq.write_table(table, part, compression="zstd")
+
+
+def read_ledger(path: Path) -> tuple[list[Entry], dict[str, str]]:
+    """The entries of a ledger file and what its metadata says."""
+    table = pq.read_table(path, partitioning=None)
+    said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    columns = [table.column(name).to_pylist() for name in LEDGER.names]
+    return [Entry(*values) for values in zip(*columns, strict=True)], said
+
+
+def count(entries: Iterable[Entry]) -> Counts:
+    """Add up the live entries of a ledger."""
+    statuses: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    rows, seconds = 0, 0.0
+    for entry in entries:
+        if not entry.live:
+            continue
+        statuses[entry.status] += 1
+        rows, seconds = rows + entry.rows, seconds + entry.seconds
+        if entry.status == DROPPED:
+            reasons[entry.kind] += 1
+        elif entry.status == FAILED:
+            causes[entry.kind] += 1
+    return Counts(
+        statuses[DONE], statuses[DROPPED], statuses[FAILED], rows, round(seconds, 3), dict(sorted(reasons.items())),
+        dict(sorted(causes.items())),
+    )  # fmt: skip

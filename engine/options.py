@@ -1,0 +1,93 @@
+"""A step's options: from a recipe's words to a checked step, and back to plain values for the hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..schemas import Field, row_fields
+from .errors import UserError, nearest
+from .step import Step
+
+S = TypeVar("S", bound=Step)
+
+
+def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
+    """Build a step from plain options.
+
+    Raises:
+        UserError: an option is unknown, missing, of the wrong type or out of its range.
+    """
+    known = {f.name: f for f in row_fields(step)}
+    for option in options:
+        if option not in known:
+            raise UserError(f"{name} has no option {option}{nearest(option, known)}")
+    missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _needed(f)]  # type: ignore[arg-type]
+    if missing:
+        raise UserError(f"{name} needs the option {missing[0]}: {known[missing[0]].col.doc}")
+    return step(**{key: _checked(name, known[key], value) for key, value in options.items()})
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _checked(name: str, field: Field, value: Any) -> Any:
+    if value is None and field.optional:
+        return None
+    try:
+        made = _adapter(field.type).validate_python(value)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise UserError(f"{name}.{field.name} is {value!r}: {said[0].lower()}{said[1:]}") from None
+    col = field.col
+    if isinstance(made, (int, float)) and not isinstance(made, bool):
+        low, high = col.low, col.high
+        if (low is not None and made < low) or (high is not None and made > high):
+            span = (
+                f"at least {low:g}" if high is None else f"at most {high:g}" if low is None else f"{low:g} to {high:g}"
+            )
+            raise UserError(f"{name}.{field.name} is {made:g}: it must be {span}")
+    if col.choices and isinstance(made, str) and made not in col.choices:
+        raise UserError(
+            f"{name}.{field.name} is {made!r}{nearest(made, col.choices) or ': one of ' + ', '.join(col.choices)}"
+        )
+    return made
+
+
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    # Numbers may be written as 2 for 2.0; words are never taken for numbers.
+    return TypeAdapter(hint, config=None if dataclasses.is_dataclass(hint) else {"strict": hint in (int, bool, str)})
+
+
+def plain_options(step: Step, hashed: bool = False) -> dict[str, Any]:
+    """A step's options as JSON values; with ``hashed`` only those that its rows depend on."""
+    return {
+        f.name: _plain(getattr(step, f.name))
+        for f in row_fields(type(step))
+        if not (hashed and f.col.local)
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def digest(*parts: Any) -> str:
+    """A 16-digit hexadecimal hash of JSON values."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

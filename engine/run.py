@@ -1,0 +1,303 @@
+"""The local runner: every (step, shard) as soon as its inputs are there, on the processes that there are."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pebble import ProcessExpired
+
+from .errors import UserError
+from .events import Event, Kind, Listener
+from .join import Batch
+from .plan import Node
+from .seats import LostStep, Seat, whole_pool
+from .step import Item, Source
+from .store import Store, shard_of
+from .task import Task
+from .whole import run_whole, sites, whole_key
+from .work import Job
+
+_FEW = 20  # rows after which max_bad counts
+_OPEN_TASKS = 4  # shards of one step that are read ahead
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as far as it does not change what comes out."""
+
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    limit: int | None = None  # source videos
+    retry_failed: bool = False
+
+
+class Flight(NamedTuple):
+    """A batch on a seat; no batch while the seat loads its step."""
+
+    seat: Seat
+    task: Task | None
+    batch: Batch | None
+
+
+class Runner:
+    """Runs a plan. Everything it knows is on disk; ending it at any moment loses only what is in flight."""
+
+    def __init__(
+        self, nodes: Sequence[Node], store: Store, options: RunOptions, max_bad: float, listeners: Sequence[Listener]
+    ) -> None:
+        self.nodes, self.store, self.options, self.max_bad = nodes, store, options, max_bad
+        self.listeners = listeners
+        self.items: dict[int, dict[int, list[Item]]] = {}
+        self.finished: set[tuple[int, int]] = set()
+        self.waiting: dict[str, str] = {}
+        self.tasks: dict[tuple[int, int], Task] = {}
+        self.seats: list[Seat] = []
+        self.flights: dict[Future[Any], Flight] = {}
+        self.inline: dict[int, Job] = {}
+        self.bad: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # handled, failed
+
+    def run(self) -> None:
+        """Do all that can be done; then ``waiting`` says what is waited for.
+
+        Raises:
+            UserError: a step's package is missing, or too many rows of it fail.
+        """
+        for node in self.nodes:
+            if isinstance(node.step, Source):
+                self.items[node.index] = self._find(node.step)
+        try:
+            while self._advance():
+                pass
+        finally:
+            for task in self.tasks.values():
+                task.save()
+            for seat in self.seats:
+                seat.kill()
+            for job in self.inline.values():
+                job.close()
+
+    def _find(self, source: Source[Any]) -> dict[int, list[Item]]:
+        found = sorted(source.find(), key=lambda item: item.video_id)
+        for before, after in zip(found, found[1:], strict=False):
+            if before.video_id == after.video_id:
+                raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")
+        dealt: dict[int, list[Item]] = defaultdict(list)
+        for item in found[: self.options.limit]:
+            dealt[shard_of(item.video_id, self.store.shards)].append(item)
+        return dealt
+
+    def _advance(self) -> bool:
+        """One round: open what is ready, hand out work, take what is done. False when nothing is left."""
+        opened = self._open_ready()
+        worked = self._work_inline()
+        self._hand_out()
+        if self.flights:
+            patience = 0.0 if worked or opened else 1.0
+            for future in wait(self.flights, patience, FIRST_COMPLETED).done:
+                self._land(future)
+            return True
+        return opened or worked or bool(self.tasks)
+
+    def _open_ready(self) -> bool:
+        opened = False
+        for node in self.nodes:
+            if node.shape == "whole":
+                opened |= self._open_whole(node)
+                continue
+            ahead = sum(1 for index, _ in self.tasks if index == node.index)
+            for number in range(self.store.shards):
+                if ahead >= _OPEN_TASKS + self.options.workers:
+                    break
+                key = (node.index, number)
+                if key in self.finished or key in self.tasks or not self._ready(node, number):
+                    continue
+                opened = True
+                ahead += self._open_task(node, number)
+        return opened
+
+    def _ready(self, node: Node, number: int) -> bool:
+        return all((need, 0 if self.nodes[need].shape == "whole" else number) in self.finished for need in node.needs)
+
+    def _open_task(self, node: Node, number: int) -> bool:
+        task = Task(self.nodes, node, self.store, number, self.items.get(node.index, {}).get(number, ()))
+        if task.settled(self.options.retry_failed):
+            self._mark(node, number)
+            return False
+        task.open(self.options.retry_failed)
+        if task.wanted:
+            self.tell("shard", node.name, shard=number, to_do=len(task.wanted), came=len(task.inputs.digests))
+        self.tasks[node.index, number] = task
+        return True
+
+    def _open_whole(self, node: Node) -> bool:
+        if (node.index, 0) in self.finished or node.name in self.waiting:
+            return False
+        for need in node.needs:
+            numbers = (0,) if self.nodes[need].shape == "whole" else range(self.store.shards)
+            if any((need, number) not in self.finished for number in numbers):
+                return False
+        site = sites(node, self.store.root)
+        key = whole_key(node, self.store, site)
+        state = self.store.whole(node.tables[0])
+        if state and state["key"] == key and not state["waiting"]:
+            self.finished.add((node.index, 0))
+            return True
+        self.tell("step", node.name, state="runs")
+        with whole_pool() as pool:
+            future = pool.schedule(
+                run_whole, args=[list(self.nodes), node.index, self.store.root, self.store.shards, key, site]
+            )
+            try:
+                said = future.result()
+            except ProcessExpired as error:
+                raise UserError(f"{node.name}: its process died ({_death(error)})") from None
+        if said:
+            self.waiting[node.name] = said
+            self.tell("waiting", node.name, message=said)
+        else:
+            self.finished.add((node.index, 0))
+            self.tell("step", node.name, state="done")
+        return True
+
+    def _work_inline(self) -> bool:
+        worked = False
+        for task in self._by_priority():
+            if task.node.step.cost != "row":
+                continue
+            worked = True
+            batch = task.next_batch()
+            if batch is None:
+                self._finish(task)
+                continue
+            job = self.inline.get(task.node.index)
+            if job is None:
+                job = self.inline[task.node.index] = Job(task.node, sites(task.node, self.store.root))
+                job.open()
+            task.land(job.do(batch))
+            self._count(task, batch)
+        return worked
+
+    def _by_priority(self) -> list[Task]:
+        """Later steps first: what is begun gets finished."""
+        return sorted(self.tasks.values(), key=lambda task: (-task.node.index, task.number))
+
+    def _hand_out(self) -> None:
+        for task in self._by_priority():
+            if task.node.step.cost == "row":
+                continue
+            while task.more() and (seat := self._free_seat(task.node)):
+                batch = task.next_batch()
+                assert batch is not None
+                task.flying += 1
+                self.flights[seat.submit(batch)] = Flight(seat, task, batch)
+            if not task.flying and not task.more():
+                self._finish(task)
+
+    def _free_seat(self, node: Node) -> Seat | None:
+        mine = [seat for seat in self.seats if seat.node is node]
+        busy = sum(seat.busy for seat in self.seats)
+        if busy >= self.options.workers:
+            return None
+        idle = next((seat for seat in mine if not seat.busy), None)
+        most = 1 if node.step.cost in ("llm", "gpu") else self.options.workers
+        if idle is None and len(mine) < most and self._room_for(node):
+            seat = Seat(node, sites(node, self.store.root))
+            seat.busy = True
+            self.seats.append(seat)
+            self.flights[seat.opening] = Flight(seat, None, None)
+        return idle
+
+    def _room_for(self, node: Node) -> bool:
+        """Is there memory for one more worker? Idle ones of other steps make room."""
+        while self.seats and _available_mb() < node.step.memory_mb * 1.25:
+            idle = next((seat for seat in self.seats if not seat.busy and seat.node is not node), None)
+            if idle is None:
+                return False
+            self.seats.remove(idle)
+            idle.close()
+        if _available_mb() < node.step.memory_mb:
+            self.tell(
+                "warning", node.name, message=f"needs about {node.step.memory_mb} MB, {_available_mb()} MB are free"
+            )
+        return True
+
+    def _land(self, future: Future[Any]) -> None:
+        seat, task, batch = self.flights.pop(future)
+        seat.busy = False
+        if task is None or batch is None:
+            self._opened(future, seat)
+            return
+        task.flying -= 1
+        try:
+            task.land(future.result())
+        except TimeoutError:
+            seat.renew()
+            task.lose(batch, "timeout", f"took longer than {task.node.patience_s:g} s")
+        except ProcessExpired as error:
+            seat.renew()
+            task.lose(batch, "crashed", f"the worker died on it: {_death(error)}")
+        except LostStep:
+            seat.renew()
+            task.again.append(batch)
+            return
+        self._count(task, batch)
+
+    def _opened(self, future: Future[Any], seat: Seat) -> None:
+        try:
+            future.result()
+        except ProcessExpired as error:
+            raise UserError(f"{seat.node.name}: its worker died while loading ({_death(error)})") from None
+        except TimeoutError:
+            raise UserError(f"{seat.node.name}: loading took too long") from None
+
+    def _count(self, task: Task, batch: Batch) -> None:
+        handled, failed = self.bad[task.node.index]
+        self.bad[task.node.index] = [handled + len(batch.ids), failed + task.failed]
+        task.failed = 0
+        handled, failed = self.bad[task.node.index]
+        self.tell("rows", task.node.name, n=len(batch.ids), failed=failed)
+        if handled >= _FEW and failed > self.max_bad * handled:
+            raise UserError(
+                f"{task.node.name}: {failed} of {handled} rows failed, more than max_bad ({self.max_bad:g}) allows",
+                "`cliploom errors` shows why",
+            )
+
+    def _finish(self, task: Task) -> None:
+        task.finish()
+        del self.tasks[task.node.index, task.number]
+        self._mark(task.node, task.number)
+
+    def _mark(self, node: Node, number: int) -> None:
+        self.finished.add((node.index, number))
+        if all((node.index, n) in self.finished for n in range(self.store.shards)):
+            self.tell("step", node.name, state="done")
+            for seat in [s for s in self.seats if s.node is node]:
+                self.seats.remove(seat)
+                seat.close()
+
+    def tell(self, kind: Kind, step: str, **said: Any) -> None:
+        """Say what happened to whoever listens."""
+        event = Event(kind, step, said)
+        for listener in self.listeners:
+            listener(event)
+
+
+def _death(error: ProcessExpired) -> str:
+    code = int(error.exitcode or 0)
+    if code == -9:
+        return "killed, most likely for want of memory"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _available_mb() -> int:
+    try:
+        with Path("/proc/meminfo").open() as file:
+            line = next(line for line in file if line.startswith("MemAvailable"))
+        return int(line.split()[1]) // 1024
+    except (OSError, StopIteration):
+        return 1 << 20  # not Linux: no reading, no limit

@@ -1,0 +1,291 @@
+"""Tables on disk: sharded, keyed by input row, committed chunk by chunk.
+
+A shard's folder holds ``ledger.parquet`` with ``rows-<hash>.parquet`` (the rows of what is there now,
+sorted by video and id) and ``parked-<hash>.parquet`` (those whose input is gone or filtered out, kept for
+when it comes back). While a step works, ``NNNNNN.rows.parquet`` and then ``NNNNNN.ledger.parquet`` are
+added per chunk; the ledger file goes last and is the commit. ``finish`` folds the chunks in.
+``state.json`` says of which inputs all this is the outcome, so that a finished shard is not read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..schemas import Row, arrow_schema, id_name, row_fields
+from .errors import UserError
+from .files import read_json, replaced, write_json
+from .ledger import DROPPED, Entry, count, read_ledger, write_ledger
+from .plan import TableRef
+
+IN, VERSION = "_in", "_v"
+"""Hidden columns: the id of the input that a row was made from, and a hash of what it was made of."""
+
+_HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
+_WINDOW_BYTES = 64 << 20
+
+
+class Chunk(NamedTuple):
+    """A file of rows and the ids of the inputs whose rows in it still count."""
+
+    file: Path
+    ids: frozenset[str]
+
+
+class Store:
+    """The tables of a build folder."""
+
+    def __init__(self, root: Path, shards: int) -> None:
+        self.root, self.shards = root, shards
+
+    def base(self, table: TableRef) -> Path:
+        """The folder of a table, of all its keys."""
+        return self.root / "tables" / table.name / table.fingerprint
+
+    def whole(self, table: TableRef) -> dict[str, Any] | None:
+        """What the last run of a ``Whole`` step left: ``key``, ``waiting`` (or "") and ``came``."""
+        found: dict[str, Any] | None = read_json(self.base(table) / "whole.json")
+        return found
+
+    def shard(self, table: TableRef, number: int, key: str | None = None) -> Shard:
+        """One shard. A ``Whole`` step's table has a folder per key; without one, the current."""
+        base = self.base(table)
+        if key is None:
+            whole = self.whole(table)
+            key = whole["key"] if whole else ""
+        return Shard(base / str(key) / f"{number:04d}", table.row)
+
+
+def shard_of(video_id: str, shards: int) -> int:
+    """The shard of a video: it never moves while ``shards`` stays."""
+    return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest()) % shards
+
+
+def stored_schema(row: type[Row]) -> pa.Schema:
+    """A row type's schema with the hidden columns."""
+    return arrow_schema(row).append(pa.field(IN, pa.string())).append(pa.field(VERSION, pa.int64()))
+
+
+class Shard:
+    """One shard of one table. Only the build that holds the folder's lock writes to it."""
+
+    def __init__(self, folder: Path, row: type[Row] | None) -> None:
+        self.folder, self.row = folder, row
+        self._ledger: dict[str, Entry] | None = None
+        self._sources: dict[str, Path | None] = {}  # input id -> the file that its rows are in
+        self._chunks: list[int] = []
+        self._said: dict[str, str] = {}
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """What ``finish`` wrote last, or None where work is under way or nothing was ever done."""
+        found: dict[str, Any] | None = read_json(self.folder / "state.json")
+        return found
+
+    @property
+    def live_file(self) -> Path | None:
+        """The file with the rows that count now, or None where there are none."""
+        state = self.state
+        return self.folder / state["file"] if state and state["file"] else None
+
+    @property
+    def token(self) -> str:
+        """Changes whenever its rows or verdicts do."""
+        state = self.state
+        return str(state["token"]) if state else ""
+
+    def ledger(self) -> dict[str, Entry]:
+        """The entries by input id, the newest for each."""
+        if self._ledger is None:
+            self._load()
+        assert self._ledger is not None
+        return self._ledger
+
+    def _load(self) -> None:
+        self._ledger, self._sources, self._said = {}, {}, {}
+        base = self.folder / "ledger.parquet"
+        if base.exists():
+            entries, self._said = read_ledger(base)
+            for entry in entries:
+                name = self._said.get("rows" if entry.live else "parked")
+                self._ledger[entry.id] = entry
+                self._sources[entry.id] = self.folder / name if name else None
+        after = int(self._said.get("upto", 0))
+        numbers = sorted(int(p.name[:6]) for p in self.folder.glob("[0-9]*.ledger.parquet"))
+        self._chunks = [n for n in numbers if n > after]
+        for number in self._chunks:
+            for entry in read_ledger(self._chunk(number, "ledger"))[0]:
+                self._ledger[entry.id] = entry
+                self._sources[entry.id] = self._chunk(number, "rows")
+
+    def _chunk(self, number: int, kind: str) -> Path:
+        return self.folder / f"{number:06d}.{kind}.parquet"
+
+    def commit(self, entries: Iterable[Entry], rows: pa.Table | None) -> None:
+        """Add a chunk: the outcome of some inputs and their rows, all or nothing."""
+        ledger = self.ledger()
+        entries = list(entries)
+        if not self._chunks:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "state.json").unlink(missing_ok=True)
+        number = max(self._chunks, default=int(self._said.get("upto", 0))) + 1
+        file = self._chunk(number, "rows")
+        if rows is not None and rows.num_rows:
+            with replaced(file) as part:
+                pq.write_table(rows, part, compression="zstd", row_group_size=self._group)
+        write_ledger(self._chunk(number, "ledger"), entries, {})
+        self._chunks.append(number)
+        for entry in entries:
+            ledger[entry.id] = entry
+            self._sources[entry.id] = file
+
+    def finish(self, inputs: Mapping[str, int], token: str) -> None:
+        """Fold the chunks in: rows of ``inputs`` (id to digest) are live, all others are parked.
+
+        ``token`` stands for the inputs; ``state.json`` keeps it, with the counts.
+        """
+        ledger = self.ledger()
+        if not ledger and not self.folder.exists():
+            return
+        outdated = [i for i, entry in ledger.items() if i in inputs and inputs[i] != entry.digest]
+        for id_ in outdated:
+            del ledger[id_]  # made of something that has changed since
+        live = {i for i in ledger if i in inputs}
+        moved = any(e.live != (i in live) for i, e in ledger.items())
+        changed = self._chunks or outdated or moved or not self._said
+        if changed:
+            (self.folder / "state.json").unlink(missing_ok=True)
+            self._fold(live)
+        drops = sorted(e.id + "\t" + e.kind for e in ledger.values() if e.live and e.status == DROPPED)
+        own = hashlib.blake2b("\n".join([self._said.get("rows", ""), *drops]).encode(), digest_size=8).hexdigest()
+        counts = count(ledger.values())._asdict()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(
+            self.folder / "state.json",
+            {"inputs": token, "token": own, "file": self._said.get("rows", ""), "came": len(inputs), **counts},
+        )
+
+    def _fold(self, live: set[str]) -> None:
+        ledger = self.ledger()
+        said = {"upto": str(max(self._chunks, default=int(self._said.get("upto", 0))))}
+        for name, wanted in (("rows", live), ("parked", ledger.keys() - live)):
+            if file := self._merge(name, wanted):
+                said[name] = file
+        entries = [ledger[i]._replace(live=i in live) for i in sorted(ledger)]
+        write_ledger(self.folder / "ledger.parquet", entries, said)
+        keep = {"ledger.parquet", "state.json", *said.values()}
+        for old in self.folder.iterdir():
+            if old.name not in keep:
+                old.unlink()
+        self._ledger = None
+        self._load()
+
+    def _merge(self, name: str, ids: Iterable[str]) -> str:
+        """Write the rows of these inputs into one sorted file named by its content; "" for no rows."""
+        if self.row is None:
+            return ""
+        by_file: dict[Path, set[str]] = {}
+        for id_ in ids:
+            source = self._sources.get(id_)
+            if source is not None and self.ledger()[id_].rows:
+                by_file.setdefault(source, set()).add(id_)
+        chunks = [Chunk(file, frozenset(wanted)) for file, wanted in by_file.items()]
+        if not chunks:
+            return ""
+        hasher = hashlib.blake2b(digest_size=8)
+        target = self.folder / f"{name}.merged"
+        with replaced(target) as part:
+            with pq.ParquetWriter(part, stored_schema(self.row), compression="zstd") as writer:
+                for table in _regrouped(_sorted(chunks, self.row), self._group):
+                    hasher.update("\n".join(table.column(id_name(self.row)).to_pylist()).encode())
+                    hasher.update(table.column(VERSION).to_numpy().tobytes())
+                    writer.write_table(table, row_group_size=self._group)
+        final = target.with_name(f"{name}-{hasher.hexdigest()}.parquet")
+        target.replace(final)
+        return final.name
+
+    @property
+    def _group(self) -> int:
+        heavy = self.row is not None and any(f.type is bytes or "ndarray" in str(f.type) for f in row_fields(self.row))
+        return _HEAVY_GROUP if heavy else _LIGHT_GROUP
+
+
+def _sorted(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
+    """The rows of all chunks in order of video and id, a window of videos at a time."""
+    key, last = id_name(row), ""
+    for low, high in windows([c.file for c in chunks]):
+        parts = []
+        for chunk in chunks:
+            table = read_window(chunk.file, None, low, high)
+            if table.num_rows:
+                parts.append(table.filter(pc.is_in(table.column(IN), pa.array(list(chunk.ids), pa.string()))))
+        if not parts:
+            continue
+        table = pa.concat_tables(parts)
+        order = [("video_id", "ascending"), (key, "ascending")] if key != "video_id" else [(key, "ascending")]
+        table = table.take(pc.sort_indices(table, sort_keys=order))
+        ids = table.column(key).to_pylist()
+        for before, after in zip([last, *ids], ids, strict=False):
+            if before == after:
+                raise UserError(
+                    f"two {row.table} rows have the id {after}", "the step that writes them makes ids twice"
+                )
+        last = ids[-1] if ids else last
+        yield table
+
+
+def _regrouped(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly ``size`` rows, so that files do not tell how they were made."""
+    rest: pa.Table | None = None
+    for table in tables:
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while rest.num_rows >= size:
+            yield rest.slice(0, size).combine_chunks()
+            rest = rest.slice(size)
+    if rest is not None and rest.num_rows:
+        yield rest.combine_chunks()
+
+
+def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
+    """Spans of video ids, ``[low, high)``, of about 64 MB each over all files; ``""`` is open.
+
+    Read from the statistics of the row groups; one video is never split.
+    """
+    groups: list[tuple[str, int]] = []
+    for file in files:
+        meta = pq.read_metadata(file)
+        column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
+        for i in range(meta.num_row_groups):
+            group = meta.row_group(i)
+            groups.append((str(group.column(column).statistics.min), group.total_byte_size))
+    edges, size = [], 0
+    for low, weight in sorted(groups):
+        if size and size + weight > _WINDOW_BYTES and (not edges or low > edges[-1]):
+            edges.append(low)
+            size = 0
+        size += weight
+    return list(zip(["", *edges], [*edges, ""], strict=True)) if groups else []
+
+
+def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
+    """The rows of a file with ``low <= video_id < high``."""
+    with pq.ParquetFile(file) as parquet:
+        meta = parquet.metadata
+        column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
+        wanted = []
+        for i in range(meta.num_row_groups):
+            stats = meta.row_group(i).column(column).statistics
+            if str(stats.max) >= low and (not high or str(stats.min) < high):
+                wanted.append(i)
+        table = parquet.read_row_groups(wanted, columns=columns, use_threads=False)
+    if not low and not high:
+        return table
+    video = table.column("video_id")
+    mask = pc.greater_equal(video, low)
+    return table.filter(pc.and_(mask, pc.less(video, high)) if high else mask)
