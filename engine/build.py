@@ -168,7 +168,7 @@ class Build:
 
     def _stage(self, step: dict[str, Any], table: TableRef) -> Stage:
         store = self.store
-        states = [s for n in range(store.shards) if (s := store.shard(table, n).state)]
+        states = [s for n in range(store.shards) if (s := store.shard(table, n).counts())]
         reasons: dict[str, int] = {}
         causes: dict[str, int] = {}
         for state in states:
@@ -205,7 +205,7 @@ class Build:
                 sources.setdefault(table.row, []).append(table)
             for number in range(self.store.shards):
                 shard = self.store.shard(table, number)
-                if not (state := shard.state) or not (state["failed"] or state["dropped"]):
+                if not (state := shard.counts()) or not (state["failed"] or state["dropped"]):
                     continue
                 for e in shard.ledger().values():
                     if e.live and e.status == DROPPED:

@@ -6,10 +6,10 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
-from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 
+from ..schemas import cached
 from .errors import UserError, nearest
 from .step import Fan, Filter, Map, Source, Split, Step, Whole
 
@@ -20,7 +20,7 @@ _ROOT = __name__.rsplit(".", 2)[0]
 _SHAPES = {Step, Split, Map, Source, Fan, Filter, Whole}
 
 
-@cache
+@cached
 def step_names() -> tuple[str, ...]:
     """The names of all steps, ours first, then those of plugins."""
     return (*_our_names(), *sorted(point.name for point in entry_points(group=PLUGINS)))
@@ -34,7 +34,7 @@ def _our_names() -> Iterator[str]:
                 yield f"{folder}.{module.name}"
 
 
-@cache
+@cached
 def step_class(name: str) -> type[Step]:
     """The step of that name; ``UserError`` with the nearest spelling where there is none."""
     if name not in step_names():
@@ -43,7 +43,7 @@ def step_class(name: str) -> type[Step]:
         return the_step(importlib.import_module(f"{_ROOT}.{name}"))
     point = next(p for p in entry_points(group=PLUGINS) if p.name == name)
     loaded = point.load()
-    return the_step(loaded) if isinstance(loaded, ModuleType) else loaded  # type: ignore[no-any-return]
+    return the_step(loaded) if isinstance(loaded, ModuleType) else loaded
 
 
 def the_step(module: ModuleType) -> type[Step]:

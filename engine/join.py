@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..schemas import Row, from_arrow, id_name, row_fields
-from .ledger import DROPPED
 from .plan import Node, TableRef, link_columns
 from .step import Item, Join, Reads, reads
 from .store import VERSION, Store, read_window, stored_schema, windows
@@ -54,12 +53,8 @@ def dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) ->
     for table in node.filters:
         anchor = reads(type(nodes[table.node].step)).anchor
         assert anchor is not None
-        shard = store.shard(table, number)
-        state = shard.state
-        if state and state["dropped"]:
-            ids = (e.id for e in shard.ledger().values() if e.live and e.status == DROPPED)
-            found[id_name(anchor)].update(ids)
-    return {column: pa.array(sorted(ids), pa.string()) for column, ids in found.items()}
+        found[id_name(anchor)].update(store.shard(table, number).out_ids())
+    return {column: pa.array(sorted(ids), pa.string()) for column, ids in found.items() if ids}
 
 
 def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> Inputs:

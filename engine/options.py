@@ -6,13 +6,12 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import PurePath
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..schemas import Field, row_fields
+from ..schemas import Field, cached, row_fields
 from .errors import UserError, nearest
 from .step import Step
 
@@ -62,7 +61,7 @@ def _checked(name: str, field: Field, value: Any) -> Any:
     return made
 
 
-@cache
+@cached
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     # Numbers may be written as 2 for 2.0; words are never taken for numbers.
     return TypeAdapter(hint, config=None if dataclasses.is_dataclass(hint) else {"strict": hint in (int, bool, str)})

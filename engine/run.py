@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pebble import ProcessExpired
+from pebble import ProcessExpired, ProcessPool
 
 from .errors import UserError
 from .events import Event, Kind, Listener
@@ -58,6 +58,7 @@ class Runner:
         self.tasks: dict[tuple[int, int], Task] = {}
         self.seats: list[Seat] = []
         self.flights: dict[Future[Any], Flight] = {}
+        self.wholes: dict[Future[Any], tuple[Node, ProcessPool]] = {}
         self.inline: dict[int, Job] = {}
         self.bad: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # handled, failed
 
@@ -76,6 +77,8 @@ class Runner:
         finally:
             for task in self.tasks.values():
                 task.save()
+            for pool in [*(seat.pool for seat in self.seats), *(pool for _, pool in self.wholes.values())]:
+                pool.stop()
             for seat in self.seats:
                 seat.kill()
             for job in self.inline.values():
@@ -95,13 +98,16 @@ class Runner:
         """One round: open what is ready, hand out work, take what is done. False when nothing is left."""
         opened = self._open_ready()
         worked = self._work_inline()
-        self._hand_out()
-        if self.flights:
-            patience = 0.0 if worked or opened else 1.0
-            for future in wait(self.flights, patience, FIRST_COMPLETED).done:
-                self._land(future)
+        finished = self._hand_out()
+        if self.flights or self.wholes:
+            patience = 0.0 if worked or opened or finished else 1.0
+            for future in wait([*self.flights, *self.wholes], patience, FIRST_COMPLETED).done:
+                if future in self.wholes:
+                    self._land_whole(future)
+                else:
+                    self._land(future)
             return True
-        return opened or worked or bool(self.tasks)
+        return opened or worked or finished or bool(self.tasks)
 
     def _open_ready(self) -> bool:
         opened = False
@@ -135,7 +141,8 @@ class Runner:
         return True
 
     def _open_whole(self, node: Node) -> bool:
-        if (node.index, 0) in self.finished or node.name in self.waiting:
+        runs = any(node is other for other, _ in self.wholes.values())
+        if runs or (node.index, 0) in self.finished or node.name in self.waiting:
             return False
         for need in node.needs:
             numbers = (0,) if self.nodes[need].shape == "whole" else range(self.store.shards)
@@ -148,21 +155,26 @@ class Runner:
             self.finished.add((node.index, 0))
             return True
         self.tell("step", node.name, state="runs")
-        with whole_pool() as pool:
-            future = pool.schedule(
-                run_whole, args=[list(self.nodes), node.index, self.store.root, self.store.shards, key, site]
-            )
-            try:
-                said = future.result()
-            except ProcessExpired as error:
-                raise UserError(f"{node.name}: its process died ({_death(error)})") from None
+        pool = whole_pool()
+        given = [list(self.nodes), node.index, self.store.root, self.store.shards, key, site]
+        self.wholes[pool.schedule(run_whole, args=given)] = (node, pool)
+        return True
+
+    def _land_whole(self, future: Future[Any]) -> None:
+        node, pool = self.wholes.pop(future)
+        try:
+            said = future.result()
+        except ProcessExpired as error:
+            raise UserError(f"{node.name}: its process died ({_death(error)})") from None
+        finally:
+            pool.stop()
+            pool.join()
         if said:
             self.waiting[node.name] = said
             self.tell("waiting", node.name, message=said)
         else:
             self.finished.add((node.index, 0))
             self.tell("step", node.name, state="done")
-        return True
 
     def _work_inline(self) -> bool:
         worked = False
@@ -186,7 +198,8 @@ class Runner:
         """Later steps first: what is begun gets finished."""
         return sorted(self.tasks.values(), key=lambda task: (-task.node.index, task.number))
 
-    def _hand_out(self) -> None:
+    def _hand_out(self) -> bool:
+        finished = False
         for task in self._by_priority():
             if task.node.step.cost == "row":
                 continue
@@ -197,6 +210,8 @@ class Runner:
                 self.flights[seat.submit(batch)] = Flight(seat, task, batch)
             if not task.flying and not task.more():
                 self._finish(task)
+                finished = True
+        return finished
 
     def _free_seat(self, node: Node) -> Seat | None:
         mine = [seat for seat in self.seats if seat.node is node]

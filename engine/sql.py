@@ -67,8 +67,7 @@ def _empty(schema: pa.Schema) -> pa.Table:
 
 
 def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
-    found = (store.shard(table, number).live_file for number in range(store.shards))
-    files = [file for file in found if file is not None]
+    files = [file for number in range(store.shards) for file in store.shard(table, number).row_files()]
     if not files:
         return ""
     names = ", ".join(columns)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
-from ..schemas import Row
+from ..schemas import Row, cached
 from .errors import RowError
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ class Reads(NamedTuple):
     joins: tuple[Join, ...]
 
 
-@cache
+@cached
 def reads(step: type[Step]) -> Reads:
     """What a step class reads, from its header."""
     first = _arguments(step)[0]
@@ -204,7 +203,7 @@ def reads(step: type[Step]) -> Reads:
     return Reads(anchor[1], first, tuple(joins))
 
 
-@cache
+@cached
 def writes(step: type[Step]) -> type[Row] | None:
     """The row type that a step class writes; None for filters, fans and verdicts alone."""
     arguments = _arguments(step)

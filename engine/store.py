@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ..schemas import Row, arrow_schema, id_name, row_fields
 from .errors import UserError
 from .files import read_json, replaced, write_json
-from .ledger import DROPPED, Entry, count, read_ledger, write_ledger
+from .ledger import DROPPED, FAILED, Entry, count, read_ledger, write_ledger
 from .plan import TableRef
 
 IN, VERSION = "_in", "_v"
@@ -94,6 +94,25 @@ class Shard:
         state = self.state
         return self.folder / state["file"] if state and state["file"] else None
 
+    def row_files(self) -> list[Path]:
+        """The files with its rows, also while a step is at work or after a stop."""
+        if (live := self.live_file) is not None:
+            return [live]
+        if self.state is not None:
+            return []
+        self.ledger()
+        chunks = [file for n in self._chunks if (file := self._chunk(n, "rows")).exists()]
+        base = self._file(True)
+        return [base, *chunks] if base else chunks
+
+    def counts(self) -> dict[str, Any] | None:
+        """The numbers of ``finish``, or of what there is so far; None where nothing was ever done."""
+        state = self.state
+        if state is None and self.folder.exists():
+            entries = self.ledger().values()
+            return {"came": len(entries), **count(entries)._asdict()}
+        return state
+
     @property
     def token(self) -> str:
         """Changes whenever its rows or verdicts do."""
@@ -113,9 +132,8 @@ class Shard:
         if base.exists():
             entries, self._said = read_ledger(base)
             for entry in entries:
-                name = self._said.get("rows" if entry.live else "parked")
                 self._ledger[entry.id] = entry
-                self._sources[entry.id] = self.folder / name if name else None
+                self._sources[entry.id] = self._file(entry.live)
         after = int(self._said.get("upto", 0))
         numbers = sorted(int(p.name[:6]) for p in self.folder.glob("[0-9]*.ledger.parquet"))
         self._chunks = [n for n in numbers if n > after]
@@ -123,6 +141,10 @@ class Shard:
             for entry in read_ledger(self._chunk(number, "ledger"))[0]:
                 self._ledger[entry.id] = entry
                 self._sources[entry.id] = self._chunk(number, "rows")
+
+    def _file(self, live: bool) -> Path | None:
+        name = self._said.get("rows" if live else "parked")
+        return self.folder / name if name else None
 
     def _chunk(self, number: int, kind: str) -> Path:
         return self.folder / f"{number:06d}.{kind}.parquet"
@@ -162,7 +184,8 @@ class Shard:
         if changed:
             (self.folder / "state.json").unlink(missing_ok=True)
             self._fold(live)
-        drops = sorted(e.id + "\t" + e.kind for e in ledger.values() if e.live and e.status == DROPPED)
+        self._sweep()
+        drops = sorted(e.id + "\t" + e.kind for e in ledger.values() if e.live and self._out(e))
         own = hashlib.blake2b("\n".join([self._said.get("rows", ""), *drops]).encode(), digest_size=8).hexdigest()
         counts = count(ledger.values())._asdict()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -177,14 +200,30 @@ class Shard:
         for name, wanted in (("rows", live), ("parked", ledger.keys() - live)):
             if file := self._merge(name, wanted):
                 said[name] = file
-        entries = [ledger[i]._replace(live=i in live) for i in sorted(ledger)]
+        sorted_entries = (ledger[i] for i in sorted(ledger))
+        entries = [e if e.live == (e.id in live) else e._replace(live=not e.live) for e in sorted_entries]
         write_ledger(self.folder / "ledger.parquet", entries, said)
-        keep = {"ledger.parquet", "state.json", *said.values()}
-        for old in self.folder.iterdir():
+        self._ledger = {entry.id: entry for entry in entries}
+        self._said, self._chunks = said, []
+        self._sources = {e.id: self._file(e.live) for e in entries}
+
+    def _out(self, entry: Entry) -> bool:
+        """Does the row that this verdict is about stay behind? One that could not be judged does too."""
+        return entry.status == DROPPED or (entry.status == FAILED and self.row is None)
+
+    def out_ids(self) -> list[str]:
+        """The ids that this table's verdicts take out of the build."""
+        state = self.state
+        if not state or not (state["dropped"] or state["failed"]):
+            return []
+        return [e.id for e in self.ledger().values() if e.live and self._out(e)]
+
+    def _sweep(self) -> None:
+        """Remove what folded chunks and killed writers left."""
+        keep = {"ledger.parquet", "state.json", self._said.get("rows"), self._said.get("parked")}
+        for old in self.folder.iterdir() if self.folder.exists() else ():
             if old.name not in keep:
                 old.unlink()
-        self._ledger = None
-        self._load()
 
     def _merge(self, name: str, ids: Iterable[str]) -> str:
         """Write the rows of these inputs into one sorted file named by its content; "" for no rows."""
@@ -264,7 +303,8 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
         for i in range(meta.num_row_groups):
             group = meta.row_group(i)
             groups.append((str(group.column(column).statistics.min), group.total_byte_size))
-    edges, size = [], 0
+    edges: list[str] = []
+    size = 0
     for low, weight in sorted(groups):
         if size and size + weight > _WINDOW_BYTES and (not edges or low > edges[-1]):
             edges.append(low)

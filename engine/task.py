@@ -26,13 +26,17 @@ class Pending:
 
     entries: list[Entry] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
+    size: int = 0  # of the rows, in bytes
     since: float = field(default_factory=time.monotonic)
 
     @property
     def full(self) -> bool:
         """Is it time to commit?"""
-        size = sum(t.nbytes for t in self.rows)
-        return len(self.entries) >= _COMMIT_ROWS or size >= _COMMIT_BYTES or time.monotonic() - self.since >= _COMMIT_S
+        return (
+            len(self.entries) >= _COMMIT_ROWS
+            or self.size >= _COMMIT_BYTES
+            or time.monotonic() - self.since >= _COMMIT_S
+        )
 
 
 class Task:
@@ -110,10 +114,11 @@ class Task:
             for entry in outcome.entries:
                 old = before.get(entry.id)
                 tries = old.attempts if old and old.digest == entry.digest and old.status == FAILED else 0
-                pending.entries.append(entry._replace(attempts=tries + 1))
+                pending.entries.append(entry._replace(attempts=tries + 1) if tries else entry)
                 self.failed += entry.status == FAILED
             if outcome.rows is not None:
                 pending.rows.append(outcome.rows)
+                pending.size += outcome.rows.nbytes
             if pending.full:
                 self.commit(name)
         self.done += max((len(o.entries) for o in outcomes.values()), default=0)

@@ -75,7 +75,10 @@ class Job:
     def _outcome(
         self, table: TableRef, part: str, batch: Batch, answers: Sequence[dict[str, Any]], seconds: float
     ) -> Outcome:
-        entries, rows, origins, versions = [], [], [], []
+        entries: list[Entry] = []
+        rows: list[Row] = []
+        origins: list[str] = []
+        versions: list[int] = []
         for id_, video, digest, answer in zip(batch.ids, batch.videos, batch.digests, answers, strict=True):
             entry, made = _judge(table, Entry(id_, video, digest, DONE, seconds=seconds), answer.get(part))
             entries.append(entry)

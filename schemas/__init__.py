@@ -2,7 +2,7 @@
 
 from .arrow import arrow_schema, from_arrow, to_arrow
 from .check import problem
-from .col import Col, Field, Row, id_name, row_fields
+from .col import Col, Field, Row, cached, id_name, row_fields
 from .media import Chapter, Clip, Doubles, Floats, Frame, Shot, Signals, Sound, Span, Subtitle, Video
 from .text import (
     Box,
@@ -28,5 +28,5 @@ ROWS: tuple[type[Row], ...] = (
 __all__ = [
     "ROWS", "Box", "Caption", "Chapter", "Clip", "Col", "Doubles", "Embedding", "Entry", "Evidence", "Field", "Floats",
     "Frame", "Halfs", "Label", "Pair", "Review", "Row", "Score", "Segment", "Shot", "Signals", "Sound", "Span",
-    "Subtitle", "Tags", "Video", "Word", "arrow_schema", "from_arrow", "id_name", "problem", "row_fields", "to_arrow",
+    "Subtitle", "Tags", "Video", "Word", "arrow_schema", "cached", "from_arrow", "id_name", "problem", "row_fields", "to_arrow",
 ]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import is_dataclass
-from functools import cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any, TypeVar, get_args, get_origin
@@ -12,14 +11,14 @@ from typing import Any, TypeVar, get_args, get_origin
 import numpy as np
 import pyarrow as pa
 
-from .col import Col, Field, Row, row_fields
+from .col import Col, Field, Row, cached, row_fields
 
 R = TypeVar("R", bound=Row)
 
 _PLAIN = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
 
 
-@cache
+@cached
 def arrow_schema(row: type) -> pa.Schema:
     """The Arrow schema of a row type; each field's metadata holds its doc, unit, range and choices."""
     columns = [
@@ -61,7 +60,7 @@ def from_arrow(row: type[R], table: pa.Table | pa.RecordBatch) -> Iterator[R]:
     return (row(*values) for values in zip(*columns, strict=True))
 
 
-@cache
+@cached
 def _writers(row: type) -> tuple[Callable[[Sequence[Any]], pa.Array], ...]:
     return tuple(_writer(f) for f in row_fields(row))
 
@@ -97,7 +96,7 @@ def _plain(hint: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-@cache
+@cached
 def _readers(row: type) -> tuple[Callable[[Any], list[Any]], ...]:
     return tuple(_reader(f) for f in row_fields(row))
 
@@ -107,7 +106,7 @@ def _reader(f: Field) -> Callable[[Any], list[Any]]:
         return lambda column: [np.asarray(v.values) for v in column]
     built = _built(f.type)
     if built is None:
-        return lambda column: column.to_pylist()  # type: ignore[no-any-return]
+        return lambda column: column.to_pylist()
     return lambda column: [None if v is None else built(v) for v in column.to_pylist()]
 
 
@@ -123,4 +122,5 @@ def _built(hint: Any) -> Callable[[Any], Any] | None:
 
 
 def _dtype(hint: Any) -> np.dtype[Any]:
-    return np.dtype(get_args(get_args(hint)[1])[0])
+    made: np.dtype[Any] = np.dtype(get_args(get_args(hint)[1])[0])
+    return made

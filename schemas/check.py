@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from functools import cache
 from typing import Any, get_args, get_origin
 
 import numpy as np
 
-from .col import Col, Field, row_fields
+from .col import Col, Field, cached, row_fields
 
 Check = Callable[[Any], str | None]
 
@@ -24,7 +23,7 @@ def problem(row: Any) -> str | None:
     return None
 
 
-@cache
+@cached
 def _checks(row: type) -> tuple[tuple[str, Check], ...]:
     return tuple((f.name, _check(f)) for f in row_fields(row))
 

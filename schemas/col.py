@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def cached(function: F) -> F:
+    """``functools.cache`` that keeps the signature."""
+    return cast(F, cache(function))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Row:
 
     __slots__ = ()
     table: ClassVar[str]
+    video_id: str
 
     @property
     def id(self) -> str:
@@ -54,7 +62,7 @@ def id_name(row: type) -> str:
     return row_fields(row)[0].name
 
 
-@cache
+@cached
 def row_fields(row: type) -> tuple[Field, ...]:
     """The fields of a dataclass in order, with their ``Col``; ``TypeError`` for one that has none."""
     if not is_dataclass(row):

@@ -1,0 +1,122 @@
+"""Recipes: what is read, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import toys
+
+from cliploom.builders.folder import Folder
+from cliploom.builders.scan import Scan
+from cliploom.engine.errors import UserError
+from cliploom.engine.plan import make_plan
+from cliploom.engine.recipe import Recipe, Use, dump_recipe, load_recipe, read_recipe
+from cliploom.filters.duration import Duration
+
+GOOD = """\
+name: shorts
+steps:
+  - builders.folder: {path: videos}
+  - builders.scan: {frames_per_s: 1}
+  - builders.shots: {threshold: 30}
+  - builders.clips: {min_s: 1}
+  - filters.duration:
+      min_s: 2
+      max_s: 20
+"""
+
+
+def test_a_recipe_is_the_same_in_yaml_and_in_python() -> None:
+    recipe = read_recipe(GOOD, "shorts.yaml")
+    assert [use.name for use in recipe.uses()] == [
+        "builders.folder", "builders.scan", "builders.shots", "builders.clips", "filters.duration",
+    ]  # fmt: skip
+    assert recipe.uses()[0].step == Folder(path="videos")
+    assert recipe.uses()[1].step == Scan(frames_per_s=1.0)
+    assert recipe.uses()[4].step == Duration(2.0, 20.0)
+    assert len(make_plan(recipe)) == 5
+
+
+def test_the_resolved_recipe_reads_back_as_itself() -> None:
+    import yaml
+
+    recipe = read_recipe(GOOD, "shorts.yaml")
+    text = yaml.safe_dump(dump_recipe(recipe))
+    again = read_recipe(text, "again.yaml")
+    assert [u.step for u in again.uses()] == [u.step for u in recipe.uses()]
+
+
+def test_set_overrides_one_option() -> None:
+    recipe = read_recipe(GOOD, "shorts.yaml", ["filters.duration.max_s=7", "builders.scan.frames_per_s=0.5"])
+    assert recipe.uses()[4].step == Duration(2.0, 7.0)
+    assert recipe.uses()[1].step == Scan(frames_per_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("builders.shots", "builders.shoots", "shorts.yaml:5: there is no step builders.shoots; did you mean builders.shots?"),
+        ("threshold: 30", "treshold: 30", "shorts.yaml:5: builders.shots has no option treshold; did you mean threshold?"),
+        ("min_s: 2\n", "min_s: two\n", "shorts.yaml:8: filters.duration.min_s is 'two': "),
+        ("max_s: 20", "max_s: -1", "shorts.yaml:9: filters.duration.max_s is -1: it must be at least 0"),
+        ("{path: videos}", "{}", "shorts.yaml:3: builders.folder needs the option path"),
+        ("name: shorts", "nam: shorts", "shorts.yaml:1: a recipe has no nam; did you mean name?"),
+        ("  - builders.scan: {frames_per_s: 1}\n", "", "shorts.yaml:4: builders.shots reads signals, and no step before it"),
+        ("steps:", "steps: [", "shorts.yaml:"),
+        ("{min_s: 1}", "{min_s: 1, from: builders.shoot}", "shorts.yaml:6: builders.clips reads from builders.shoot, which is no step"),
+        ("{min_s: 1}", "{min_s: 1, from: filters.duration}", "shorts.yaml:6: builders.clips reads from filters.duration, which comes after it"),
+        ("{min_s: 1}", "{min_s: 1, from: builders.clips}", "shorts.yaml:6: builders.clips reads from itself"),
+        ("  - builders.shots", "  - builders.scan\n  - builders.shots", "shorts.yaml:5: builders.scan is used twice (first at shorts.yaml:4)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_is_refused_in_one_line(old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(UserError) as error:
+        make_plan(read_recipe(GOOD.replace(old, new), "shorts.yaml"))
+    assert error.value.message.startswith(said)
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("nonsense", "write it as step.option=value"),
+        ("filters.duratoin.max_s=3", "no step filters.duratoin; did you mean filters.duration?"),
+        ("filters.duration.max=3", "has no option max; did you mean max_s?"),
+    ],
+)
+def test_a_wrong_setting_is_refused(setting: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("?", r"\?")):
+        read_recipe(GOOD, "shorts.yaml", [setting])
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no recipe"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_step_twice_takes_a_name() -> None:
+    twice = GOOD + "  - filters.duration: {min_s: 3, as: stricter}\n"
+    assert [n.name for n in make_plan(read_recipe(twice, "x.yaml"))][-2:] == ["filters.duration", "stricter"]
+
+
+def test_later_steps_read_what_narrows() -> None:
+    """``Join`` stands in for what it read; a reader after it reads only its rows, unless told otherwise."""
+    steps = (toys.Numbers(), toys.Pieces(), toys.Say(), Use(toys.Say(word="bye"), "bye"), toys.Join())
+    read = make_plan(Recipe("x", (*steps, Use(toys.Join(), "again"))))[-1].joined[0]
+    assert [table.name for table in read] == ["toys.Join"]
+    told = make_plan(Recipe("x", (*steps, Use(toys.Join(), "again", ("bye",)))))[-1].joined[0]
+    assert [table.name for table in told] == ["bye"]
+
+
+def test_fingerprints_know_what_matters() -> None:
+    def prints(**settings: float) -> dict[str, str]:
+        return {t.name: t.fingerprint for n in make_plan(toys.recipe(**settings)) for t in n.tables}
+
+    plain = prints()
+    assert prints(numbers__last=99) == plain, "facts of this machine are not hashed"
+    louder = prints(voices__loud=2)
+    assert {name for name in plain if plain[name] != louder[name]} == {"toys.Voices.segments"}
+    stricter = prints(longest__most_s=1.0)
+    assert {name for name in plain if plain[name] != stricter[name]} == {"toys.Longest"}
