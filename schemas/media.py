@@ -39,6 +39,7 @@ class Subtitle:
     format: Annotated[str, Col("file format", choices=("srt", "vtt", "json3", "stream"))]
     language: Annotated[str, Col("BCP 47 code, empty where unknown")]
     stream: Annotated[int | None, Col("index of the stream in the container")] = None
+    sha256: Annotated[str, Col("SHA-256 of the file, empty for a stream")] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""The one pass over a file: demux, decode, and hand every frame to whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+Watcher = Callable[[Any], None]
+"""Called with each decoded frame of one stream, in the order in which the decoder gives them."""
+
+
+@dataclass
+class Watched:
+    """One stream, who looks at its frames (nobody: it is read but not decoded), and how that went."""
+
+    stream: Stream
+    watcher: Watcher | None
+    failed: int = 0
+    corrupt: int = 0
+    first_failure: str = ""
+    end_s: float = 0.0  # end of its last packet
+
+    def decode(self, packet: Packet[Any] | None) -> None:
+        """Decode one packet (None: empty the decoder); one that fails is counted and left out."""
+        import av
+
+        if self.watcher is None:
+            return
+        try:
+            frames = self.stream.codec_context.decode(packet) if packet is None else packet.decode()  # type: ignore[attr-defined]
+        except av.EOFError:
+            return  # the decoder was emptied already
+        except (av.FFmpegError, ValueError) as error:
+            self.failed += 1
+            self.first_failure = self.first_failure or _words(error)
+            return
+        for frame in frames:
+            self.corrupt += frame.is_corrupt
+            self.watcher(frame)
+
+    def complaints(self) -> list[str]:
+        """What went wrong, in words."""
+        failed = f"{self.failed} packets did not decode ({self.first_failure})"
+        return [failed] * bool(self.failed) + [f"{self.corrupt} frames are corrupt"] * bool(self.corrupt)
+
+
+def decode_all(container: InputContainer, watched: list[Watched]) -> str:
+    """Read a container once, to its end or to where it cannot be read further; why it stopped there.
+
+    Streams without a watcher are read too: what is said of a file does not depend on who watches.
+    """
+    by_index = {one.stream.index: one for one in watched}
+    for one in watched:
+        # One thread costs the least CPU (videos are what runs in parallel), and frame threads
+        # have been seen to hang on damaged files.
+        one.stream.codec_context.thread_type, one.stream.codec_context.thread_count = "SLICE", 1
+    stopped: list[str] = []
+    for packet in _packets(container, [one.stream for one in watched], stopped):
+        one = by_index[packet.stream.index]  # its own stream_index is 0 in the empty packets at the end
+        if packet.pts is not None and packet.time_base:
+            one.end_s = max(one.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        one.decode(packet)
+    if stopped:
+        for one in watched:
+            one.decode(None)
+    return "".join(stopped)
+
+
+def _packets(container: InputContainer, streams: list[Stream], stopped: list[str]) -> Iterator[Packet[Any]]:
+    """All packets and, at the end of the file, the empty ones that empty the decoders."""
+    import av
+
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:
+            stopped.append(_words(error))
+            return
+        yield packet
+
+
+def _words(error: Exception) -> str:
+    """FFmpeg's own words, without its number and the name of the call."""
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,1 @@
+"""What the sources share: ids, folder listings, sidecar files, manifests and probing."""

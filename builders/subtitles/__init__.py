@@ -1,0 +1,1 @@
+"""Subtitles, read and cleaned: files and streams to cues, cues to words and sentences."""

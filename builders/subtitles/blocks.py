@@ -1,0 +1,106 @@
+"""SubRip (srt) and WebVTT (vtt), which real files mix: one parser reads both.
+
+Taken as players take it: a byte order mark, any line ends, ``,`` or ``.`` before milliseconds,
+hours left out, no header, no numbers, text before the first cue, cue settings, comments and styles,
+empty lines inside a cue, cues out of order. WebVTT is https://www.w3.org/TR/webvtt1/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from ...engine.errors import RowError
+from .cues import Cue, Track, read_payload, seconds
+
+_TIME = r"(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
+_TIMES = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
+_MEANT_AS_TIMES = re.compile(r"\s*-?\d[^\s>]*\s*-->")
+_ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
+_LANGUAGE = re.compile(r"Language:\s*(\S+)", re.IGNORECASE)
+
+_SUCH_AS = "(as 00:00:01,000 --> 00:00:04,000)"
+
+
+class Block(NamedTuple):
+    """Lines without an empty one between them."""
+
+    line: int  # of its first line, from 1
+    lines: list[str]
+
+    def marks(self) -> list[int]:
+        """Which of the lines are cues' times, or are meant to be."""
+        return [i for i, line in enumerate(self.lines) if _MEANT_AS_TIMES.match(line)]
+
+
+@dataclass(slots=True)
+class Shown:
+    """A cue as it was written."""
+
+    start_s: float
+    end_s: float
+    lines: list[str]
+
+
+def read_blocks(text: str, name: str) -> Track:
+    """The cues of a SubRip or WebVTT text, by start; ``name`` stands in messages.
+
+    Raises:
+        RowError: ``bad_subtitle``, naming the line: times that are none, a number without times, or no cue at all.
+    """
+    language, astray = "", 0
+    shown: list[Shown] = []
+    for block in _blocks(text):
+        if block.lines[0].startswith("WEBVTT") and not shown:
+            language = next((m[1] for line in block.lines if (m := _LANGUAGE.match(line))), "")
+            begin = next(iter(block.marks()), len(block.lines))
+            block = Block(block.line + begin, block.lines[begin:])
+        if block.lines and not _ASIDE.match(block.lines[0]):
+            _take(block, shown, name)
+            astray = astray or (0 if shown else block.line)
+    if astray and not shown:
+        raise RowError(f"{name}:{astray}: no cue in it, only other text {_SUCH_AS}", "bad_subtitle")
+    cues = [Cue(s.start_s, s.end_s, read_payload("\n".join(s.lines))) for s in shown]
+    return Track(sorted((c for c in cues if c.tokens), key=lambda c: c.start_s), language)
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    lines: list[str] = []
+    for number, line in enumerate([*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""], 1):
+        if line and (lines or not line.isspace()):  # YouTube shows a blank line as a space
+            lines.append(line)
+        elif not line and lines:
+            yield Block(number - len(lines), lines)
+            lines = []
+
+
+def _take(block: Block, shown: list[Shown], name: str) -> None:
+    """Add a block's cues. Lines that stand before any times are more of the cue before, if there is one."""
+    marks = block.marks()
+    before = block.lines[: marks[0]] if marks else block.lines
+    if marks and before and (len(before) == 1 or before[-1].strip().isdigit()):
+        before = before[:-1]  # the cue's number or name
+    if before:
+        _continue(Block(block.line, before), shown, name)
+    for mark, until in pairwise([*marks, len(block.lines)]):
+        times = _TIMES.fullmatch(block.lines[mark])
+        if times is None:
+            wrong = block.lines[mark].strip()[:60]
+            raise RowError(f"{name}:{block.line + mark}: {wrong!r} are not times {_SUCH_AS}", "bad_subtitle")
+        lines = block.lines[mark + 1 : until]
+        if until < len(block.lines) and lines and lines[-1].strip().isdigit():
+            lines = lines[:-1]  # the next cue's number
+        shown.append(Shown(seconds(times[1]), seconds(times[2]), lines))
+
+
+def _continue(block: Block, shown: list[Shown], name: str) -> None:
+    numbered = block.lines[0].strip().isdigit()
+    if numbered and len(block.lines) == 1 and shown:
+        return  # the number of a cue that was taken out
+    if numbered:
+        raise RowError(f"{name}:{block.line}: a cue has no times {_SUCH_AS}", "bad_subtitle")
+    if shown:
+        shown[-1].lines.extend(block.lines)

@@ -1,0 +1,118 @@
+"""Cues, and how the text inside one becomes words."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from ...schemas import Word
+
+LONGEST_WORD_S = 1.5
+"""Where only the next word's start says when a word ends, it lasts no longer: what follows is silence."""
+
+_TIME_TAG = re.compile(r"<((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]*>|</>|\{\\[^{}]*\}")  # HTML, WebVTT, stray times, ASS overrides
+_INVISIBLE = dict.fromkeys((0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0x0))
+
+
+class Token(NamedTuple):
+    """One word of a cue, or one timed piece where words are not set apart."""
+
+    text: str
+    spaced: bool  # a space stands before it
+    start_s: float | None = None  # None where the source has no time for it
+
+
+class Cue(NamedTuple):
+    """What one subtitle shows, and when."""
+
+    start_s: float
+    end_s: float
+    tokens: tuple[Token, ...]
+
+    @property
+    def text(self) -> str:
+        """The words with their spaces."""
+        return joined(self.tokens)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the source has times for words."""
+        return any(t.start_s is not None for t in self.tokens)
+
+
+class Track(NamedTuple):
+    """All cues of one file or stream, and the language that it declares (empty where it does not)."""
+
+    cues: list[Cue]
+    language: str = ""
+
+
+def joined(tokens: Sequence[Token]) -> str:
+    """The tokens' text, without a space at its start."""
+    return "".join(" " * t.spaced + t.text for t in tokens).strip()
+
+
+def read_payload(text: str) -> tuple[Token, ...]:
+    """The text of a SubRip or WebVTT cue without its markup; times inside it go to the words after them."""
+    found: list[Token] = []
+    start_s: float | None = None
+    spaced = False
+    for i, piece in enumerate(_TIME_TAG.split(text)):
+        if i % 2:
+            start_s = seconds(piece)
+            continue
+        plain = html.unescape(_TAG.sub("", piece)).translate(_INVISIBLE)
+        tokens = list(plain_tokens(plain, spaced, start_s))
+        if tokens:
+            found += tokens
+            start_s = None
+            spaced = plain[-1].isspace()
+        else:
+            spaced = spaced or bool(plain)  # white space alone
+    return tuple(found)
+
+
+def plain_tokens(text: str, spaced: bool = False, start_s: float | None = None) -> Iterator[Token]:
+    """Text without markup; ``spaced`` and the time are those of its first word."""
+    spaced = spaced or text[:1].isspace()
+    for word in text.split():
+        yield Token(word, spaced, start_s)
+        spaced, start_s = True, None
+
+
+def seconds(stamp: str) -> float:
+    """``1:02:03.5`` or ``02:03,500`` in seconds."""
+    *hours, minutes, rest = stamp.replace(",", ".").split(":")
+    return (int(hours[0]) if hours else 0) * 3600 + int(minutes) * 60 + float(rest)
+
+
+def words(cue: Cue) -> list[Word]:
+    """The words of a timed cue; none for another.
+
+    A word ends where the next begins. Words that share one time share its span by their lengths.
+    """
+    if not cue.timed:
+        return []
+    starts = [cue.start_s if i == 0 and t.start_s is None else t.start_s for i, t in enumerate(cue.tokens)]
+    marks = [i for i, start in enumerate(starts) if start is not None]
+    found: list[Word] = []
+    last = cue.start_s
+    for at, until in pairwise([*marks, len(cue.tokens)]):
+        begin = min(max(starts[at] or 0.0, last), cue.end_s)
+        end = cue.end_s if until == len(cue.tokens) else min(max(starts[until] or 0.0, begin), cue.end_s)
+        found += _spread(cue.tokens[at:until], begin, min(end, begin + LONGEST_WORD_S * (until - at)))
+        last = begin
+    return found
+
+
+def _spread(tokens: Sequence[Token], start_s: float, end_s: float) -> Iterator[Word]:
+    total = sum(len(t.text) for t in tokens)
+    done = 0
+    for token in tokens:
+        begin = start_s + (end_s - start_s) * done / total
+        done += len(token.text)
+        yield Word(begin, start_s + (end_s - start_s) * done / total, token.text)

@@ -1,0 +1,55 @@
+"""Text subtitle streams inside a container to cues. Packets are read, no subtitle decoder runs."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ...engine.errors import RowError
+from ..media.container import open_media
+from .cues import Cue, Track, read_payload
+
+_DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
+_ASS_BREAK = re.compile(r"\\[Nnh]")
+_ASS_FIELDS = 8  # before the text of a Matroska packet
+
+
+def read_stream(path: str, index: int) -> Track:
+    """The cues of one stream, on the container's own clock, by start.
+
+    Raises:
+        RowError: ``bad_subtitle`` where there is no such text stream or its packets cannot be read,
+            or what ``open_media`` says.
+    """
+    import av
+
+    name = os.path.basename(path)
+    with open_media(path) as container:
+        stream = next((s for s in container.streams.subtitles if s.index == index), None)
+        if stream is None or stream.codec_context is None:
+            raise RowError(f"{name}: there is no text stream {index}", "bad_subtitle")
+        codec = stream.codec_context.codec.canonical_name
+        cues = []
+        try:
+            for packet in container.demux(stream):
+                if packet.pts is None or not packet.size or packet.time_base is None:
+                    continue
+                start_s = float(packet.pts * packet.time_base)
+                end_s = start_s + float((packet.duration or 0) * packet.time_base)
+                cues.append(Cue(start_s, end_s, read_payload(packet_text(bytes(packet), codec))))
+        except (av.FFmpegError, OSError) as error:
+            raise RowError(f"{name}: stream {index} is damaged: {error}", "bad_subtitle") from None
+    return Track(sorted((c for c in cues if c.tokens), key=lambda c: c.start_s))
+
+
+def packet_text(raw: bytes, codec: str) -> str:
+    """The text of one packet; bytes that are no UTF-8 are replaced."""
+    if codec == "mov_text":  # 3GPP TS 26.245: two bytes of length, text, boxes of styles
+        length = int.from_bytes(raw[:2], "big")
+        body = raw[2 : 2 + length]
+        return body.decode("utf-16" if body[:2] in (b"\xfe\xff", b"\xff\xfe") else "utf-8", "replace")
+    text = raw.decode("utf-8", "replace")
+    if codec == "ass":
+        text = text.split(",", _ASS_FIELDS)[-1]
+        return "" if _DRAWING.search(text) else _ASS_BREAK.sub("\n", text)
+    return text

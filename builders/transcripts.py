@@ -1,0 +1,132 @@
+"""Transcripts from subtitles: files beside a video, and text streams inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Annotated, NamedTuple
+
+from ..engine.errors import RowError
+from ..engine.step import Answer, Site, Split, Work
+from ..schemas import Col, Segment, Subtitle, Video, Word
+from .media.container import open_media
+from .sources.languages import bcp47
+from .sources.probing import start_of
+from .subtitles.cues import Cue, words
+from .subtitles.files import read_file
+from .subtitles.rolling import clean_cues
+from .subtitles.sentences import Piece, Sentence, sentences
+from .subtitles.streams import read_stream
+
+_BEST_FORMAT = ("json3", "vtt", "srt", "stream")  # the first two may hold word times
+
+
+class _Read(NamedTuple):
+    """A track of a video, read and cleaned."""
+
+    cues: list[Cue]
+    language: str
+    shift_s: float  # from the subtitles' clock to the video's
+
+
+@dataclass(frozen=True)
+class Transcripts(Split[Video, Segment]):
+    """Turn a video's subtitles into sentences with times: SubRip, WebVTT, YouTube's json3, text streams.
+
+    Markup is taken off, and what rolling captions show twice is kept once, with the times of its
+    words. Times of files count from the start of the video, as players take them. A video without
+    subtitles has no rows; a file that no player could read is a failed row that names the line.
+    """
+
+    cost = "cpu"
+    isolate = True
+
+    languages: Annotated[
+        tuple[str, ...],
+        Col("BCP 47 codes, the best first (`en` takes `en-GB` too); a track that names none comes last; empty: any"),
+    ] = ()
+    take: Annotated[str, Col("the best track of each video, or all that fit", choices=("best", "all"))] = "best"
+    sentences: Annotated[bool, Col("join cues into sentences; otherwise one row per cue")] = True
+    pause_s: Annotated[float, Col("a longer silence ends a sentence", unit="s", low=0)] = 1.0
+    max_s: Annotated[float, Col("a longer sentence is cut at its longest silence", unit="s", low=1)] = 20.0
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Video, Segment]]:
+        """Yield a function that reads videos' subtitles."""
+        yield lambda videos: [self._answer(video) for video in videos]
+
+    def _answer(self, video: Video) -> Answer[Segment]:
+        try:
+            return list(self._segments(video))
+        except RowError as error:
+            return error
+
+    def _segments(self, video: Video) -> Iterator[Segment]:
+        used: set[str] = set()
+        for subtitle in self._chosen(video.subtitles):
+            read = _read(video, subtitle)
+            for sentence in self._sentences(read.cues):
+                yield _segment(video.video_id, sentence, read, used)
+
+    def _chosen(self, subtitles: Sequence[Subtitle]) -> list[Subtitle]:
+        ranked = [(rank, i) for i, s in enumerate(subtitles) if (rank := self._rank(s)) is not None]
+        ranked.sort()
+        chosen = [subtitles[i] for _, i in ranked]
+        return chosen[:1] if self.take == "best" else chosen
+
+    def _rank(self, subtitle: Subtitle) -> tuple[int, int] | None:
+        """Its place among a video's tracks; None for a language that nobody wants."""
+        form = _BEST_FORMAT.index(subtitle.format)
+        if not self.languages:
+            return 0, form
+        if not subtitle.language:
+            return len(self.languages), form
+        asked = subtitle.language.lower()
+        for i, language in enumerate(self.languages):
+            if asked == language.lower() or asked.startswith(f"{language.lower()}-"):
+                return i, form
+        return None
+
+    def _sentences(self, cues: Sequence[Cue]) -> Iterator[Sentence]:
+        if self.sentences:
+            pieces = sorted((p for i, cue in enumerate(cues) for p in _pieces(cue, i)), key=lambda p: p.start_s)
+            yield from sentences(pieces, self.pause_s, self.max_s)
+            return
+        for cue in cues:
+            yield Sentence((Piece(cue.start_s, cue.end_s, cue.text, False, tuple(words(cue))),))
+
+
+def _read(video: Video, subtitle: Subtitle) -> _Read:
+    if subtitle.format == "stream":
+        if subtitle.stream is None:
+            raise RowError(f"{video.uri}: a subtitle stream without its number", "bad_subtitle")
+        track, shift_s = read_stream(subtitle.path, subtitle.stream), 0.0
+    else:
+        track, shift_s = read_file(subtitle.path, subtitle.format), _clock_start(video)
+    return _Read(clean_cues(track.cues), subtitle.language or bcp47(track.language), shift_s)
+
+
+def _clock_start(video: Video) -> float:
+    with open_media(video.path) as container:
+        return start_of(container)
+
+
+def _pieces(cue: Cue, number: int) -> Iterator[Piece]:
+    timed = words(cue)
+    if not timed:
+        yield Piece(cue.start_s, cue.end_s, cue.text, True, (), number)
+    for i, (word, token) in enumerate(zip(timed, cue.tokens, strict=False)):
+        yield Piece(word.start_s, word.end_s, word.text, token.spaced or i == 0, (word,), number)
+
+
+def _segment(video_id: str, sentence: Sentence, read: _Read, used: set[str]) -> Segment:
+    shift_s = read.shift_s
+    start_s, end_s = sentence.start_s + shift_s, sentence.end_s + shift_s
+    source = f"subtitle-{read.language}" if read.language else "subtitle"
+    key = f"{video_id}_{source}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"
+    key = next(k for n in count(1) if (k := key if n == 1 else f"{key}-{n}") not in used)
+    used.add(key)
+    said = [Word(w.start_s + shift_s, w.end_s + shift_s, w.text) for w in sentence.words]
+    return Segment(key, video_id, start_s, end_s, sentence.text, said, read.language, "subtitle")

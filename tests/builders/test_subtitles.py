@@ -1,0 +1,259 @@
+"""Subtitle files as the world writes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cliploom.builders.sources.languages import bcp47, file_language
+from cliploom.builders.subtitles.blocks import read_blocks
+from cliploom.builders.subtitles.cues import Cue, plain_tokens, read_payload, words
+from cliploom.builders.subtitles.files import decode, read_file
+from cliploom.builders.subtitles.json3 import read_json3
+from cliploom.builders.subtitles.rolling import clean_cues
+from cliploom.builders.subtitles.sentences import Piece, ends_sentence, sentences
+from cliploom.builders.subtitles.streams import packet_text
+from cliploom.engine.errors import RowError
+
+ROLLING = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:01.000 --> 00:00:03.290 align:start position:0%
+ 
+so<00:00:01.599><c> we</c><00:00:01.840><c> fold</c><00:00:02.380><c> the</c>
+
+00:00:03.290 --> 00:00:03.300 align:start position:0%
+so we fold the
+ 
+
+00:00:03.300 --> 00:00:04.970 align:start position:0%
+so we fold the
+paper<00:00:03.480><c> and</c><00:00:03.720><c> turn</c>
+
+00:00:04.970 --> 00:00:04.980 align:start position:0%
+paper and turn
+ 
+
+00:00:04.980 --> 00:00:07.610 align:start position:0%
+paper and turn
+it
+
+00:00:07.610 --> 00:00:07.620 align:start position:0%
+it
+ 
+"""  # noqa: W293 - the blank lines that YouTube writes hold a space
+
+
+def shown(text: str) -> list[tuple[float, float, str]]:
+    return [(c.start_s, c.end_s, c.text) for c in read_blocks(text, "x.vtt").cues]
+
+
+def cue(start_s: float, end_s: float, text: str) -> Cue:
+    return Cue(start_s, end_s, tuple(plain_tokens(text)))
+
+
+def test_srt_and_vtt_of_the_same_words_are_the_same(media: Path) -> None:
+    srt = read_file(str(media / "sintel_trailer.en.srt"), "srt")
+    vtt = read_file(str(media / "sintel_trailer.en.vtt"), "vtt")
+    assert srt == vtt
+    assert [(c.start_s, c.end_s, c.text) for c in srt.cues][:2] == [
+        (12.0, 14.5, "What brings you to the land of the gatekeepers?"),
+        (18.4, 20.0, "I'm searching for someone."),
+    ]
+
+
+def test_everything_around_the_words_is_taken_off() -> None:
+    text = (
+        "WEBVTT - a film\nKind: captions\nLanguage: sv\nStyle:\n::cue(c.x) { color: red;\n}\n##\n\n"
+        "STYLE\n::cue { color: red }\n\nREGION\nid:a\n\nNOTE\nmore --> than that\n\n"
+        "the first one\n00:01.000 --> 00:02.000 line:0 align:start\n"
+        "<v Ann>Hi <i>there</i> &amp; <b.loud>bye</b></v>\n\n"
+        "NOTE done\n\n2\n1:00:03.500 --> 1:00:04.000\n<c.colorE5E5E5>a &lt;i&gt; b</c>&nbsp;&#39;c&#39;\u200b\n\n"
+        "00:05.000 --> 00:06.000\n\n"
+        '00:07.000 --> 00:08.000\n{\\an8}<font color="#fff">1 < 2</font> I <3 it\n'
+    )
+    assert shown(text) == [
+        (1.0, 2.0, "Hi there & bye"),
+        (7.0, 8.0, "1 < 2 I <3 it"),
+        (3603.5, 3604.0, "a <i> b 'c'"),
+    ]
+    assert read_blocks(text, "x").language == "sv"
+
+
+def test_what_players_take_is_taken() -> None:
+    assert shown("") == shown("WEBVTT") == shown("WEBVTT\n\nNOTE nothing\n") == []
+    windows = "1\r\n00:00:01,000 --> 00:00:02.5\r\nOne\r\n\r\n\r\n2\r\n00:00:03,000-->00:00:04,000 X1:1\r\nTwo\r\nlines"
+    assert shown(windows) == [(1.0, 2.5, "One"), (3.0, 4.0, "Two lines")]
+    no_header = "00:02.000 --> 00:03.000\nb\n\n00:01.000 --> 00:02.000\na"
+    assert shown(no_header) == [(1.0, 2.0, "a"), (2.0, 3.0, "b")]
+    crowded = "WEBVTT\n00:01.000 --> 00:02.000\na\n00:02.000 --> 00:03.000\nb\n3\n00:03.000 --> 00:04.000\nc"
+    assert [t for _, _, t in shown(crowded)] == ["a", "b", "c"]
+    assert shown("Made by me\n\n1\n00:00:01,000 --> 00:00:02,000\nOne\n") == [(1.0, 2.0, "One")]
+    gap_inside = "1\n00:00:01,000 --> 00:00:02,000\none\n\ntwo\n\n2\n\n3\n00:00:03,000 --> 00:00:04,000\n1984\n"
+    assert [t for _, _, t in shown(gap_inside)] == ["one two", "1984"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("some text", 1),
+        ("1", 1),
+        ("1\n00:00:01,000 --> 00:00:02,000\nOne\n\n2\nTwo\n", 5),
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\nOne\n\n00:00:07.000 --> 00:00:1d.890\nTwo\n", 6),
+        ("1\n00:00:01,000 --> 00:00\nOne\n", 2),
+        ("1\n-00:00:01,000 --> 00:00:02,000\nOne\n", 2),
+        ("<html>\n<body>403</body>", 1),
+    ],
+)
+def test_what_no_player_could_read_is_named_by_line(text: str, line: int) -> None:
+    with pytest.raises(RowError, match=f"^bad.srt:{line}: ") as error:
+        read_blocks(text, "bad.srt")
+    assert error.value.kind == "bad_subtitle"
+
+
+def test_encodings(tmp_path: Path) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nDéjà vu, garçon\n"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        path = tmp_path / "x.srt"
+        path.write_bytes(text.encode(encoding))
+        assert read_file(str(path), "srt").cues[0].text == "Déjà vu, garçon"
+    with pytest.raises(RowError, match="x.srt:2: this is neither UTF-8 nor Windows-1252"):
+        decode("1\nПривет, как дела\n".encode("cp1251"), "x.srt")
+    with pytest.raises(RowError, match=r"nope.srt: cannot be read \(No such file"):
+        read_file(str(tmp_path / "nope.srt"), "srt")
+
+
+def test_rolling_captions_are_said_once_with_word_times() -> None:
+    track = read_blocks(ROLLING, "x.vtt")
+    assert len(track.cues) == 6 and track.language == "en"
+    cleaned = clean_cues(track.cues)
+    assert [(c.start_s, c.text) for c in cleaned] == [(1.0, "so we fold the"), (3.3, "paper and turn"), (4.98, "it")]
+    said = [(round(w.start_s, 3), round(w.end_s, 3), w.text) for c in cleaned for w in words(c)]
+    assert said == [
+        (1.0, 1.599, "so"),
+        (1.599, 1.84, "we"),
+        (1.84, 2.38, "fold"),
+        (2.38, 3.29, "the"),
+        (3.3, 3.48, "paper"),
+        (3.48, 3.72, "and"),
+        (3.72, 4.97, "turn"),
+        (4.98, 6.48, "it"),
+    ]
+
+
+def test_rolling_captions_without_word_times_are_said_once_too() -> None:
+    texts = ["a b c", "a b c", "a b c d e", "d e", "d e f", "f"]
+    cues = [cue(i, i + 1, text) for i, text in enumerate(texts)]
+    assert [(c.start_s, c.text) for c in clean_cues(cues)] == [(0, "a b c"), (2, "d e"), (4, "f")]
+    after_a_pause = [cue(9, 10, "f g h"), cue(10, 11, "g h"), cue(20, 21, "g h")]
+    assert [(c.start_s, c.text) for c in clean_cues(cues + after_a_pause)][3:] == [(9, "g h"), (20, "g h")]
+    japanese = ["今日は", "今日は天気が", "天気が", "天気が いい"]
+    tokens = [read_payload(t.replace("は天", "は<00:00:01.500><c>天")) for t in japanese]
+    rolled = clean_cues([Cue(i, i + 1, t) for i, t in enumerate(tokens)])
+    assert [c.text for c in rolled] == ["今日は", "天気が", "いい"]
+
+
+def test_what_is_really_said_twice_stays() -> None:
+    twice = [cue(0, 1, "No."), cue(1, 2, "No."), cue(2, 3, "Well, no."), cue(3, 4, "Go on"), cue(4, 5, "then.")]
+    assert clean_cues(twice) == twice
+    refrain = [cue(i, i + 1, "la la la") for i in range(6)]
+    assert clean_cues(refrain) == refrain
+
+
+def test_a_cue_that_ends_before_it_starts_lasts_to_the_next() -> None:
+    cues = [cue(1, 0, "a"), cue(1.5, 1.5, "b"), cue(9, 8, "c")]
+    assert [(c.start_s, c.end_s) for c in clean_cues(cues)] == [(1, 1.5), (1.5, 3.5), (9, 11)]
+
+
+def test_karaoke_times_share_their_span_among_words() -> None:
+    tokens = read_payload("When the moon <00:17.500>hits your eye <19.5>ow")
+    said = words(Cue(16.5, 18.5, tokens))
+    assert [w.text for w in said] == ["When", "the", "moon", "hits", "your", "eye", "ow"]
+    assert said[3].start_s == 17.5 and said[-1].end_s == 18.5
+    assert all(a.end_s <= b.start_s + 1e-9 for a, b in zip(said, said[1:], strict=False))
+
+
+def test_json3_of_a_machine_and_of_a_person() -> None:
+    machine = {
+        "events": [
+            {"tStartMs": 0, "dDurationMs": 9000, "id": 1, "wpWinPosId": 1},
+            {
+                "tStartMs": 1000,
+                "dDurationMs": 4000,
+                "segs": [{"utf8": "so"}, {"utf8": " we", "tOffsetMs": 599}, {"utf8": " fold", "tOffsetMs": 840}],
+            },
+            {"tStartMs": 2990, "dDurationMs": 2010, "aAppend": 1, "segs": [{"utf8": "\n"}]},
+            {"tStartMs": 3000, "dDurationMs": 2000, "segs": [{"utf8": "[Music]"}]},
+        ]
+    }
+    first, second = clean_cues(read_json3(json.dumps(machine), "x").cues)
+    assert (first.text, first.start_s, first.end_s) == ("so we fold", 1.0, 3.0)
+    assert [w.start_s for w in words(first)] == [1.0, 1.599, 1.84]
+    assert (second.text, words(second)) == ("[Music]", [])
+    person = {"events": [{"tStartMs": 500, "dDurationMs": 1500, "segs": [{"utf8": "Hello,\nworld."}]}]}
+    [only] = read_json3(json.dumps(person), "x").cues
+    assert (only.text, only.end_s, words(only)) == ("Hello, world.", 2.0, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"events": [\n,]}', "x.json3:2: this is not JSON"),
+        ("[]", "x.json3:1: there is no list of `events`"),
+        ('{"events": [{"segs": [{"utf8": "a"}]}]}', "x.json3: event 0 has no right times"),
+        ('{"events": [{"tStartMs": "a", "segs": [{}]}]}', "x.json3: event 0 has no right times"),
+        ('{"events": [{"tStartMs": NaN, "segs": [{"utf8": "a"}]}]}', "x.json3: event 0: its times are out of range"),
+    ],
+)
+def test_broken_json3(text: str, said: str) -> None:
+    with pytest.raises(RowError) as error:
+        read_json3(text, "x.json3")
+    assert str(error.value).startswith(said) and error.value.kind == "bad_subtitle"
+
+
+def test_packets_of_text_streams() -> None:
+    assert packet_text(b"\x00\x05Hello\x00\x00\x00\x08boxx", "mov_text") == "Hello"
+    assert packet_text(b"\x00\x00", "mov_text") == ""
+    assert packet_text(b"12,0,Default,,0,0,0,,{\\i1}Well,{\\i0} yes\\Nno", "ass") == "{\\i1}Well,{\\i0} yes\nno"
+    assert packet_text(b"12,0,Default,,0,0,0,,{\\p1}m 0 0 l 1 1", "ass") == ""
+
+
+def pieces(*timed: tuple[float, float, str]) -> list[Piece]:
+    return [Piece(start, end, text, True) for start, end, text in timed]
+
+
+def test_sentences_end_at_stops_and_pauses() -> None:
+    said = pieces(
+        (0, 1, "We fold"),
+        (1, 2, "the paper."),
+        (2, 3, "Dr."),
+        (3, 4, "Ito turns it"),
+        (5.5, 6, "and then"),
+        (6, 7, "“Why?”"),
+    )
+    found = [(s.start_s, s.end_s, s.text) for s in sentences(said, pause_s=1.0, max_s=20)]
+    assert found == [(0, 2, "We fold the paper."), (2, 4, "Dr. Ito turns it"), (5.5, 7, "and then “Why?”")]
+
+
+def test_text_without_stops_is_cut_at_its_longest_silence() -> None:
+    said = pieces((0, 1, "a"), (1, 2, "b"), (2.6, 3, "c"), (3, 4, "d"), (4, 5, "e"))
+    assert [s.text for s in sentences(said, pause_s=1.0, max_s=3)] == ["a b", "c d e"]
+    assert [s.text for s in sentences(said, pause_s=0.5, max_s=9)] == ["a b", "c d e"]
+    many = pieces(*((i, i + 1, "w") for i in range(100)))
+    parts = list(sentences(many, 1.0, 20.0))
+    assert sum(len(p.pieces) for p in parts) == 100 and max(p.end_s - p.start_s for p in parts) <= 20
+
+
+def test_ends_of_sentences_in_many_scripts() -> None:
+    assert all(map(ends_sentence, ("Yes.", "No!", "so do I.", "“Go.”", "(what?)", "终于。", "क्या।", "هل؟", "well…")))
+    assert not any(map(ends_sentence, ("and", "Mr.", "the U.S.", "J.", "1,", "etc.", "")))
+
+
+def test_languages_become_bcp_47() -> None:
+    assert [bcp47(t) for t in ("eng", "EN", "pt_BR", "zh-hans", "ger", "und", "", "english", "yue", "en-orig")] == [
+        "en", "en", "pt-BR", "zh-Hans", "de", "", "", "", "yue", "en"
+    ]  # fmt: skip
+    assert [file_language(t) for t in ("en", "forced.en", "en.sdh", "commentary", "")] == ["en", "en", "en", "", ""]
