@@ -130,7 +130,7 @@ class _Survey:
             if not state["waiting"]:
                 self.settled.add((node.index, 0))
         else:
-            why = "another set reaches it" if state else self._made_anew(node, table) or "new"
+            why = "what it reads changed" if state else self._made_anew(node, table) or "new"
             count.why[why] += came
         return [self._forecast(node, table, count, str(state["waiting"]) if state and same else "")]
 

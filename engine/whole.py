@@ -48,6 +48,7 @@ def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: s
         except Waiting as error:
             waiting = str(error)
         sink.finish()
+    base.mkdir(parents=True, exist_ok=True)
     write_json(base / "whole.json", {"key": key, "waiting": waiting, "came": came})
     for old in base.iterdir():
         if old.is_dir() and old.name != key:

@@ -1,0 +1,95 @@
+"""People's verdicts on captions, through csv files."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from ..engine.errors import UserError, Waiting, nearest
+from ..engine.step import Site, Step, Whole
+from ..schemas import Caption, Clip, Col, Video
+from ..schemas import Review as ReviewRow
+from .sheets.answers import Answer, answers, digest_files, filled_lines
+from .sheets.folder import asked_tasks, write_tasks
+from .sheets.tasks import CHOOSE, JUDGE, Task, sampled_tasks, tasks_named
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Reviewed(NamedTuple):
+    """A clip, its captions, and its video."""
+
+    clip: Clip
+    captions: list[Caption]
+    video: Video
+
+
+@dataclass(frozen=True)
+class Review(Whole[Reviewed, ReviewRow]):
+    """Ask people about captions: the build writes ``<sheet>/tasks.csv`` and waits for ``answers*.csv`` there.
+
+    With ``kind: judge`` a task is one caption (right, wrong, or mended), with ``kind: choose`` one clip and all its
+    captions in an order that tells nothing. One row per task and person. Raises ``UserError``, naming file and line,
+    for an answer that cannot be meant; answers to captions that have changed since are left out.
+    """
+
+    kind: Annotated[str, Col("judge each caption, or choose among a clip's", choices=(JUDGE, CHOOSE))] = JUDGE
+    sample: Annotated[int | None, Col("how many tasks; null for all", low=1)] = None
+    seed: Annotated[int, Col("seed of the sample and of the candidates' order")] = 0
+    quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0
+    sheet: Annotated[str, Col("name of its folder in the build folder")] = "review"
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """``UserError`` for a folder name that is none, or that another review has."""
+        if not re.fullmatch(r"\w[\w.-]*", self.sheet):
+            raise UserError(f"annotation.review.sheet is {self.sheet!r}: it must be a plain folder name")
+        if any(isinstance(step, Review) and step.sheet == self.sheet for step in earlier):
+            said = f"annotation.review is used twice with the folder {self.sheet}"
+            raise UserError(said, "give the second one a folder of its own with `sheet:`")
+
+    def outside(self, site: Site) -> str:
+        """A digest of the answer files."""
+        return digest_files(self._folder(site))
+
+    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[ReviewRow]:
+        """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
+        folder = self._folder(site)
+        asked = sampled_tasks(db, self.kind, self.sample, self.seed)
+        write_tasks(folder, self.kind, asked)
+        lines = filled_lines(folder, self.kind)
+        outside = {line.task_id for line in lines} - {task.task_id for task in asked}
+        tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self.kind, self.seed, outside)]}
+        known = asked_tasks(folder) | set(tasks)
+        for line in lines:
+            if line.task_id not in known:
+                hint = "the ids of the tasks stand in tasks.csv"
+                raise line.wrong(f"there is no task {line.task_id!r}{nearest(line.task_id, tasks)}", hint)
+        found: dict[str, list[Answer]] = defaultdict(list)
+        for answer in answers(lines, tasks):
+            found[answer.task_id].append(answer)
+        for task_id, task in tasks.items():
+            yield from (_row(task, one) for one in sorted(found[task_id], key=lambda a: a.person))
+        answered = sum(bool(found[task.task_id]) for task in asked)
+        if answered < self.quorum * len(asked) - 1e-9:
+            gone = len(outside - set(tasks))
+            stale = f" ({gone} answers are to captions that have changed since)" if gone else ""
+            reviews = f"{len(asked) - answered} of {len(asked)} reviews are open"
+            raise Waiting(f"{reviews}: fill in {folder / 'answers.csv'}, a copy of tasks.csv{stale}")
+
+    def _folder(self, site: Site) -> Path:
+        return site.root / self.sheet
+
+
+def _row(task: Task, answer: Answer) -> ReviewRow:
+    chosen = None if answer.choice is None else task.candidates[answer.choice - 1].caption_id
+    if len(task.candidates) == 1:  # a caption that is rejected is the one that was judged
+        chosen = task.candidates[0].caption_id
+    return ReviewRow(
+        f"{task.task_id}_{answer.person}", task.video_id, task.clip_id, chosen,
+        answer.person, answer.verdict, answer.text, answer.seconds,
+    )  # fmt: skip

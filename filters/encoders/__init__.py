@@ -1,0 +1,1 @@
+"""Encoders that filters measure with, one file each."""

@@ -1,0 +1,62 @@
+"""Clips by a rule in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..engine.errors import RowError, UserError, nearest
+from ..engine.step import Filter, Site, Step
+from ..schemas import Col
+from .sql.columns import Kept, base_schema, full_schema, to_table
+from .sql.expression import bind, columns_of, connect, judge
+
+Verdicts = Sequence[str | None | RowError]
+
+
+@dataclass(frozen=True)
+class Keep(Filter[Kept]):
+    """Keep clips of which a SQL expression is true: ``seconds between 2 and 60 and conse > 0.2``.
+
+    Its columns: those of the clip (``start_s``, ``cut``, ...) and of its video (``width_px``, ``license``, ...);
+    ``seconds``, ``n_shots``; ``caption``, ``caption_words``, ``teacher`` and ``language`` of its first caption,
+    ``n_captions``; ``objects`` and ``attributes`` (lists) of its tags, ``n_objects``, ``n_attributes``; and every
+    score by its name: of the clip, of its captions, and of those they were chosen or made from, the highest where
+    there are several, null where there is none. Reasons: ``where`` (false), ``where_is_null`` (not known).
+    """
+
+    where: Annotated[str, Col("SQL expression (DuckDB's) over one clip, true or false")] = "seconds > 0"
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """``UserError`` for a rule that is no expression, or that names a column or score that nothing makes."""
+        measured = {name.lower(): name for step in earlier for name in step.measures}
+        known = {name.lower(): name for name in base_schema().names} | measured
+        db = connect()
+        try:
+            for column in sorted(columns_of(db, self.where)):
+                if column not in known:
+                    said = f"there is no column or score {column}{nearest(column, known)}"
+                    raise UserError(said, f"scores that steps before it make: {', '.join(measured) or 'none'}")
+            bind(db, self.where, full_schema(measured))
+        except UserError as error:
+            raise UserError(f"filters.keep.where: {error.message}", error.hint) from None
+        finally:
+            db.close()
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Callable[[list[Kept]], Verdicts]]:
+        """Yield a function that judges a batch in one query."""
+        db = connect()
+        try:
+            scores = sorted(columns_of(db, self.where) - {name.lower() for name in base_schema().names})
+            yield lambda rows: [_reason(v) for v in judge(db, self.where, to_table(rows, scores))]
+        finally:
+            db.close()
+
+
+def _reason(value: bool | None) -> str | None:
+    if value is None:
+        return "where_is_null"
+    return None if value else "where"

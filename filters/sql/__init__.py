@@ -1,0 +1,1 @@
+"""One SQL expression over one row a clip."""

@@ -1,0 +1,193 @@
+"""Near-duplicate clips: against comparing all with all, from a database, and on real film."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import av
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliploom.builders.media.sampling import FrameSampler
+from cliploom.engine.step import Drop, Site, reads, writes
+from cliploom.filters.duplicates import Duplicates
+from cliploom.filters.hashes.alike import Rule, gather, groups
+from cliploom.filters.hashes.near import near_pairs
+from cliploom.schemas import Clip, Frame, Row, Video, to_arrow
+
+MEDIA = Path(__file__).parents[1] / "media"
+BASES = (0x0123456789ABCDEF, 0xFEDCBA9876543210, 0x00FF00FF00FF00FF)
+
+hashes = st.builds(
+    lambda base, bits: base ^ sum(1 << bit for bit in bits),
+    st.sampled_from(BASES),
+    st.sets(st.integers(0, 63), max_size=9),
+)
+clips_ = st.lists(
+    st.tuples(st.lists(hashes, max_size=5), st.sampled_from([1.0, 2.0, 2.5, 4.0]), st.integers(0, 2)), max_size=8
+)
+rules = st.builds(
+    Rule, st.integers(0, 16), st.sampled_from([0.05, 0.5, 0.6, 0.8, 1.0]), st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+    st.integers(1, 3), st.booleans(),
+)  # fmt: skip
+
+
+def _like(one: tuple[list[int], float, int], other: tuple[list[int], float, int], rule: Rule) -> bool:
+    """The rule as its docstring says it, frame by frame."""
+    (a, a_s, a_video), (b, b_s, b_video) = sorted((one, other), key=lambda c: len(c[0]))
+    if len(a) < rule.min_frames or min(a_s, b_s) < rule.length_ratio * max(a_s, b_s):
+        return False
+    if a_video == b_video and not rule.within_video:
+        return False
+    shares = [_share(a, b, rule)] + ([_share(b, a, rule)] if len(a) == len(b) else [])
+    return all(share >= math.ceil(rule.share * len(a) - 1e-9) for share in shares)
+
+
+def _share(a: Sequence[int], b: Sequence[int], rule: Rule) -> int:
+    return sum(any((x ^ y).bit_count() <= rule.max_bits for y in b) for x in a)
+
+
+@settings(max_examples=250, deadline=None)
+@given(clips_, rules)
+def test_groups_are_those_of_comparing_all_with_all(clips: list[tuple[list[int], float, int]], rule: Rule) -> None:
+    expected = list(range(len(clips)))
+    for one, other in combinations(range(len(clips)), 2):
+        if _like(clips[one], clips[other], rule):
+            low, high = sorted((expected[one], expected[other]))
+            expected = [low if group == high else group for group in expected]
+    flat = np.asarray([h for frames, _, _ in clips for h in frames], np.uint64)
+    owner = np.asarray([i for i, (frames, _, _) in enumerate(clips) for _ in frames], np.int64)
+    seconds, video = np.asarray([c[1] for c in clips]), np.asarray([c[2] for c in clips], np.int64)
+    assert groups(gather(flat, owner, seconds, video), rule).tolist() == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sets(hashes, max_size=40), st.lists(hashes, max_size=10), st.integers(0, 20))
+def test_near_pairs_misses_none(stored: set[int], asked: list[int], max_bits: int) -> None:
+    all_, queries = sorted(stored), asked
+    found = {
+        (int(q), int(h))
+        for near in near_pairs(np.asarray(all_, np.uint64), np.asarray(queries, np.uint64), max_bits)
+        for q, h in zip(near.query, near.found, strict=True)
+    }
+    assert found == {
+        (i, j) for i, q in enumerate(queries) for j, h in enumerate(all_) if (q ^ h).bit_count() <= max_bits
+    }
+
+
+def _database(clips: Sequence[Clip], frames: Sequence[Frame], videos: Sequence[Video]) -> duckdb.DuckDBPyConnection:
+    db = duckdb.connect()
+    tables: list[tuple[type[Row], Sequence[Row]]] = [(Clip, clips), (Frame, frames), (Video, videos)]
+    for row, rows in tables:
+        db.register(row.table, to_arrow(row, rows))
+    return db
+
+
+def _clip(video: str, start_s: float, end_s: float) -> Clip:
+    return Clip(f"{video}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}", video, start_s, end_s, shots=[])
+
+
+def _frames(video: str, hashes: Sequence[int], sharpness: float = 100.0, brightness: float = 120.0) -> list[Frame]:
+    """Two a second."""
+    return [
+        Frame(f"{video}_{i * 500:09d}", video, i / 2, b"", 8, 8, f"{h:016x}", sharpness, brightness)
+        for i, h in enumerate(hashes)
+    ]
+
+
+def _video(video: str, width_px: int = 640) -> Video:
+    return Video(video, video, video, video, 1, width_px=width_px, height_px=360)
+
+
+def _drops(
+    clips: Sequence[Clip], frames: Sequence[Frame], videos: Sequence[Video], step: Duplicates | None = None
+) -> list[Drop]:
+    with _database(clips, frames, videos) as db:
+        return list((step or Duplicates()).rows(db, Site(Path(), {"": Path("x")})))
+
+
+FILM = (0x123456789ABCDEF0, 0x0F1E2D3C4B5A6978, 0xF0F0AAAA12345555, 0x8877665544332211)
+
+
+def test_the_longest_stays_then_the_largest_then_the_first() -> None:
+    near = [h ^ 0b10101 for h in FILM]
+    clips = [_clip("a", 0, 2), _clip("b", 0, 2), _clip("c", 0, 2), _clip("d", 0, 1.5)]
+    frames = [*_frames("a", FILM), *_frames("b", near), *_frames("c", FILM), *_frames("d", FILM[:3])]
+    videos = [_video("a"), _video("b", 1280), _video("c", 1280), _video("d", 1920)]
+    b = clips[1].clip_id
+    assert _drops(clips, frames, videos) == [
+        Drop(clips[0].clip_id, "a", "duplicate", f"of {b}"),
+        Drop(clips[2].clip_id, "c", "duplicate", f"of {b}"),
+        Drop(clips[3].clip_id, "d", "duplicate", f"of {b}"),
+    ]
+    longer = [*clips, _clip("e", 0, 2.5)]
+    kept = {drop.id for drop in _drops(longer, [*frames, *_frames("e", [*FILM, 1])], [*videos, _video("e", 2)])}
+    assert kept == {clip.clip_id for clip in clips}
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    clips = [_clip(v, 0, 2) for v in "abcd"]
+    frames = [f for i, v in enumerate("abcd") for f in _frames(v, [h ^ (1 << i) for h in FILM])]
+    videos = [_video(v) for v in "abcd"]
+    assert _drops(clips, frames, videos) == _drops(clips[::-1], frames[::-1], videos[::-1])
+    assert len(_drops(clips, frames, videos)) == 3
+
+
+def test_only_frames_inside_a_clip_count() -> None:
+    # Two clips of one video: [0, 2) and [2, 4); a third film repeats the second.
+    frames = [*_frames("a", [1, 2, 4, 8, *FILM]), *_frames("b", FILM)]
+    clips = [_clip("a", 0, 2), _clip("a", 2, 4), _clip("b", 0, 2)]
+    assert _drops(clips, frames, [_video("a"), _video("b")]) == [
+        Drop(clips[2].clip_id, "b", "duplicate", f"of {clips[1].clip_id}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "brightness", "dropped"), [(100.0, 120.0, 1), (0.2, 120.0, 0), (100.0, 2.0, 0), (100.0, 254.0, 0)]
+)
+def test_frames_of_one_colour_have_no_say(sharpness: float, brightness: float, dropped: int) -> None:
+    frames = [*_frames("a", [0] * 4, sharpness, brightness), *_frames("b", [0] * 4, sharpness, brightness)]
+    assert len(_drops([_clip("a", 0, 2), _clip("b", 0, 2)], frames, [_video("a"), _video("b")])) == dropped
+
+
+def test_clips_without_frames_and_no_clips_at_all_stay() -> None:
+    assert _drops([], [], []) == []
+    assert _drops([_clip("a", 0, 2), _clip("b", 0, 2)], [], [_video("a")]) == []
+
+
+def test_clips_of_one_video_may_be_left_alone() -> None:
+    frames = _frames("a", [*FILM, *FILM])
+    clips = [_clip("a", 0, 2), _clip("a", 2, 4)]
+    assert _drops(clips, frames, [_video("a")]) == []
+    assert len(_drops(clips, frames, [_video("a")], Duplicates(within_video=True))) == 1
+
+
+def test_it_is_a_verdict_and_reads_what_it_says() -> None:
+    assert writes(Duplicates) is None
+    assert reads(Duplicates).anchor is Clip
+    assert {join.row for join in reads(Duplicates).joins} == {Frame, Video}
+
+
+def test_the_same_film_in_another_file_is_found() -> None:
+    """The trailer cut short, and another film: the first is the same film, the second is not."""
+    files = {
+        "trailer": "sintel_trailer_270p.mp4", "cut_short": "made_truncated_moov_front.mp4", "bunny": "bbb_480p_20s.mp4",
+    }  # fmt: skip
+    frames = []
+    for video, name in files.items():
+        sampler = FrameSampler(video, 2.0, 320, 80, 1.0)
+        with av.open(str(MEDIA / name)) as file:
+            for frame in file.decode(video=0):
+                if frame.time is None or frame.time > 19:
+                    break
+                sampler.add(frame, frame.time)
+        frames += sampler.rows
+    clips = [_clip(video, 11, 18) for video in files]
+    dropped = _drops(clips, frames, [_video(video) for video in files])
+    assert dropped == [Drop(clips[0].clip_id, "trailer", "duplicate", f"of {clips[1].clip_id}")]

@@ -1,0 +1,205 @@
+"""Clips by a rule in SQL: what a rule may say, and what it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.step import Map, Site, Step, reads
+from cliploom.filters.keep import Keep
+from cliploom.filters.sql.columns import Kept, base_schema
+from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video
+
+
+class Measure(Map[Clip, Score]):
+    """Stands for a step that measures."""
+
+    measures = ("conse", "Aesthetic")
+
+
+def _row(
+    seconds: float = 10.0,
+    captions: Sequence[Caption] = (),
+    scores: Sequence[Score] = (),
+    tags: Sequence[Tags] = (),
+    videos: Sequence[Video] = (),
+) -> Kept:
+    clip = Clip("v_1", "v", 5.0, 5.0 + seconds, [Span(5.0, 6.0), Span(6.0, 5.0 + seconds)])
+    return Kept(clip, list(captions), list(scores), list(tags), list(videos))
+
+
+def _caption(id_: str, text: str, *parents: str) -> Caption:
+    return Caption(id_, "v", "v_1", "speech", "teacher", text, list(parents), "m", "1")
+
+
+def _score(name: str, value: float, caption_id: str | None = None) -> Score:
+    return Score(f"{caption_id}_{name}_{value}", "v", "v_1", caption_id, name, value, "m")
+
+
+def _judged(where: str, *rows: Kept) -> list[object]:
+    with Keep(where).open(Site(Path(), {"": Path("x")})) as work:
+        return list(work(list(rows)))
+
+
+def _refused(where: str, earlier: Sequence[Step] = (Measure(),)) -> UserError:
+    with pytest.raises(UserError) as caught:
+        Keep(where).check(earlier)
+    assert "\n" not in caught.value.message
+    assert caught.value.message.startswith("filters.keep.where: ")
+    return caught.value
+
+
+def test_a_batch_is_judged_in_order() -> None:
+    rows = [_row(seconds=s) for s in (1.0, 2.0, 60.0, 61.0)]
+    assert _judged("seconds between 2 and 60", *rows) == ["where", None, None, "where"]
+
+
+def test_the_rule_of_the_manual() -> None:
+    rule = "seconds between 2 and 60 and conse > 0.2"
+    Keep(rule).check([Measure()])
+    good, bad, unknown = _row(scores=[_score("conse", 0.3)]), _row(scores=[_score("conse", 0.1)]), _row()
+    assert _judged(rule, good, bad, unknown) == [None, "where", "where_is_null"]
+
+
+def test_scores_count_of_the_captions_in_view_and_their_parents() -> None:
+    chosen = _caption("chosen", "a cat", "first")
+    scores = [_score("conse", 0.5, "first"), _score("conse", 0.9, "loser"), _score("conse", 0.6, "chosen")]
+    row = _row(captions=[chosen], scores=scores)
+    assert _judged("conse = 0.6", row) == [None]
+    assert _judged("conse > 0.6", row) == ["where"]
+
+
+def test_names_are_the_same_in_upper_and_lower_case() -> None:
+    row = _row(scores=[_score("Aesthetic", 5.5)])
+    for rule in ("aesthetic > 5", "AESTHETIC > 5", '"Aesthetic" > 5 and SECONDS > 1'):
+        Keep(rule).check([Measure()])
+        assert _judged(rule, row) == [None]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "clip_id = 'v_1' and start_s = 5 and n_shots = 2 and shots[2].start_s = 6",
+        "caption like 'a red%' and caption_words = 3 and teacher = 'speech' and language = 'en' and n_captions = 2",
+        "list_contains(objects, 'car') and n_objects = 2 and attributes = ['red'] and n_attributes = 1",
+        "len(list_filter(objects, lambda o: o = 'car')) = 1",
+        "len([o for o in objects if o like 'c%']) = 1",
+        "license = 'cc-by-4.0' and width_px >= 1280 and fps between 23 and 61 and not hdr",
+        "json_extract_string(metadata, '$.channel') = 'films'",
+        "hash(clip_id) % 100 < 100",
+        "case when cut = 'none' then file is null else false end -- with a remark",
+    ],
+)
+def test_every_column_says_what_it_is_called(rule: str) -> None:
+    video = Video(
+        "v", "u", "p", "s", 3, license="cc-by-4.0", width_px=1280, height_px=720, fps=24.0,
+        metadata='{"channel": "films"}',
+    )  # fmt: skip
+    captions = [_caption("a", "a red car"), _caption("b", "something else")]
+    tags = [
+        Tags("a", "v", "v_1", "a", ["car", "road"], ["red"], [], "m"),
+        Tags("z", "v", "v_1", "z", ["dog"], ["black"], [], "m"),
+    ]
+    Keep(rule).check([])
+    assert _judged(rule, _row(captions=captions, tags=tags, videos=[video])) == [None]
+
+
+def test_a_clip_without_anything_has_nulls_and_empty_lists() -> None:
+    assert _judged("caption is null and n_captions = 0 and objects = [] and license is null", _row()) == [None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("secnds > 2", "there is no column or score secnds; did you mean seconds?"),
+        ("seconds > 2 and conze > 0.2", "there is no column or score conze; did you mean conse?"),
+        ("path = 'x'", "there is no column or score path"),
+        ("clips.seconds > 2", "there is no column or score clips"),
+        ("rowid > 1", "there is no column or score rowid"),
+        ("seconds", "its value is DOUBLE, not true or false"),
+        ("null", "not true or false"),
+        ("seconds > 'long'", "Could not convert string 'long'"),
+        ("seconds betwen 2 and 3", "syntax error"),
+        ("lenght(caption) > 3", "lenght does not exist"),
+        (" ", "it is empty"),
+        ("avg(seconds) > 3", "it holds an aggregate"),
+        ("count(*) > 0", "it holds an aggregate"),
+        ("row_number() over (order by clip_id) < 10", "it holds a window function"),
+        ("random() < 0.1", "random() has another value in every build"),
+        ("now() > '2020-01-01'::timestamptz", "now() has another value in every build"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_one_line(rule: str, said: str) -> None:
+    assert said in _refused(rule).message
+
+
+def test_the_hint_names_the_scores_there_are() -> None:
+    assert _refused("x > 1").hint == "scores that steps before it make: conse, aesthetic"
+    assert _refused("conse > 1", earlier=[]).hint == "scores that steps before it make: none"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "exists (select 1 from read_text('{file}'))",
+        "exists (from read_text('{file}'))",
+        "(select content from read_text('{file}')) like '%secret%'",
+        "seconds in (select 1)",
+        "1=1) from read_csv('{file}') where (1=1",
+        "true), (false",
+        "true; copy (select 1) to '{out}'",
+        "true) limit 1; copy (select 1) to '{out}'; select (true",
+        "true); attach '{out}'; select (true",
+        "columns('.*') is not null",
+        "* is null",
+        "$1",
+        "?",
+        "(copy (select 1) to '{out}')",
+        "getvariable('x') is null",
+        "current_setting('home_directory') = ''",
+        "nextval('s') = 1",
+        "query('select 1') = 1",
+        "read_text('{file}') is null",
+        "true /*",
+    ],
+)
+def test_a_hostile_rule_reaches_nothing(rule: str, tmp_path: Path) -> None:
+    secret, out = tmp_path / "secret.csv", tmp_path / "out"
+    secret.write_text("a,b\nsecret,1\n")
+    text = rule.format(file=secret, out=out)
+    _refused(text)
+    with pytest.raises((UserError, RowError)):  # nor without the planner
+        _judged(text, _row())
+    assert [p.name for p in tmp_path.iterdir()] == ["secret.csv"]
+
+
+def test_even_a_rule_that_got_through_could_open_no_file(tmp_path: Path) -> None:
+    import duckdb
+
+    from cliploom.filters.sql.expression import connect
+
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    db = connect()
+    for said in (f"FROM '{tmp_path}/secret.csv'", f"COPY (SELECT 1) TO '{tmp_path}/out'", "INSTALL httpfs",
+                 "SET enable_external_access = true", f"ATTACH '{tmp_path}/x.db'"):  # fmt: skip
+        with pytest.raises(duckdb.Error):
+            db.execute(said)
+    assert [p.name for p in tmp_path.iterdir()] == ["secret.csv"]
+
+
+def test_a_value_that_does_not_convert_fails_its_row() -> None:
+    video = Video("v", "u", "p", "s", 3, title="twelve")
+    Keep("title::int > 3").check([])
+    with pytest.raises(RowError, match="Could not convert string 'twelve'") as caught:
+        _judged("title::int > 3", _row(videos=[video]))
+    assert caught.value.kind == "where"
+
+
+def test_it_needs_nothing_but_clips() -> None:
+    assert [join.required for join in reads(Keep).joins] == [False] * 4
+    Keep().check([])
+    assert _judged(Keep().where, _row()) == [None]
+    assert not {"path", "subtitles", "chapters"} & set(base_schema().names)
