@@ -45,7 +45,9 @@ class Node:
 
     @property
     def needs(self) -> set[int]:
-        """The nodes that must be done before this one."""
+        """The nodes that must be done before this one; a barrier waits for all before it."""
+        if self.shape == "whole":
+            return set(range(self.index))
         inputs = [*self.anchors, *(t for join in self.joined for t in join), *self.filters]
         return {table.node for table in inputs}
 

@@ -23,7 +23,7 @@ def markdown_text(text: str) -> str:
     """Text that stays text in any Markdown table: no markup, no HTML, no link, no line break."""
     flat = re.sub(r"\s+", " ", text).strip()
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*_\[\]{}()#|~!$^])", r"\\\1", flat)
+    flat = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", flat)
     flat = re.sub(r"(?i)\bwww\.", r"www&#46;", flat)  # no scheme, and yet GitHub would link it
     return flat.replace("://", ":&#47;&#47;").replace("@", "&#64;")
 

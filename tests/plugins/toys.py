@@ -163,7 +163,7 @@ class Join(Map[Said, Caption]):
 
 
 @dataclass(frozen=True)
-class Even(Whole[Clip, Clip]):
+class Even(Whole[Clip, Drop]):
     """Drops every second clip of all that reach it; may wait for a file first."""
 
     log: Annotated[str, Col("log", local=True)] = ""

@@ -1,0 +1,125 @@
+"""Write the dataset folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+
+from ..engine.errors import UserError
+from ..engine.step import Cost, Drop, Site, Step, Whole
+from ..schemas import Caption, Clip, Col, Entry, Review, Score, Segment, Tags, Video
+from .release.card import Wishes
+from .release.files import mend_folder
+from .release.public import public_recipe
+from .release.splits import check_shares
+from .release.story import before_step
+from .release.write import Plan, write_release
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TAKEN = ("media", "tables")  # of the build folder itself
+
+
+class Published(NamedTuple):
+    """A clip and all that is told of it."""
+
+    clip: Clip
+    video: Video
+    captions: list[Caption] = []
+    tags: list[Tags] = []
+    scores: list[Score] = []
+    segments: list[Segment] = []
+    reviews: list[Review] = []
+
+
+@dataclass(frozen=True)
+class Dataset(Whole[Published, Entry]):
+    """Write the clips that are left as a dataset folder with a card, ready for ``datasets.load_dataset``.
+
+    With ``media: virtual`` the folder holds Parquet files ``data/<split>-*.parquet``, with ``media: files``
+    a VideoFolder: ``<split>/clips/*.mp4`` and ``<split>/metadata.parquet``. Nothing in it names this machine.
+    Clips without a caption leave with the reason ``no_caption``, unless no clip has one.
+    """
+
+    license: Annotated[str, Col("licence of the dataset: an SPDX or Hub id, or a name; empty becomes `unknown`")] = ""
+    media: Annotated[
+        str, Col("publish times into the source videos, or the clips' own files", choices=("virtual", "files"))
+    ] = "virtual"
+    splits: Annotated[dict[str, float], Col("splits and their shares; a video is never in two")] = field(
+        default_factory=lambda: {"train": 1.0}
+    )
+    seed: Annotated[int, Col("seed of the splits")] = 0
+    title: Annotated[str, Col("name for people; empty: the recipe's name")] = ""
+    language: Annotated[list[str], Col("BCP 47 codes of the captions")] = field(default_factory=lambda: ["en"])
+    tags: Annotated[list[str], Col("more tags for the card")] = field(default_factory=list)
+    homepage: Annotated[str, Col("address of the dataset's page")] = ""
+    out: Annotated[str, Col("the folder, inside the build folder")] = "dataset"
+
+    cost: ClassVar[Cost] = "io"
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Raise ``UserError`` for splits, a folder or clips that cannot be."""
+        check_shares(self.splits)
+        if not re.fullmatch(r"\w[\w.-]*", self.out) or self.out in _TAKEN or self.out.endswith((".part", ".old")):
+            raise UserError(
+                f"cards.dataset.out is {self.out!r}: it must be a plain folder name, and not {' or '.join(_TAKEN)}"
+            )
+        cuts = [cut for step in earlier if isinstance(cut := getattr(step, "cut", None), str)]
+        if self.media == "files" and cuts and set(cuts) == {"none"}:
+            raise UserError(
+                "cards.dataset publishes clip files (`media: files`), and builders.clips cuts none",
+                "give builders.clips `cut: smart`, or publish times with `media: virtual`",
+            )
+
+    def outside(self, site: Site) -> str:
+        """The card tells how the build went; a folder that someone removed is written again."""
+        from ..engine.build import Build  # the runner and its packages: for no one who only reads options
+
+        try:
+            build = Build.read(site.root)
+        except UserError:
+            return ""
+        name = _own_name(site)
+        before = before_step(build.lock, name)
+        tables = {table["name"] for entry in before for table in entry["tables"]}
+        stages = [stage._replace(seconds=0.0) for stage in build.funnel() if stage.name in tables]
+        prints = [[entry["name"], *(table["fingerprint"] for table in entry["tables"])] for entry in before]
+        told = [public_recipe(build.lock), build.lock.get("cliploom"), prints, stages, self._edition(site)]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Entry | Drop]:
+        """Write the folder, then say where each clip went, by ``clip_id``.
+
+        Raises:
+            UserError: a clip's file is missing, or no clip is left to publish.
+        """
+        edition = self._edition(site)
+        wishes = Wishes(
+            self.license, self.title, self.language, self.tags, self.homepage, with_files=self.media == "files"
+        )
+        plan = Plan(site.root, site.root / self.out, site.folder(), _own_name(site), self.splits, self.seed)
+        yield from write_release(db, plan, wishes)
+        _edition_file(site).write_text(str(edition), encoding="utf-8")
+
+    def _edition(self, site: Site) -> int:
+        """How often the folder had to be written again because it was gone."""
+        mend_folder(site.root / self.out)
+        try:
+            edition = int(_edition_file(site).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return 0
+        return edition if (site.root / self.out / "README.md").is_file() else edition + 1
+
+
+def _own_name(site: Site) -> str:
+    return site.folders[""].parent.name
+
+
+def _edition_file(site: Site) -> Path:
+    return site.root / site.folders[""] / "edition"

@@ -1,0 +1,1 @@
+"""The dataset folder: its table, its splits, its files and its card."""

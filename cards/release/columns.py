@@ -1,0 +1,85 @@
+"""The columns of the published table, declared as rows are: name, type, meaning, unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from ...schemas import Col, Pair, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILE = "file_name"  # what VideoFolder looks for
+SCORE = "score_"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the captions that a clip has."""
+
+    text: Annotated[str, Col("the caption")]
+    teacher: Annotated[str, Col("who said it")]
+    kind: Annotated[str, Col("its role")]
+    model: Annotated[str, Col("the model that wrote it, or the rule")]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of the published table: one clip. Columns that a build has no data for are left out."""
+
+    file_name: Annotated[str, Col("the clip's video file, relative to this table; `datasets` gives it as `video`")]
+    clip_id: Annotated[str, Col("id of the clip: the video's id and the times in milliseconds")]
+    video_id: Annotated[str, Col("id of the source video; all clips of a video are in one split")]
+    start_s: Annotated[float, Col("start of the clip in the source video", unit="s")]
+    end_s: Annotated[float, Col("end of the clip in the source video, exclusive", unit="s")]
+    duration_s: Annotated[float, Col("length of the clip", unit="s", low=0)]
+    shots: Annotated[int, Col("number of shots in the clip", low=0)]
+    caption: Annotated[str, Col("the caption")]
+    teacher: Annotated[str, Col("who said the caption; `review` for a person's correction")]
+    model: Annotated[str, Col("the model that wrote the caption, or the rule; `person` for a correction")]
+    captions: Annotated[list[Candidate], Col("all captions that the clip had to choose from")]
+    objects: Annotated[list[str] | None, Col("lemmas of the caption's nouns")]
+    attributes: Annotated[list[str] | None, Col("lemmas of the caption's attributes")]
+    pairs: Annotated[list[Pair] | None, Col("which attribute describes which object")]
+    transcript: Annotated[str | None, Col("what is said inside the clip")]
+    review: Annotated[
+        str | None, Col("what most people who checked the clip said", choices=("accept", "edit", "reject"))
+    ]
+    reviewers: Annotated[int, Col("how many people checked the clip", low=0)]
+    title: Annotated[str, Col("title of the source video, empty where unknown")]
+    uploader: Annotated[str, Col("who published the source video, empty where unknown")]
+    uri: Annotated[str, Col("where the source video came from: a URL, or a path inside the source folder")]
+    license: Annotated[str, Col("licence of the source video as its source states it, empty where unknown")]
+    source_sha256: Annotated[str, Col("SHA-256 of the source video's file, hexadecimal")]
+    width_px: Annotated[int | None, Col("coded width of the source video", unit="px", low=1)]
+    height_px: Annotated[int | None, Col("coded height of the source video", unit="px", low=1)]
+    fps: Annotated[float | None, Col("average frame rate of the source video", unit="1/s", low=0)]
+
+
+def score_columns(names: Iterable[str]) -> dict[str, str]:
+    """A column name for each score name, in order: ``conse`` becomes ``score_conse``."""
+    made: dict[str, str] = {}
+    for name in sorted(names):
+        column = plain = SCORE + (re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed")
+        number = 2
+        while column in made.values():
+            column, number = f"{plain}_{number}", number + 1
+        made[name] = column
+    return made
+
+
+def release_schema(missing: Iterable[str], scores: dict[str, str]) -> pa.Schema:
+    """The schema of a release without the columns ``missing``, with one column a score before ``title``."""
+    import pyarrow as pa
+
+    whole, left_out = arrow_schema(Example), set(missing)
+    fields = [field for field in whole if field.name not in left_out]
+    at = next(i for i, field in enumerate(fields) if field.name == "title")
+    made = [
+        pa.field(column, pa.float64(), metadata={"doc": f"the score `{name}` of the clip or its caption"})
+        for name, column in scores.items()
+    ]
+    return pa.schema([*fields[:at], *made, *fields[at:]])

@@ -1,0 +1,176 @@
+"""The published table as one SQL query over what reaches the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from .columns import FILE, release_schema, score_columns
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SPLIT, SOURCE = "_split", "_file"  # columns that are written down elsewhere
+
+_RANK = "CASE kind WHEN 'choice' THEN 0 WHEN 'merge' THEN 1 WHEN 'rewrite' THEN 2 WHEN 'teacher' THEN 3 ELSE 4 END"
+
+_TEACHER = "CASE WHEN model = 'person' THEN 'review' ELSE teacher END"  # as annotation.edits marks them
+_CAPTIONS = """
+CREATE TEMP VIEW _chosen AS
+SELECT c.* REPLACE ({teacher} AS teacher),
+    CASE WHEN kind = 'choice' THEN list_concat([caption_id], parents) ELSE [caption_id] END AS family
+FROM {table} c LEFT JOIN (
+    SELECT clip_id, caption_id, count(*) AS votes FROM reviews WHERE verdict = 'accept' GROUP BY ALL
+) v USING (clip_id, caption_id)
+QUALIFY row_number() OVER (PARTITION BY clip_id ORDER BY coalesce(votes, 0) DESC, {rank}, caption_id) = 1;
+CREATE TEMP VIEW _candidates AS
+SELECT clip_id,
+    list({{text: text, teacher: {teacher}, kind: kind, model: model}} ORDER BY {rank}, caption_id) AS captions
+FROM {table} WHERE kind <> 'choice' GROUP BY clip_id;
+"""
+
+_TAGS = """
+CREATE TEMP VIEW _tags AS
+SELECT t.clip_id, objects, attributes, pairs FROM tags t
+JOIN (SELECT clip_id, family FROM _chosen) c ON t.clip_id = c.clip_id AND list_contains(family, t.caption_id)
+QUALIFY row_number() OVER (PARTITION BY t.clip_id ORDER BY list_position(family, t.caption_id), tags_id) = 1;
+"""
+
+_REVIEWS = """
+CREATE TEMP VIEW _reviews AS
+SELECT clip_id, arg_max(verdict, (n, verdict)) AS review, sum(n)::BIGINT AS reviewers
+FROM (SELECT clip_id, verdict, count(*) AS n FROM reviews GROUP BY ALL) GROUP BY clip_id;
+"""
+
+# Each word belongs to the clip that its middle is in; a sentence without word times goes by its own middle. One
+# transcript a video: subtitles before speech models, then the one that says most. Buckets keep the join linear.
+_TRANSCRIPT = """
+CREATE TEMP VIEW _voice AS
+SELECT video_id, source, language FROM segments GROUP BY video_id, source, language
+QUALIFY row_number() OVER (
+    PARTITION BY video_id ORDER BY source <> 'subtitle', sum(length(text)) DESC, source, language) = 1;
+CREATE TEMP VIEW _said AS
+SELECT video_id, segment_id, text AS whole, n, (w.start_s + w.end_s) / 2 AS middle, w.text AS word FROM (
+    SELECT video_id, segment_id, text, greatest(len(words), 1) AS n,
+        unnest(CASE WHEN len(words) > 0 THEN words ELSE [{{start_s: start_s, end_s: end_s, text: text}}] END) AS w
+    FROM segments SEMI JOIN _voice USING (video_id, source, language));
+CREATE TEMP VIEW _transcripts AS
+WITH buckets AS (
+    SELECT clip_id, video_id, start_s, end_s,
+        unnest(range(floor(start_s / 30)::BIGINT, floor(end_s / 30)::BIGINT + 1)) AS bucket FROM {table}
+), pieces AS (
+    SELECT clip_id, segment_id, min(middle) AS first_s,
+        CASE WHEN count(*) = any_value(n) THEN any_value(whole) ELSE string_agg(word, ' ' ORDER BY middle) END AS piece
+    FROM buckets JOIN (SELECT *, floor(middle / 30)::BIGINT AS bucket FROM _said) s USING (video_id, bucket)
+    WHERE middle >= start_s AND middle < end_s GROUP BY clip_id, segment_id
+)
+SELECT clip_id, string_agg(trim(piece), ' ' ORDER BY first_s, segment_id) AS transcript FROM pieces GROUP BY clip_id;
+"""
+
+_QUERY = """
+SELECT {scores}
+    l.clip_id, l.video_id, l.start_s, l.end_s, l.end_s - l.start_s AS duration_s, len(l.shots) AS shots,
+    c.text AS caption, c.teacher, c.model, coalesce(k.captions, []) AS captions,
+    t.objects, t.attributes, t.pairs, s.transcript, r.review, coalesce(r.reviewers, 0) AS reviewers,
+    coalesce(v.title, '') AS title, coalesce(v.uploader, '') AS uploader, coalesce(p.uri, '') AS uri,
+    coalesce(v.license, '') AS license, coalesce(v.sha256, '') AS source_sha256, v.width_px, v.height_px, v.fps,
+    p.split AS _split, l.file AS _file
+FROM (FROM clips ANTI JOIN _bare USING (clip_id)) l JOIN _placed p USING (video_id) LEFT JOIN videos v USING (video_id)
+LEFT JOIN _chosen c USING (clip_id) LEFT JOIN _candidates k USING (clip_id)
+LEFT JOIN _tags t USING (clip_id) LEFT JOIN _transcripts s USING (clip_id) LEFT JOIN _reviews r USING (clip_id)
+{joined}
+"""
+
+
+_BARE = """
+SELECT clip_id, clips.video_id FROM clips LEFT JOIN _chosen c USING (clip_id)
+WHERE coalesce(trim(c.text), '') = '' ORDER BY clip_id
+"""
+
+_COLUMNS_OF = {
+    "captions": ("caption", "teacher", "model"),
+    "tags": ("objects", "attributes", "pairs"),
+    "segments": ("transcript",),
+    "reviews": ("review", "reviewers"),
+}
+
+
+class Contents(NamedTuple):
+    """What a release holds."""
+
+    schema: pa.Schema
+    bare: list[tuple[str, str]]  # clip and video of the clips that stay behind for want of a caption
+
+
+def prepare(
+    db: duckdb.DuckDBPyConnection, splits: Mapping[str, str], uris: Mapping[str, str], with_files: bool
+) -> Contents:
+    """Make the view ``release``: one row a clip, with its split and the file to take it from.
+
+    ``splits`` and ``uris`` are by video; every video of a clip must have a split.
+    """
+    import pyarrow as pa
+
+    videos = sorted(splits)
+    columns = {"video_id": videos, "split": [splits[v] for v in videos], "uri": [uris.get(v, "") for v in videos]}
+    db.register("_placed", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+    for statements in (caption_views(), _TAGS, _REVIEWS, transcript_views()):
+        db.execute(statements)
+    bare = db.execute(_BARE).fetchall() if _any(db, "captions") else []
+    db.register("_bare", pa.table({"clip_id": pa.array([clip for clip, _ in bare], pa.string())}))
+    scores = score_columns(name for (name,) in db.execute("SELECT DISTINCT name FROM scores").fetchall())
+    chosen = "".join(f'q."{column}", ' for column in scores.values())
+    joined = "LEFT JOIN _scores q USING (clip_id)" if scores else ""
+    if scores:
+        db.execute(f"CREATE TEMP VIEW _scores AS {_scores(scores)}")
+    db.execute(f"CREATE TEMP VIEW release AS {_QUERY.format(scores=chosen, joined=joined)}")
+    return Contents(release_schema(_missing(db, with_files), scores), bare)
+
+
+def caption_views(table: str = "captions") -> str:
+    """SQL that makes ``_chosen``, one caption a clip, and ``_candidates``, all of them, of a table of captions.
+
+    What people accepted comes before what a step chose; people are called `review`, not by their names.
+    ``family`` holds the ids that scores and tags of the caption go by: its own, and that of the caption it repeats.
+    """
+    return _CAPTIONS.format(table=table, rank=_RANK, teacher=_TEACHER)
+
+
+def transcript_views(table: str = "clips") -> str:
+    """SQL that makes ``_transcripts``: what is said inside each clip of a table, where anything is."""
+    return _TRANSCRIPT.format(table=table)
+
+
+def _scores(names: Mapping[str, str]) -> str:
+    """One row a clip: of each name the value for the clip itself, or for the caption that was taken."""
+    columns = (
+        f"arg_min(s.value, (coalesce(list_position(family, s.caption_id), 0), s.score_id))"
+        f" FILTER (name = '{name.replace(chr(39), chr(39) * 2)}') AS \"{column}\""
+        for name, column in names.items()
+    )
+    return (
+        f"SELECT s.clip_id, {', '.join(columns)} FROM scores s LEFT JOIN (SELECT clip_id, family FROM _chosen) c"
+        " ON s.clip_id = c.clip_id WHERE s.caption_id IS NULL OR list_contains(family, s.caption_id)"
+        " GROUP BY s.clip_id"
+    )
+
+
+def _missing(db: duckdb.DuckDBPyConnection, with_files: bool) -> set[str]:
+    """The columns that there is nothing for."""
+    missing = set() if with_files else {FILE}
+    for table, columns in _COLUMNS_OF.items():
+        missing |= set() if _any(db, table) else set(columns)
+    several = _any(db, "(SELECT clip_id FROM captions WHERE kind <> 'choice' GROUP BY clip_id HAVING count(*) > 1)")
+    return missing if several else missing | {"captions"}
+
+
+def ordered(columns: Iterable[str], splits: Iterable[str]) -> str:
+    """The query for the rows to publish, split by split, by ``clip_id``."""
+    listed = ", ".join(f"'{split}'" for split in splits)
+    named = ", ".join(f'"{column}"' for column in columns if column != FILE)
+    return f"SELECT {named}, {SPLIT}, {SOURCE} FROM release ORDER BY list_position([{listed}], {SPLIT}), clip_id"
+
+
+def _any(db: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall())

@@ -1,0 +1,166 @@
+"""The dataset card: what the Hub reads, and what people read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pytest
+import told
+import yaml
+from huggingface_hub import DatasetCard
+
+from cliploom.cards.dataset import Dataset
+from cliploom.cards.release.card import Facts, Source, Wishes, front_matter, length_of_time, make_card, size
+from cliploom.cards.release.columns import Example, release_schema, score_columns
+from cliploom.cards.release.files import Split
+from cliploom.cards.release.licenses import card_license
+from cliploom.cards.release.models import model_license
+from cliploom.cards.release.story import Made, Model, Story
+from cliploom.engine.build import Stage, run_build
+from cliploom.engine.recipe import load_recipe
+from cliploom.engine.run import RunOptions
+from cliploom.engine.step import Site
+from cliploom.schemas import arrow_schema
+
+HOSTILE = "<img src=x onerror=alert(1)> | [win](https://evil.example) `x` *now*\n# heading"
+PLAIN = Story("open-films", "0.1.0", [], [], [], {})
+
+
+def wishes(**more: Any) -> Wishes:
+    said = {"license": "cc-by-4.0", "title": "", "language": ["en"], "tags": [], "homepage": "", "with_files": False}
+    return Wishes(**{**said, **more})
+
+
+def facts(**more: Any) -> Facts:
+    schema = release_schema(("file_name",), score_columns(["conse"]))
+    split = Split("train", 3, 6.5, 100, {"v0", "v1"})
+    said = {"schema": schema, "splits": [split], "file_bytes": 2000, "sources": [Source("CC-BY 3.0", "Blender", 2)]}
+    return Facts(**{**said, "reviewed": False, "dropped": 0, "fakes": 0, **more})
+
+
+def test_the_front_matter_comes_back_through_the_hub_client() -> None:
+    card: Any = DatasetCard(make_card(wishes(title="Open films", tags=["film"]), facts(), PLAIN))
+    said = card.data.to_dict()
+    assert said["license"] == "cc-by-4.0" and said["pretty_name"] == "Open films" and said["language"] == ["en"]
+    assert said["tags"] == ["cliploom", "video", "film"] and said["size_categories"] == ["n<1K"]
+    assert said["task_categories"] == ["text-to-video", "video-text-to-text"]
+    again: Any = DatasetCard(str(card))
+    assert again.data.to_dict() == said
+    info = datasets.DatasetInfo._from_yaml_dict(said["dataset_info"])
+    assert info.features == datasets.Features.from_arrow_schema(facts().schema)
+    assert info.splits is not None and info.splits["train"].num_examples == 3
+
+
+def test_configs_name_the_files_and_drop_labels() -> None:
+    (config,) = front_matter(wishes(), facts(), PLAIN)["configs"]
+    assert config["data_files"] == [{"split": "train", "path": "data/train-*.parquet"}] and "drop_labels" not in config
+    whole = release_schema((), {})
+    said = front_matter(wishes(with_files=True), facts(schema=whole), PLAIN)
+    assert said["configs"][0]["drop_labels"] is True
+    assert said["configs"][0]["data_files"] == [{"split": "train", "path": "train/**"}]
+    assert said["dataset_info"]["features"][0] == {"name": "video", "dtype": "video"}
+    assert datasets.Features._from_yaml_list(said["dataset_info"]["features"])["video"] == datasets.Video()
+
+
+def test_every_column_is_explained() -> None:
+    text = make_card(wishes(), facts(schema=arrow_schema(Example)), PLAIN)
+    for field in arrow_schema(Example):
+        assert f"| `{field.name}` | " in text and field.metadata[b"doc"].decode() in text
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "name"),
+    [
+        ("cc-by-4.0", "cc-by-4.0", ""),
+        ("CC-BY-4.0", "cc-by-4.0", ""),
+        ("Apache-2.0", "apache-2.0", ""),
+        ("GPL-3.0-only", "gpl-3.0", ""),
+        ("ODC-By-1.0", "odc-by", ""),
+        ("", "unknown", ""),
+        ("Our Own Terms v2", "other", "our-own-terms-v2"),
+        ("§§§", "other", "other"),
+    ],
+)
+def test_licences(text: str, id_: str, name: str) -> None:
+    assert card_license(text) == (id_, name)
+    said = front_matter(wishes(license=text), facts(), PLAIN)
+    assert said["license"] == id_ and said.get("license_name", "") == name
+
+
+def test_a_card_without_a_licence_warns() -> None:
+    assert "No licence was chosen" in make_card(wishes(license=""), facts(), PLAIN)
+    assert "No licence was chosen" not in make_card(wishes(), facts(), PLAIN)
+    unstated = facts(sources=[Source("", "", 1)])
+    assert "Some sources state no licence" in make_card(wishes(), unstated, PLAIN)
+
+
+def test_what_strangers_wrote_stays_text() -> None:
+    stage = Stage("filters.x", "filter", "", 5, 3, 2, 0, 0, 0, {HOSTILE: 2}, {}, 0.0)
+    story = Story(HOSTILE, HOSTILE, [Made(HOSTILE, HOSTILE, HOSTILE)], [stage],
+                  [Model("captions", HOSTILE, HOSTILE, "", 1)], {"name": "```\n# out of the fence"})  # fmt: skip
+    text = make_card(wishes(title=HOSTILE, license=HOSTILE, homepage="javascript:alert(1)"),
+                     facts(sources=[Source(HOSTILE, HOSTILE, 1)]), story)  # fmt: skip
+    front, body = text.removeprefix("---\n").split("\n---\n", 1)
+    assert yaml.safe_load(front)["pretty_name"] == HOSTILE
+    assert "<img" not in body and "\n# heading" not in body and "<javascript" not in body
+    assert re.search(r"(?<!\\)\]\(", body) is None
+    assert "````yaml" in body
+    tables = [line for line in body.splitlines() if line.startswith("|") and "onerror" in line]
+    assert tables and all(line.replace("\\|", "").count("|") in (4, 6) for line in tables)
+
+
+def test_a_homepage_becomes_a_link_only_if_it_is_one() -> None:
+    assert "Homepage: <https://films.example/a>" in make_card(
+        wishes(homepage="https://films.example/a"), facts(), PLAIN
+    )
+    for odd in ("https://x>y", "https://x y", "ftp://x"):
+        assert f"<{odd}>" not in make_card(wishes(homepage=odd), facts(), PLAIN)
+
+
+def test_limits_fit_the_dataset() -> None:
+    text = make_card(wishes(), facts(), PLAIN)
+    assert "nobody checked them" in text and "`score_conse` compares words" in text and "may move or vanish" in text
+    text = make_card(wishes(with_files=True), facts(reviewed=True, fakes=2), PLAIN)
+    assert (
+        "people checked a part" in text and "may move or vanish" not in text and "**This is a dry run.** 2 of" in text
+    )
+    bare = facts(schema=release_schema(("caption", "teacher", "model", "transcript", "file_name"), {}))
+    text = make_card(wishes(), bare, PLAIN)
+    assert "Captions were" not in text and "each with a caption" not in text and 'clip["caption"]' not in text
+    assert front_matter(wishes(), bare, PLAIN)["annotations_creators"] == ["no-annotation"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.44, "8.4 s"), (252.4, "4 min 12 s"), (11100, "3 h 05 min"), (4e6, "1,111 h 06 min")]
+)
+def test_lengths(seconds: float, text: str) -> None:
+    assert length_of_time(seconds) == text
+
+
+def test_sizes_and_known_models() -> None:
+    assert [size(n) for n in (812, 4_200_000, 5e12)] == ["812 bytes", "4.2 MB", "5000.0 GB"]
+    assert model_license("whisper tiny.en") == "MIT" and model_license("Qwen2.5-VL-3B-Instruct").startswith("Qwen Res")
+    assert model_license("something else") == ""
+
+
+def test_the_card_of_a_real_build_tells_it_and_its_recipe_builds_again(short: Any, media: Path) -> None:
+    folder = short.build.root / "dataset"
+    card, stamp = (folder / "README.md").read_text(encoding="utf-8"), (folder / "README.md").stat().st_mtime_ns
+    assert "| filters.duration | Keep clips with min" in card and "| builders.shots | 1 | 1" in card
+    assert str(media) not in card and "`cliploom build recipe.yaml`" in card
+    again = load_recipe(folder / "recipe.yaml")
+    assert again.name == "short" and [type(use.step).__name__ for use in again.uses()][-1] == "Dataset"
+    run_build(short.recipe, short.build.root, RunOptions(workers=1))
+    assert (folder / "README.md").stat().st_mtime_ns == stamp  # nothing to do
+
+
+def test_a_step_run_by_itself_writes_a_card_without_a_story(tmp_path: Path) -> None:
+    rows = [told.video("v0"), told.clip("v0", 0, 2)]
+    list(Dataset().rows(told.database(rows), Site(tmp_path, {"": Path("media/cards.dataset/0")})))
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "## How it was made" not in card and "recipe.yaml" not in card
+    assert isinstance(facts().schema, pa.Schema)
