@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeGuard
+
+LONGEST_GAP_S = 6 * 3600.0
+"""A longer jump is no gap but a broken clock."""
+LATEST_S = 1e10
+"""No time lies beyond this: it is garbage."""
 JITTER_S = 0.001
 """How far after its predecessor a frame is put that claims an earlier time."""
 RESET_S = 1.0
@@ -11,7 +18,7 @@ RESET_S = 1.0
 class Clock:
     """Makes the times of one stream ascend strictly; gaps and a variable frame rate stay as they are.
 
-    A frame without a time follows its predecessor by that one's duration. A frame out of order is put
+    A frame without a time, or with an absurd one, follows its predecessor by that one's duration. A frame out of order is put
     just behind its predecessor. A clock that starts again (joined files) goes on where it was.
     """
 
@@ -24,7 +31,7 @@ class Clock:
     def tell(self, time_s: float | None, duration_s: float) -> float:
         """The time of the next frame, which claims ``time_s`` and lasts ``duration_s``."""
         last_s = self._last_s
-        if time_s is None:
+        if not is_time(time_s) or (last_s is not None and time_s + self._shift_s > self._next_s + LONGEST_GAP_S):
             self.missing += 1
             now_s = self._next_s
         else:
@@ -34,9 +41,10 @@ class Clock:
                 self._shift_s += self._next_s - now_s
                 now_s = self._next_s
         if last_s is not None and now_s <= last_s:
-            self.unordered += time_s is not None
+            self.unordered += 1
             now_s = last_s + JITTER_S
-        self._last_s, self._next_s = now_s, now_s + max(duration_s, JITTER_S)
+        lasts_s = duration_s if JITTER_S < duration_s < LONGEST_GAP_S else JITTER_S
+        self._last_s, self._next_s = now_s, now_s + lasts_s
         return now_s
 
     @property
@@ -46,9 +54,14 @@ class Clock:
 
     def complaint(self) -> str:
         """What was repaired, or nothing."""
-        told = (
-            (self.missing, "frames without a time"),
-            (self.unordered, "frames out of order"),
-            (self.resets, "restarts of the clock"),
-        )
-        return ", ".join(f"{count} {what}" for count, what in told if count)
+        told = {
+            "without a time": self.missing,
+            "out of order": self.unordered,
+            "where the clock starts again": self.resets,
+        }
+        return ", ".join(f"frames {what}: {count}" for what, count in told.items() if count)
+
+
+def is_time(time_s: float | None) -> TypeGuard[float]:
+    """A time that can be meant."""
+    return time_s is not None and math.isfinite(time_s) and abs(time_s) < LATEST_S

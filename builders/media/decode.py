@@ -15,6 +15,9 @@ Watcher = Callable[[Any], None]
 """Called with each decoded frame of one stream, in the order in which the decoder gives them."""
 
 
+_RESTARTS = 100
+
+
 @dataclass
 class Watched:
     """One stream, who looks at its frames (nobody: it is read but not decoded), and how that went."""
@@ -26,10 +29,15 @@ class Watched:
     first_failure: str = ""
     end_s: float = 0.0  # end of its last packet
 
+    def __post_init__(self) -> None:
+        self._tick_s = float(self.stream.time_base or 0)
+
     def decode(self, packet: Packet[Any] | None) -> None:
         """Decode one packet (None: empty the decoder); one that fails is counted and left out."""
         import av
 
+        if packet is not None and packet.pts is not None:
+            self.end_s = max(self.end_s, (packet.pts + (packet.duration or 0)) * self._tick_s)
         if self.watcher is None:
             return
         try:
@@ -46,8 +54,12 @@ class Watched:
 
     def complaints(self) -> list[str]:
         """What went wrong, in words."""
-        failed = f"{self.failed} packets did not decode ({self.first_failure})"
-        return [failed] * bool(self.failed) + [f"{self.corrupt} frames are corrupt"] * bool(self.corrupt)
+        told = []
+        if self.failed:
+            told.append(f"packets that did not decode: {self.failed} ({self.first_failure})")
+        if self.corrupt:
+            told.append(f"corrupt frames: {self.corrupt}")
+        return told
 
 
 def decode_all(container: InputContainer, watched: list[Watched]) -> str:
@@ -61,11 +73,10 @@ def decode_all(container: InputContainer, watched: list[Watched]) -> str:
         # have been seen to hang on damaged files.
         one.stream.codec_context.thread_type, one.stream.codec_context.thread_count = "SLICE", 1
     stopped: list[str] = []
-    for packet in _packets(container, [one.stream for one in watched], stopped):
-        one = by_index[packet.stream.index]  # its own stream_index is 0 in the empty packets at the end
-        if packet.pts is not None and packet.time_base:
-            one.end_s = max(one.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        one.decode(packet)
+    streams = [one.stream for one in watched]
+    for packet in _packets(container, streams, stopped) if streams else ():  # no streams would mean all of them
+        # The empty packets at the end have a right stream, but stream_index 0.
+        by_index[packet.stream.index].decode(packet)
     if stopped:
         for one in watched:
             one.decode(None)
@@ -77,15 +88,17 @@ def _packets(container: InputContainer, streams: list[Stream], stopped: list[str
     import av
 
     packets = container.demux(*streams)
-    while True:
+    for _ in range(_RESTARTS):
         try:
-            packet = next(packets)
-        except StopIteration:
+            yield from packets
             return
+        except IndexError:
+            # PyAV does not know a stream that begins in mid-file (MPEG-TS); asked anew, it passes over it.
+            packets = container.demux(*streams)
         except av.FFmpegError as error:
             stopped.append(_words(error))
             return
-        yield packet
+    stopped.append("too many streams begin in mid-file")
 
 
 def _words(error: Exception) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .sdr import HLG, PQ, to_sdr
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -17,36 +19,28 @@ Pixels = NDArray[np.uint8]
 SMALL_PX = 256
 """The longer side of the small picture; smaller videos stay as they are."""
 
-_HDR_CURVES = (16, 18)  # PQ and HLG, as ITU-T H.273 numbers them
 _BT709 = 1
 
 
 class Bgr:
-    """Converts frames to BGR with one shared scaler, as OpenCV's own reader does.
-
-    Pictures with an HDR transfer curve are mapped to BT.709.
-    """
+    """Converts frames to BGR as OpenCV's own reader does, byte for byte; but maps HDR to SDR by a plain rule."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._scaler = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame, width: int = 0, height: int = 0) -> Pixels:
-        """``(H, W, 3)`` uint8, of the given size or the frame's own; the memory is the converted frame's."""
-        import av
-
-        width, height = width or frame.width, height or frame.height
-        shrinks = width < frame.width and height < frame.height
+    def __call__(self, frame: VideoFrame, width: int, height: int, interpolation: str = "BICUBIC") -> Pixels:
+        """``(H, W, 3)`` uint8 of the given size; the memory is the converted frame's."""
         # A thread pool costs more CPU than it saves: videos are what runs in parallel.
-        how: dict[str, Any] = {"format": "bgr24", "interpolation": "AREA" if shrinks else "BICUBIC", "threads": 1}
-        if frame.color_trc in _HDR_CURVES:
-            try:
-                how |= {"dst_color_trc": _BT709, "dst_color_primaries": _BT709}
-                return _pixels(self._scaler.reformat(frame, width, height, **how))
-            except av.FFmpegError:
-                del how["dst_color_trc"], how["dst_color_primaries"]  # swscale refuses some combinations of tags
-        return _pixels(self._scaler.reformat(frame, width, height, **how))
+        converted = self._scaler.reformat(frame, width, height, "bgr24", interpolation=interpolation, threads=1)
+        pixels = _pixels(converted)
+        return to_sdr(pixels, frame.color_trc) if is_hdr(frame) else pixels
+
+
+def is_hdr(frame: VideoFrame) -> bool:
+    """Its transfer curve is PQ or HLG."""
+    return frame.color_trc in (PQ, HLG)
 
 
 class _Layout(NamedTuple):
@@ -64,14 +58,16 @@ class Shrinker:
 
     The linear rule looks at no more than four pixels of the full picture for each small one, and
     at just one where the scale is an odd whole number (1280 -> 256). There, for 8-bit 4:2:0, only those
-    pixels are converted, with swscale's own integer tables: the same bytes for a third of the time. A picture
-    whose size changes in mid-stream is brought to the size of the first.
+    pixels are converted, with swscale's own integer tables: the same bytes for half the time. All other
+    pictures are converted whole, but for HDR ones, where the nearest pixels must do (OpenCV takes a third of a
+    second to map one 4K picture). A picture whose size
+    changes in mid-stream is brought to the size of the first.
 
     Sources: ``scenedetect/scene_manager.py``; ``libswscale/yuv2rgb.c`` and ``x86/yuv_2_rgb.asm``.
     """
 
-    def __init__(self) -> None:
-        self._bgr = Bgr()
+    def __init__(self, bgr: Bgr) -> None:
+        self._bgr = bgr
         self._size: tuple[int, int] | None = None
         self._layout: _Layout | None = None
         self._taps: _Taps | None = None
@@ -85,9 +81,13 @@ class Shrinker:
             self._size = self._size or small_size(frame.width, frame.height)
             self._layout, self._taps = layout, _Taps.fitting(layout, self._size)
         assert self._size is not None
-        if self._taps is not None and all(plane.line_size > 0 for plane in frame.planes):
-            return self._taps.convert(frame)
-        picture = self._bgr(frame)
+        if self._taps is not None:
+            planes = frame.planes
+            if all(plane.line_size > 0 for plane in planes):
+                return self._taps.convert(planes)
+        if is_hdr(frame):
+            return self._bgr(frame, *self._size, interpolation="POINT")
+        picture = self._bgr(frame, frame.width, frame.height)
         if (frame.width, frame.height) == self._size:
             return picture
         return np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -129,13 +129,12 @@ class _Taps:
             return None
         return cls(layout, size, factors)
 
-    def convert(self, frame: VideoFrame) -> Pixels:
-        """The small picture, ``(h, w, 3)`` uint8 BGR."""
+    def convert(self, planes: tuple[VideoPlane, ...]) -> Pixels:
+        """The small picture, ``(h, w, 3)`` uint8 BGR, from a frame's Y, U and V."""
         cv2, (y, u, v) = self._cv2, self._small
-        half = self._width // 2, self._height // 2
-        np.copyto(y, _plane(frame.planes[0], self._width, self._height)[self._luma])
-        for small, plane in ((u, frame.planes[1]), (v, frame.planes[2])):
-            whole = _plane(plane, *half)
+        np.copyto(y, _plane(planes[0], self._width, self._height)[self._luma])
+        for small, plane in ((u, planes[1]), (v, planes[2])):
+            whole = _plane(plane, self._width // 2, self._height // 2)
             for target, source in self._chroma:
                 small[target] = whole[source]
         luma, red_v, blue_u, green_u, green_v = (

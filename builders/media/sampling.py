@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,28 +17,34 @@ _WIDEST = 10.0
 """Pixels more oblong than this are a mistake of the header and taken for square ones."""
 
 
+class Look(NamedTuple):
+    """Which frames are kept, and how."""
+
+    frames_per_s: float
+    longest_px: int
+    quality: int
+
+
 class FrameSampler:
     """Keeps the first frame of every ``1 / frames_per_s`` seconds, counted from the first frame.
 
     The JPEGs are upright, have square pixels, and are never larger than the video.
     """
 
-    def __init__(self, video_id: str, frames_per_s: float, frame_px: int, quality: int, pixel_aspect: float) -> None:
+    def __init__(self, video_id: str, look: Look, pixel_aspect: float, bgr: Bgr) -> None:
         self.rows: list[Frame] = []
-        self._video_id, self._px, self._quality = video_id, frame_px, quality
-        self._step_s = 1 / frames_per_s
+        self._video_id, self._look, self._bgr = video_id, look, bgr
         self._aspect = pixel_aspect if 1 / _WIDEST <= pixel_aspect <= _WIDEST else 1.0
         self._start_s: float | None = None
         self._taken = -1  # the last step of the grid from which a frame was kept
         self._last_ms: int | None = None
-        self._bgr = Bgr()
 
     def add(self, frame: VideoFrame, time_s: float) -> None:
         """Look at the next frame; times ascend."""
         if self._start_s is None:
             self._start_s = time_s
         # A frame at 0.49999997 s is meant to stand at 0.5 s.
-        step, time_ms = int((time_s - self._start_s) / self._step_s + 1e-4), round(time_s * 1000)
+        step, time_ms = int((time_s - self._start_s) * self._look.frames_per_s + 1e-4), round(time_s * 1000)
         if step <= self._taken or time_ms == self._last_ms:
             return
         self._taken, self._last_ms = step, time_ms
@@ -48,12 +54,13 @@ class FrameSampler:
         import cv2
 
         width, height = frame.width * self._aspect, float(frame.height)
-        scale = min(1.0, self._px / max(width, height))
+        scale = min(1.0, self._look.longest_px / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        picture = np.rot90(self._bgr(frame, *size), -rotation(frame) // 90)
-        picture = np.ascontiguousarray(picture)
+        shrinks = size[0] < frame.width and size[1] < frame.height
+        picture = self._bgr(frame, *size, interpolation="AREA" if shrinks else "BICUBIC")
+        picture = np.ascontiguousarray(np.rot90(picture, -rotation(frame) // 90))
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
+        jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._look.quality])[1]
         return Frame(
             frame_id=f"{self._video_id}_{time_ms:09d}",
             video_id=self._video_id,

@@ -24,7 +24,8 @@ class SignalMeter:
         self._cv2 = cv2
         self._columns = {n: array("d") for n in ("time_s", "hue", "sat", "lum", "edges", "level", "motion")}
         self._with_edges = edges
-        self._before: tuple[Pixels, ...] = ()
+        self._before: Pixels | None = None
+        self._edges_before: Pixels | None = None
         self._tiny_before: Pixels | None = None
 
     def __len__(self) -> int:
@@ -36,17 +37,21 @@ class SignalMeter:
         pixels = picture.shape[0] * picture.shape[1]
         columns["time_s"].append(time_s)
         columns["level"].append(sum(cv2.sumElems(picture)[:3]) / (3 * pixels))
-        channels = tuple(cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)))
+        hsv = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV), np.uint8)
+        changes = cv2.sumElems(cv2.absdiff(hsv, hsv if self._before is None else self._before))
+        for name, change in zip(("hue", "sat", "lum"), changes, strict=False):
+            columns[name].append(change / pixels)
+        self._before = hsv
         if self._with_edges:
-            channels += (_edges(np.asarray(channels[2], np.uint8)),)
-        before = self._before or channels
-        for name, now, last in zip(("hue", "sat", "lum", "edges"), channels, before, strict=False):
-            columns[name].append(cv2.norm(now, last, cv2.NORM_L1) / pixels)
+            edges = _edges(np.ascontiguousarray(hsv[..., 2]))
+            last = edges if self._edges_before is None else self._edges_before
+            columns["edges"].append(cv2.norm(edges, last, cv2.NORM_L1) / pixels)
+            self._edges_before = edges
         gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         tiny = np.asarray(cv2.resize(gray, (64, 36), interpolation=cv2.INTER_AREA), np.uint8)
         last_tiny = tiny if self._tiny_before is None else self._tiny_before
         columns["motion"].append(cv2.norm(tiny, last_tiny, cv2.NORM_L1) / tiny.size)
-        self._before, self._tiny_before = tuple(np.asarray(c, np.uint8) for c in channels), tiny
+        self._tiny_before = tiny
 
     def row(self, video_id: str, end_s: float, damaged: str) -> Signals:
         """The measures as a row."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...schemas import Span
+from .clock import LONGEST_GAP_S, RESET_S, is_time
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -21,10 +22,6 @@ RATE = 16_000
 
 _SLACK_S = 0.05
 """Times may wander this far from the samples before silence is put in or samples are left out."""
-_RESET_S = 1.0
-"""A clock that goes back by more has started again (joined files)."""
-_LONGEST_GAP_S = 6 * 3600.0
-"""A longer jump is a broken clock; the sound goes on without a gap."""
 _CHUNK = 60 * RATE
 _BLOCK = RATE // 20
 _BLOCK_S = _BLOCK / RATE
@@ -74,6 +71,7 @@ class SoundTrack:
     """Resamples decoded sound, puts silence where the file has a gap, and measures what it writes."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file = FlacFile(path)
         self._resampler: Any = None
         self._layout: tuple[str, str, int] | None = None
@@ -100,11 +98,12 @@ class SoundTrack:
         if frame.samples <= 0 or frame.sample_rate <= 0:
             return
         length_s = frame.samples / frame.sample_rate
+        time_s = frame.time
         if self._start_s is None:
-            self._start_s = frame.time if frame.time is not None else 0.0
-        if frame.time is not None:
-            late_s = frame.time + self._shift_s - self._start_s - self._heard_s
-            if late_s < -_RESET_S or late_s > _LONGEST_GAP_S:
+            self._start_s = time_s if is_time(time_s) else 0.0
+        if is_time(time_s):
+            late_s = time_s + self._shift_s - self._start_s - self._heard_s
+            if late_s < -RESET_S or late_s > LONGEST_GAP_S:  # the clock starts again, or is broken
                 self._shift_s -= late_s
             elif late_s < -_SLACK_S:
                 return  # it overlaps what was heard already
@@ -131,14 +130,15 @@ class SoundTrack:
         self._file.discard()
 
     def _flush(self) -> None:
-        """Get the last samples out of the resampler, and make up for those that it rounded away."""
+        """Get the last samples out of the resampler: as many as the input's length makes."""
+        left = round(self._heard_s * RATE) - self._sent - self._waiting
         if self._resampler is not None:
             for out in self._resampler.resample(None):
-                self._append(out.to_ndarray()[0])
+                tail = out.to_ndarray()[0][: max(left, 0)]
+                self._append(tail)
+                left -= len(tail)
             self._resampler = self._layout = None
-        missing = round(self._heard_s * RATE) - self._sent - self._waiting
-        if 0 < missing <= _BLOCK:
-            self._append(np.zeros(missing, np.int16))
+            self._append(np.zeros(min(max(left, 0), _BLOCK), np.int16))
 
     def _silence(self, seconds: float) -> None:
         self._heard_s += seconds

@@ -36,6 +36,11 @@ class EmbeddedModel:
         self._server = server
         self.revision = f"{REVISION} xllamacpp {version}"
 
+    @property
+    def address(self) -> str:
+        """The loopback port that llama.cpp opens, behind a key that nobody knows."""
+        return str(self._server.listening_address)
+
     def chat(
         self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None,
         max_tokens: int = 256, temperature: float = 0.0, seed: int = 0,

@@ -10,7 +10,7 @@ from typing import Any
 
 from .llm import Answer, Message, Model
 
-_WHO = ("someone", "a dog", "two people", "a car", "a bird", "a crowd", "a child", "a machine")
+_WHO = ("someone", "a dog", "a cat", "a car", "a bird", "a crowd", "a child", "a machine")
 _DOES = ("waits", "moves", "turns", "stops", "appears", "rests", "shines", "leaves")
 _WHERE = ("in a room", "on a road", "by the water", "under a tree", "at a table", "on a stage", "outside", "at night")
 

@@ -19,7 +19,7 @@ from ...engine.errors import UserError, nearest
 from .llm import Message
 
 FOLDER = Path(__file__).parent.parent / "prompts"
-DATA_CHARS = 1000
+DATA_CHARS = 600
 """Longer texts are cut: what a prompt reads costs time, and a small model loses the thread."""
 _MARKS = str.maketrans({"<": "(", ">": ")", "\u201c": "'", "\u201d": "'", '"': "'"})
 

@@ -1,0 +1,169 @@
+"""From shots to clips: which spans of a video become clips, and whether they get files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from urllib.parse import quote
+
+from ..engine.errors import RowError, UserError
+from ..engine.step import Answer, Site, Split, Step, Work
+from ..schemas import Clip, Col, Shot, Span, Video
+from .cutting.cutter import Cutter, Order
+from .cutting.index import Index, read_index
+from .cutting.measure import Measures
+from .cutting.pictures import Upright
+from .cutting.plan import Plan, plan
+from .cutting.policy import Long, Piece, Policy, Short
+from .cutting.sound import Listener
+from .cutting.source import Quality, Source
+from .media.container import best_audio, best_video, open_media
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+Cut = Literal["none", "copy", "smart", "encode"]
+_COPYABLE = frozenset(("h264", "hevc", "vp9", "av1"))
+"""Codecs that players expect in mp4."""
+
+
+class VideoShots(NamedTuple):
+    """A video and its shots."""
+
+    video: Video
+    shots: list[Shot]
+
+
+@dataclass(frozen=True)
+class Clips(Split[VideoShots, Clip]):
+    """Make clips of shots: by length, and with ``cut`` as mp4 files of their own.
+
+    ``none`` writes nothing: a clip is two times of its video. ``encode`` encodes every clip anew (H.264,
+    8-bit 4:2:0, upright; PQ and HLG made SDR). ``smart`` copies H.264 pictures bit for bit and encodes
+    only those between a clip's edges and the nearest places where a copy may begin or end. ``copy``
+    encodes no picture: the clip begins at the key frame at or before its start, may end some frames
+    early, and its row and id have the times that it really got. Where copying cannot be (another codec,
+    odd times, no key frame inside, larger than ``max_px``) a clip is encoded; ``Clip.cut`` tells.
+
+    Files begin with the first frame that begins in the clip and end with the clip. Sound is AAC, cut to
+    the sample, silent where the source has none; every file is read again, and if sound and pictures do
+    not begin together and end within one frame of each other the video fails with ``av_sync``.
+    A clip of which nothing decodes stays virtual (``cut: none``, no file); if that befalls all, the
+    video fails with ``no_frames``. A video without pictures fails with ``no_video``.
+    """
+
+    min_s: Annotated[float, Col("shortest clip", unit="s", low=0)] = 2.0
+    max_s: Annotated[float, Col("longest clip", unit="s", low=0.01)] = 60.0
+    short: Annotated[
+        Short,
+        Col("shots below min_s: drop, merge (join neighbours), keep", choices=("drop", "merge", "keep")),
+    ] = "drop"
+    long: Annotated[
+        Long,
+        Col("shots above max_s: split (equal pieces), trim, keep, drop", choices=("split", "trim", "keep", "drop")),
+    ] = "split"
+    trim_s: Annotated[float, Col("taken off both ends of a shot", unit="s", low=0)] = 0.0
+    cut: Annotated[
+        Cut,
+        Col("how files are made; none: clips are times only", choices=("none", "copy", "smart", "encode")),
+    ] = "none"
+    crf: Annotated[float, Col("x264 quality of what is encoded; lower is better", low=0, high=51)] = 20.0
+    preset: Annotated[
+        str,
+        Col(
+            "x264 preset of what is encoded",
+            choices=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+        ),
+    ] = "superfast"
+    max_px: Annotated[int | None, Col("longer side of the pictures; none: as they are", unit="px", low=16)] = None
+
+    isolate = True
+    memory_mb = 2000
+    patience_s = 7200.0
+    batch = 1
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Refuse lengths between which there is nothing."""
+        if self.min_s > self.max_s:
+            raise UserError(f"min_s ({self.min_s:g}) is more than max_s ({self.max_s:g})", "no clip could be that long")
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[VideoShots, Clip]]:
+        """Yield the work function."""
+        yield lambda rows: [self._answer(row, site) for row in rows]
+
+    def _answer(self, row: VideoShots, site: Site) -> Answer[Clip]:
+        shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)
+        pieces = Policy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
+        if self.cut == "none" or not pieces:
+            return [_clip(row.video.video_id, piece) for piece in pieces]
+        try:
+            index = read_index(row.video.path)
+            with open_media(row.video.path) as container:
+                return self._cut(container, index, row.video.video_id, pieces, site)
+        except RowError as error:
+            return error
+
+    def _cut(
+        self, container: InputContainer, index: Index, video_id: str, pieces: list[Piece], site: Site
+    ) -> list[Clip]:
+        stream, audio = best_video(container), best_audio(container)
+        assert stream is not None  # else there were no index
+        listener = Listener(audio.codec_context.sample_rate, audio.codec_context.channels) if audio else None
+        source = Source(index, stream, Quality(self.crf, self.preset, self.max_px), listener, Upright())
+        drafts = [_draft(video_id, piece, index, self._how(stream)) for piece in pieces]
+        orders = [Order(d.plan, site.folder() / d.name) for d in drafts if d.plan is not None]
+        measured = iter(Cutter(container, audio, source).cut(orders))
+        folder = site.folder().relative_to(site.root)
+        rows = [d.virtual if d.plan is None else _finished(d, next(measured), folder) for d in drafts]
+        if all(row.file is None for row in rows):
+            raise RowError(f"{video_id}: nothing decodes in any of its {len(rows)} clips", "no_frames")
+        return rows
+
+    def _how(self, stream: VideoStream) -> Cut:
+        """The way of cutting that this stream allows."""
+        context = stream.codec_context
+        if self.max_px is not None and max(context.width, context.height) > self.max_px:
+            return "encode"
+        if self.cut == "copy" and context.codec.canonical_name not in _COPYABLE:
+            return "encode"
+        return self.cut
+
+
+class _Draft(NamedTuple):
+    """A clip before its file is written: as times only, with the times that it gets, and how it is cut."""
+
+    virtual: Clip
+    real: Clip
+    plan: Plan | None  # None where no frame begins in it
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{quote(self.real.clip_id, safe='')}.mp4"
+
+
+def _draft(video_id: str, piece: Piece, index: Index, cut: Cut) -> _Draft:
+    virtual = _clip(video_id, piece)
+    try:
+        made = plan(index, piece.start_s, piece.end_s, cut)
+    except RowError:
+        return _Draft(virtual, virtual, None)
+    if made.cut == "copy":
+        piece = piece._replace(start_s=index.seconds(made.start), end_s=index.seconds(made.end))
+    return _Draft(virtual, replace(_clip(video_id, piece), cut=made.cut), made)
+
+
+def _finished(draft: _Draft, measures: Measures | None, folder: Path) -> Clip:
+    if measures is None:
+        return draft.virtual
+    return replace(draft.real, file=(folder / draft.name).as_posix(), **measures._asdict())
+
+
+def _clip(video_id: str, piece: Piece) -> Clip:
+    clip_id = f"{video_id}_{round(piece.start_s * 1000):09d}_{round(piece.end_s * 1000):09d}"
+    return Clip(clip_id, video_id, piece.start_s, piece.end_s, piece.shots)

@@ -1,0 +1,1 @@
+"""What builders.clips shares: which clips to make of a video's shots, and cutting files from it."""

@@ -1,0 +1,32 @@
+"""What all clips of one video share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+    from .index import Index
+    from .pictures import Upright
+    from .sound import Listener
+
+
+class Quality(NamedTuple):
+    """How frames are encoded."""
+
+    crf: float
+    preset: str
+    max_px: int | None  # of the longer side
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened video."""
+
+    index: Index
+    stream: VideoStream
+    quality: Quality
+    listener: Listener | None  # None for a video without sound
+    upright: Upright

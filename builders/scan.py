@@ -1,0 +1,190 @@
+"""The decode pass: everything that later steps need from pixels and sound, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+from urllib.parse import quote
+
+from ..engine.errors import RowError
+from ..engine.step import Answer, Fan, FanWork, Part, Site
+from ..schemas import Col, Frame, Row, Signals, Sound, Video
+from .media.clock import Clock
+from .media.container import best_audio, best_video, open_media
+from .media.decode import Watched, decode_all
+from .media.memory import keep_freed_memory
+from .media.pictures import Bgr, Shrinker
+from .media.sampling import FrameSampler, Look
+from .media.signals import SignalMeter
+from .media.sound import SoundTrack
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_SHORT_OF = 0.95
+"""A file that holds less than this share of what it declares, and lacks over a second, was cut off."""
+
+
+@dataclass(frozen=True)
+class Scan(Fan[Video]):
+    """Decode each video once: per-frame signals, sampled frames and the sound track.
+
+    What decodes before, between and after damage is kept, and ``Signals.damaged`` says what was met.
+    A video without sound has no ``Sound`` row; one without pictures is an error of kind ``no_video``
+    or ``no_video_frames`` in the tables of pictures and still gets its ``Sound``.
+    """
+
+    frames_per_s: Annotated[float, Col("frames kept per second of video", unit="1/s", low=0.001, high=120)] = 2.0
+    frame_px: Annotated[int, Col("longer side of the frames kept", unit="px", low=32, high=4096)] = 512
+    quality: Annotated[int, Col("JPEG quality of the frames kept", low=1, high=100)] = 90
+    edges: Annotated[bool, Col("measure changes of edges too (the fourth weight of builders.shots)")] = False
+    sound: Annotated[bool, Col("store the sound track too")] = True
+
+    watch = ("sha256",)
+    isolate = True
+    memory_mb = 1500
+    patience_s = 7200.0
+    batch = 1
+
+    def parts(self) -> Sequence[Part]:
+        """Signals, frames and, unless switched off, the sound."""
+        pictures = (
+            Part("signals", Signals, ("edges",)),
+            Part("frames", Frame, ("frames_per_s", "frame_px", "quality")),
+        )
+        return (*pictures, Part("sound", Sound, ())) if self.sound else pictures
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[FanWork[Video]]:
+        """Yield the work function, with OpenCV's own threads switched off (they only cost CPU here)."""
+        import cv2
+
+        keep_freed_memory()
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            desk = _Desk(self, site, Bgr(), Bgr())
+            yield lambda videos, wanted: [_scan(desk, video, wanted) for video in videos]
+        finally:
+            cv2.setNumThreads(threads)
+
+
+class _Desk(NamedTuple):
+    """What one worker keeps from video to video."""
+
+    scan: Scan
+    site: Site
+    small: Bgr
+    kept: Bgr
+
+
+def _scan(desk: _Desk, video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
+    try:
+        with open_media(video.path) as container, ExitStack() as stack:
+            return _read(container, desk, video, wanted, stack)
+    except RowError as error:
+        return dict.fromkeys(wanted, error)
+
+
+def _read(
+    container: InputContainer, desk: _Desk, video: Video, wanted: frozenset[str], stack: ExitStack
+) -> dict[str, Answer[Row]]:
+    name = Path(video.path).name
+    none = RowError(f"{name}: it has no pictures", "no_video")
+    answers: dict[str, Answer[Row]] = {part: [] if part == "sound" else none for part in wanted}
+    seen, heard = best_video(container), best_audio(container)
+    pictures = _Pictures(desk, video, seen, wanted) if seen is not None else None
+    track, watched = None, []
+    if seen is not None and pictures is not None:
+        watched.append(Watched(seen, pictures.add if wanted & {"signals", "frames"} else None))
+    if heard is not None:
+        if "sound" in wanted:
+            track = SoundTrack(desk.site.folder("sound") / f"{quote(video.video_id, safe='')}.flac")
+            stack.callback(track.discard)
+        watched.append(Watched(heard, track.add if track is not None else None))
+    stopped = decode_all(container, watched)
+    if pictures is not None:
+        complaints = [*watched[0].complaints(), *([f"reading stopped early ({stopped})"] if stopped else [])]
+        answers |= pictures.answers(name, complaints, _declared_s(container, watched))
+    if track is not None:
+        answers["sound"] = _sound(track, video, desk.site.root, name)
+    return answers
+
+
+class _Pictures:
+    """Everything that is made of one video's pictures."""
+
+    def __init__(self, desk: _Desk, video: Video, stream: VideoStream, wanted: frozenset[str]) -> None:
+        scan, aspect = desk.scan, float(stream.sample_aspect_ratio or 1)
+        self._video_id, self._clock, self._count, self._start_s = video.video_id, Clock(), 0, 0.0
+        self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
+        self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
+        self._shrink = Shrinker(desk.small)
+        look = Look(scan.frames_per_s, scan.frame_px, scan.quality)
+        self._sampler = FrameSampler(video.video_id, look, aspect, desk.kept) if "frames" in wanted else None
+
+    def add(self, frame: VideoFrame) -> None:
+        """Look at the next decoded frame."""
+        lasts_s = frame.duration * self._tick_s if frame.duration else self._step_s
+        time_s = self._clock.tell(frame.time, lasts_s)
+        if not self._count:
+            self._start_s = time_s
+        self._count += 1
+        if self._meter is not None:
+            self._meter.add(self._shrink(frame), time_s)
+        if self._sampler is not None:
+            self._sampler.add(frame, time_s)
+
+    def answers(self, name: str, complaints: list[str], declared_s: float | None) -> dict[str, Answer[Row]]:
+        """The rows of the wanted tables, or why there are none."""
+        wanted = [p for p, o in (("signals", self._meter), ("frames", self._sampler)) if o is not None]
+        if not self._count:
+            why = "; ".join(complaints) or "the stream is empty, encrypted or cut off before its first frame"
+            return dict.fromkeys(wanted, RowError(f"{name}: no frame of it decodes: {why}", "no_video_frames"))
+        found: dict[str, Answer[Row]] = {}
+        if self._meter is not None:
+            told = [*complaints, *filter(None, (self._clock.complaint(), self._shortfall(declared_s)))]
+            found["signals"] = [self._meter.row(self._video_id, self._clock.end_s, "; ".join(told))]
+        if self._sampler is not None:
+            found["frames"] = list(self._sampler.rows)
+        return found
+
+    def _shortfall(self, declared_s: float | None) -> str:
+        """What the file declares and does not hold: a file that was cut off decodes without an error."""
+        seconds = self._clock.end_s - min(self._start_s, 0.0)
+        if declared_s is not None and seconds < min(_SHORT_OF * declared_s, declared_s - 1):
+            return f"ends after {seconds:.1f} s of the {declared_s:.1f} s that it declares"
+        return ""
+
+
+def _declared_s(container: InputContainer, watched: list[Watched]) -> float | None:
+    """How long the pictures should be; None where the file does not say, or its other streams fill it."""
+    stream = watched[0].stream
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration is None:
+        return None
+    declared_s, start_s = container.duration / 1e6, (container.start_time or 0) / 1e6
+    filled = any(one.end_s - start_s >= _SHORT_OF * declared_s for one in watched[1:])
+    return None if filled else declared_s
+
+
+def _sound(track: SoundTrack, video: Video, root: Path, name: str) -> Answer[Row]:
+    if track.start_s is None:
+        return RowError(f"{name}: it has a sound track, but nothing of it decodes", "no_sound_frames")
+    loud = track.close()
+    row = Sound(
+        sound_id=video.video_id,
+        video_id=video.video_id,
+        file=track.path.relative_to(root).as_posix(),
+        start_s=track.start_s,
+        duration_s=track.duration_s,
+        loudness_db=loud.level_db,
+        active=loud.active,
+    )
+    return [row]

@@ -1,0 +1,77 @@
+"""``cliploom build``: do what a recipe says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..engine.build import Build
+    from ..engine.recipe import Recipe
+    from ..engine.run import RunOptions
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (YAML).")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Build folder; otherwise builds/<recipe's name>.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="STEP.OPTION=VALUE", help="Override an option of the recipe; may be repeated."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N source videos.")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="Try rows again that failed before.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Processes; otherwise one per CPU.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+def build(
+    recipe: RecipeFile,
+    out: Out = None,
+    settings: Settings = None,
+    limit: Limit = None,
+    workers: Workers = None,
+    retry_failed: Retry = False,
+    quiet: Quiet = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Do what a recipe says.
+
+    Only what is not done yet is done. Stop it at any time; run it again to go on.
+    """
+    from dataclasses import replace
+
+    from ..engine.recipe import load_recipe
+    from ..engine.run import RunOptions
+    from .screen.outcome import print_outcome
+    from .screen.words import command_line
+
+    loaded = load_recipe(recipe, settings or ())
+    words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
+    words += [word for setting in settings or () for word in ("--set", setting)]
+    words += ["--limit", str(limit)] if limit else []
+    options = RunOptions(limit=limit, retry_failed=retry_failed)
+    options = replace(options, workers=workers) if workers else options
+    print_outcome(do_build(loaded, out or build_folder(loaded.name), options, quiet, command_line(words)), json)
+
+
+def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again: str) -> Build:
+    """Build with progress and signals, and write the report; ``again`` is the command that goes on."""
+    from ..engine.build import Build, run_build
+    from .report import write_report
+    from .screen.progress import progress
+    from .screen.stopping import stoppable
+
+    with stoppable(again):
+        with progress(quiet) as listeners:
+            run_build(recipe, root, options, listeners)
+        made = Build.read(root)
+        write_report(made)
+    return made
+
+
+def build_folder(name: str) -> Path:
+    """Where a recipe of that name is built unless the user says otherwise."""
+    return Path("builds") / (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "build")

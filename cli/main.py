@@ -1,0 +1,65 @@
+"""The command ``cliploom``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..engine.errors import UserError
+from .build import build
+from .demo import demo
+from .doctor import doctor
+from .errors import errors
+from .init import init
+from .plan import plan
+from .recipes import recipes
+from .report import report
+from .screen.words import printable
+from .sql import sql
+from .status import status
+from .steps import steps
+
+COMMANDS = (init, plan, build, status, errors, sql, report, steps, recipes, doctor, demo)
+
+app = typer.Typer(
+    name="cliploom",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: it needs no rich, so that it is there at once
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"cliploom {version('cliploom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """From raw video to a published, reviewed, reproducible video-text dataset, in one recipe."""
+
+
+def main() -> None:
+    """Run a command. What the user can mend is one line and exit 2; a bug is a traceback and exit 1."""
+    try:
+        app()
+    except UserError as error:
+        hint = f"\n  {printable(error.hint)}" if error.hint else ""
+        print(f"error: {printable(error.message)}{hint}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

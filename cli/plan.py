@@ -1,0 +1,61 @@
+"""``cliploom plan``: what a build would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .build import Limit, Out, RecipeFile, Retry, Settings, build_folder
+
+if TYPE_CHECKING:
+    from ..engine.survey import Forecast
+
+
+def plan(
+    recipe: RecipeFile,
+    out: Out = None,
+    settings: Settings = None,
+    limit: Limit = None,
+    retry_failed: Retry = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON array instead of a table.")] = False,
+) -> None:
+    """Say what a build would do, and why.
+
+    For each step: how many rows are done, how many are to do, and the reasons. Runs nothing.
+    """
+    from ..engine.recipe import load_recipe
+    from ..engine.run import RunOptions
+    from ..engine.survey import survey
+    from .screen.tables import Column, print_table
+
+    loaded = load_recipe(recipe, settings or ())
+    root = out or build_folder(loaded.name)
+    found = survey(loaded, root, RunOptions(limit=limit, retry_failed=retry_failed))
+    if json:
+        from json import dumps
+
+        print(dumps([forecast._asdict() for forecast in found], ensure_ascii=False))
+        return
+    columns = [Column("step"), Column("done", "right"), Column("failed", "right"), Column("to do", "right")]
+    print_table([*columns, Column("why", wide=True)], [_line(forecast) for forecast in found])
+    print(f"\n{_summary(found)}; build folder {root}")
+
+
+def _line(forecast: Forecast) -> list[str]:
+    from .screen.words import number
+
+    to_do = number(forecast.to_do) + (" +" if forecast.after else "")
+    reasons = ", ".join(f"{n:,} {why}" for why, n in sorted(forecast.why.items()))
+    why = [forecast.changed or reasons, f"after {forecast.after}" if forecast.after else ""]
+    why += [f"waits: {forecast.waiting}" if forecast.waiting else ""]
+    return [forecast.name, number(forecast.done), number(forecast.failed), to_do.strip(), "; ".join(filter(None, why))]
+
+
+def _summary(found: list[Forecast]) -> str:
+    to_do = sum(forecast.to_do for forecast in found)
+    after = next((forecast.after for forecast in found if forecast.after), "")
+    if to_do or after:
+        more = f", and what follows from {after}" if after else ""
+        return f"{to_do:,} rows to do{more}"
+    return "it waits for answers" if any(f.waiting for f in found) else "nothing to do"

@@ -1,0 +1,31 @@
+"""``cliploom report``: the report page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..engine.build import Build
+
+
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")]) -> None:
+    """Write a build's report page again.
+
+    It is report.html in the build folder: one page that needs no network.
+    """
+    from ..engine.build import Build
+
+    print(write_report(Build.read(folder)))
+
+
+def write_report(build: Build) -> Path:
+    """Write ``report.html`` into the build folder."""
+    from ..cards.report import render_report
+    from ..engine.files import write_text
+
+    path = build.root / "report.html"
+    write_text(path, render_report(build))
+    return path

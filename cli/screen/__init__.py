@@ -1,0 +1,1 @@
+"""What commands print with: words, tables, the funnel, and progress."""

@@ -1,0 +1,59 @@
+"""What became of everything, for a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .tables import Column, print_table
+from .words import duration, number, printable, shortened, tally
+
+if TYPE_CHECKING:
+    from ...engine.build import Build, Stage
+
+MANY = 0.1  # share of a step's rows; more failures than this come before everything else
+_LONGEST_MESSAGE = 160
+
+
+def print_funnel(stages: Sequence[Stage]) -> None:
+    """One line per step: what came, and what became of it."""
+    columns = [
+        Column("step"), Column("came", "right"), Column("done", "right"), Column("dropped", "right"),
+        Column("failed", "right"), Column("rows", "right"), Column("work", "right"), Column("why", wide=True),
+    ]  # fmt: skip
+    print_table(columns, [_line(stage) for stage in stages])
+
+
+def _line(stage: Stage) -> list[str]:
+    numbers = [number(n) for n in (stage.came, stage.done, stage.dropped, stage.failed)]
+    rows = f"{stage.rows:,} {stage.table}" if stage.table else ""
+    why = [tally(stage.reasons), tally(stage.causes), "waits" if stage.waiting else ""]
+    work = duration(stage.seconds) if stage.seconds else ""
+    return [stage.name, *numbers, rows, work, "; ".join(part for part in why if part)]
+
+
+def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
+    """One line per step with failures, the worst first: how many, why, and an example of each cause."""
+    bad = sorted((s for s in stages if s.failed), key=lambda s: -s.failed / max(s.came, 1))
+    if not bad:
+        return []
+    with build.connect() as db:
+        query = "SELECT step, kind, any_value(message ORDER BY id) FROM errors GROUP BY step, kind"
+        examples = {(step, kind): message for step, kind, message in db.execute(query).fetchall()}
+    lines = []
+    for stage in bad:
+        lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed")
+        for cause, n in sorted(stage.causes.items(), key=lambda item: (-item[1], item[0])):
+            message = shortened(printable(examples.get((stage.name, cause), "")), _LONGEST_MESSAGE)
+            lines.append(f"  {n:,} x {printable(cause)}: {message}")
+    return lines
+
+
+def many_failed(stages: Sequence[Stage]) -> bool:
+    """Did so many rows of a step fail that it is the first thing to say?"""
+    return any(stage.failed > MANY * max(stage.came, 1) for stage in stages)
+
+
+def as_json(stages: Sequence[Stage]) -> list[dict[str, Any]]:
+    """The same for a script."""
+    return [stage._asdict() for stage in stages]

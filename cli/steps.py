@@ -1,0 +1,43 @@
+"""``cliploom steps``: what a recipe can say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from .screen.described import Described
+
+
+def steps(
+    name: Annotated[str | None, typer.Argument(help="Say everything about this one.")] = None,
+) -> None:
+    """List the steps, or explain one."""
+    from ..engine.catalog import step_names
+    from .screen.described import describe
+    from .screen.tables import Column, print_table
+
+    if name is not None:
+        _print_step(describe(name))
+        return
+    found = [describe(each) for each in step_names()]
+    columns = [Column("step"), Column("shape"), Column("writes", wide=True), Column("what it does", wide=True)]
+    print_table(columns, [(d.name, d.shape, d.writes, d.summary) for d in found])
+
+
+def _print_step(step: Described) -> None:
+    from .screen.tables import Column, print_table
+
+    print(f"{step.name} ({step.shape})\n\n{step.doc}\n\nreads:  {step.reads}\nwrites: {step.writes}\n")
+    if not step.options:
+        print("It has no options.")
+        return
+    columns = [
+        Column("option"),
+        Column("type", wide=True),
+        Column("default", wide=True),
+        Column("unit, range", wide=True),
+    ]
+    rows = [(o.name, o.type, o.default or "(needed)", o.range, o.meaning) for o in step.options]
+    print_table([*columns, Column("meaning", wide=True)], rows)

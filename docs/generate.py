@@ -1,0 +1,114 @@
+"""Write the pages that are made from the code: steps.md, tables.md and cli.md.
+
+``python docs/generate.py`` writes them; ``--check`` only says which are out of date, and exits 1 if any is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from cliploom.cli.main import COMMANDS, app
+from cliploom.cli.screen.described import Described, describe
+from cliploom.engine.catalog import FOLDERS, PLUGINS, step_names
+from cliploom.schemas import ROWS, Row, arrow_schema
+from cliploom.schemas.tables import column_table
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Made by docs/generate.py; change the code, not this page. -->\n"
+
+
+def steps_page() -> str:
+    """Every step with its docstring, what it reads and writes, and its options."""
+    found = [describe(name) for name in step_names() if name.split(".")[0] in FOLDERS]
+    parts = [
+        f"# Steps\n\n{NOTE}\nWhat a recipe can say. `cliploom steps` lists the same, and `cliploom steps NAME` "
+        f"explains one. Packages add steps under the entry point group `{PLUGINS}`.\n",
+        "| step | what it does |\n|---|---|\n" + "".join(map(_line, found)),
+    ]
+    for _, group in groupby(found, key=lambda d: d.name.split(".")[0]):
+        parts += [_step(described) for described in group]
+    return "\n".join(parts)
+
+
+def _line(step: Described) -> str:
+    return f"| [`{step.name}`](#{step.name.replace('.', '')}) | {_rst(step.summary)} |\n"
+
+
+def _step(step: Described) -> str:
+    lines = [f"## {step.name}\n\n{_rst(step.doc)}\n\n*{step.shape}*; reads {step.reads}; writes {step.writes}.\n"]
+    if step.options:
+        lines.append("| option | type | default | unit, range | meaning |\n|---|---|---|---|---|")
+        for o in step.options:
+            default = f"`{_cell(o.default)}`" if o.default else "*needed*"
+            lines.append(f"| `{o.name}` | {o.type} | {default} | {_cell(o.range)} | {_cell(o.meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def tables_page() -> str:
+    """Every row type with its columns."""
+    parts = [
+        f'# Tables\n\n{NOTE}\nA build\'s tables, in the order in which they are made. `cliploom sql DIR "select …"` '
+        "asks them by these names, with a column `_step` that says which step wrote a row. `?` marks what may be "
+        "null.\n\nTwo more have no row type of their own: `verdicts` (`step`, `id`, `video_id`, `reason`, `detail`) "
+        "holds what filters dropped, `errors` (`step`, `id`, `video_id`, `kind`, `message`, `attempts`) what failed. "
+        "`dataset` is the dataset folder as it was written.\n"
+    ]
+    parts += [_table(row) for row in ROWS]
+    return "\n".join(parts)
+
+
+def _table(row: type[Row]) -> str:
+    return f"## {row.table}\n\n{_rst(inspect.getdoc(row) or '')}\n\n{column_table(arrow_schema(row))}"
+
+
+def cli_page() -> str:
+    """The help of every command."""
+    parts = [f"# Commands\n\n{NOTE}", _help([])]
+    parts += [f"## {command.__name__}\n\n{_help([command.__name__])}" for command in COMMANDS]
+    return "\n".join(parts)
+
+
+def _help(words: list[str]) -> str:
+    said = CliRunner().invoke(app, [*words, "--help"], prog_name="cliploom", terminal_width=100).output
+    return f"```\n{said.strip()}\n```\n"
+
+
+def _rst(text: str) -> str:
+    """Docstrings mark code with two backticks, Markdown with one."""
+    return text.replace("``", "`")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PAGES = {"steps.md": steps_page, "tables.md": tables_page, "cli.md": cli_page}
+
+
+def outdated() -> Iterator[str]:
+    """The names of pages that are not as the code says."""
+    for name, page in PAGES.items():
+        path = HERE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != page():
+            yield name
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    if "--check" in sys.argv[1:]:
+        old = list(outdated())
+        if old:
+            sys.exit(f"out of date: {', '.join('docs/' + name for name in old)}; run `make docs`")
+        return
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

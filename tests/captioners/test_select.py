@@ -1,0 +1,109 @@
+"""One caption per clip is chosen, the same one every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliploom.captioners.select import Candidates, Select
+from cliploom.captioners.teacher import Teacher
+from cliploom.engine.errors import UserError
+from cliploom.engine.step import Site
+from cliploom.filters.conse import Conse
+from cliploom.schemas import Caption, Clip, Score, problem
+
+CLIP = Clip("c", "v", 0.0, 5.0, [])
+
+
+def caption(teacher: str, text: str = "A dog runs.", model: str = "m") -> Caption:
+    return Caption(
+        f"c_{teacher}_1", "v", "c", teacher, "teacher", text, [], model, "1", raw="raw", seed=3, language="de"
+    )
+
+
+def score(teacher: str, value: float, name: str = "conse") -> Score:
+    return Score(f"c_{teacher}_1_{name}", "v", "c", f"c_{teacher}_1", name, value, "m")
+
+
+def choose(step: Select, captions: list[Caption], scores: list[Score]) -> list[Caption]:
+    with step.open(Site(Path("."), {})) as work:
+        [chosen] = work([Candidates(CLIP, captions, scores)])
+    assert isinstance(chosen, list)
+    return chosen
+
+
+def winner(step: Select, captions: list[Caption], scores: list[Score]) -> str:
+    [chosen] = choose(step, captions, scores)
+    return chosen.teacher
+
+
+A, B, C = caption("a"), caption("b", "A dog runs over a field."), caption("c")
+
+
+def test_the_best_score_wins_and_the_choice_names_it() -> None:
+    scores = [score("a", 0.1), score("b", 0.4), score("c", 0.3), score("a", 0.9, "other")]
+    [chosen] = choose(Select(), [A, B, C], [*scores, Score("c_conse", "v", "c", None, "conse", 1.0, "m")])
+    assert problem(chosen) is None
+    assert (chosen.kind, chosen.parents, chosen.text) == ("choice", ["c_b_1"], B.text)
+    assert (chosen.teacher, chosen.model, chosen.revision, chosen.raw, chosen.language) == ("b", "m", "1", "raw", "de")
+    assert chosen.caption_id.startswith("c_b_")
+    assert chosen.caption_id != B.caption_id
+
+
+def test_without_a_score_it_comes_last() -> None:
+    assert winner(Select(), [A, B], [score("b", -0.5)]) == "b"
+    assert winner(Select(), [A, B], []) == "a"
+
+
+def test_ties_go_to_the_preferred_teacher_then_to_the_smaller_id() -> None:
+    scores = [score("a", 0.4), score("b", 0.4), score("c", 0.4)]
+    assert winner(Select(), [C, B, A], scores) == "a"
+    assert winner(Select(prefer=["c", "b"]), [A, B, C], scores) == "c"
+    assert winner(Select(prefer=["z", "b"]), [A, B, C], scores) == "b"
+
+
+def test_by_length_or_order() -> None:
+    assert winner(Select(by="longest"), [A, B, C], []) == "b"
+    assert winner(Select(by="first", prefer=["c", "a"]), [A, B, C], []) == "c"
+
+
+def test_a_dry_run_is_never_preferred() -> None:
+    fake, other = (
+        caption("fake", "[fake] A dog runs over a long field."),
+        caption("rewrite", "[fake] Long. " * 9, "fake"),
+    )
+    assert winner(Select(prefer=["fake"]), [fake, other, A], [score("fake", 1.0), score("rewrite", 1.0)]) == "a"
+    assert winner(Select(by="longest"), [fake, A], []) == "a"
+    assert winner(Select(), [fake], []) == "fake"
+
+
+def test_below_the_minimum_none_is_chosen() -> None:
+    assert choose(Select(minimum=0.5), [A, B], [score("a", 0.4)]) == []
+    assert winner(Select(minimum=0.4), [A, B], [score("a", 0.4), score("b", 0.3)]) == "a"
+    assert choose(Select(), [], []) == []
+
+
+def test_the_score_must_have_been_measured() -> None:
+    Select().check([Teacher(), Conse()])
+    Select(by="longest").check([])
+    with pytest.raises(UserError, match="did you mean conse") as caught:
+        Select(by="conce").check([Teacher(), Conse()])
+    assert "conse, longest, first" in caught.value.hint
+    with pytest.raises(UserError, match="no step before it measures"):
+        Select().check([Teacher()])
+    with pytest.raises(UserError, match="minimum"):
+        Select(by="first", minimum=1.0).check([])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from([0.0, 0.5, 1.0])), min_size=1), st.randoms())
+def test_the_order_of_rows_does_not_matter(found: list[tuple[str, float]], random: Random) -> None:
+    captions, scores = [caption(n) for n in dict(found)], [score(n, v) for n, v in dict(found).items()]
+    first = choose(Select(), captions, scores)
+    random.shuffle(captions)
+    random.shuffle(scores)
+    assert choose(Select(), captions, scores) == first

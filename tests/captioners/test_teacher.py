@@ -1,0 +1,182 @@
+"""Teachers say what is known of a clip, grammatically, and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliploom.builders.folder import Folder
+from cliploom.captioners.evidence import Evidence as EvidenceStep
+from cliploom.captioners.teacher import Shown, Teacher
+from cliploom.captioners.wording.english import counted, listed, plural
+from cliploom.captioners.wording.evidence import describe
+from cliploom.captioners.wording.speech import clean, spoken
+from cliploom.engine.errors import UserError
+from cliploom.engine.step import Site
+from cliploom.schemas import Box, Caption, Chapter, Clip, Evidence, Label, Segment, Video, Word, problem
+
+CLIP = Clip("v_000010000_000020000", "v", 10.0, 20.0, [])
+VIDEO = Video("v", "v.mp4", "/v.mp4", "00", 1, title="Sintel  trailer https://x.org", chapters=[
+    Chapter(0, 11, "Snow"), Chapter(11, 30, "The search"),
+])  # fmt: skip
+NOTHING = Evidence("e", "v", "c", [], [], [], 100.0, 3.0, [], [], [])
+
+
+def box(name: str, score: float = 0.8, time_s: float = 0.0) -> Box:
+    return Box(name, score, time_s, 0.1, 0.1, 0.2, 0.2)
+
+
+def segment(
+    start_s: float, end_s: float, text: str, source: str = "subtitle", words: list[Word] | None = None
+) -> Segment:
+    return Segment(f"v_{source}_{start_s}", "v", start_s, end_s, text, words or [], "en", source)
+
+
+def say(teachers: list[str], shown: Shown) -> list[Caption]:
+    with Teacher(teachers=teachers).open(Site(Path("."), {})) as work:
+        [captions] = work([shown])
+    assert isinstance(captions, list)
+    assert all(problem(c) is None for c in captions)
+    return captions
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        (NOTHING, ""),
+        (replace(NOTHING, boxes=[box("person"), box("person")]), "Two people are visible."),
+        (replace(NOTHING, boxes=[box("dog")], colours=["green"]), "A dog is visible in a mainly green picture."),
+        (
+            replace(NOTHING, boxes=[box("dog", 0.66)], colours=["orange", "blue", "red"], brightness=30.0),
+            "What may be a dog is visible in a dark, mainly orange and blue picture.",
+        ),
+        (
+            replace(NOTHING, boxes=[box("person"), box("knife", 0.6), box("knife", 0.6)], motion=20.0),
+            "A person and what may be two knives are visible, with a lot of movement.",
+        ),
+        (replace(NOTHING, boxes=[box("person")] * 9), "A group of people is visible."),
+        (replace(NOTHING, boxes=[box("sheep")] * 7), "Several sheep are visible."),
+        (replace(NOTHING, boxes=[box("skis"), box("person", 0.9)]), "A person and a pair of skis are visible."),
+        (replace(NOTHING, boxes=[box("dog", 0.4)]), ""),
+        # In most frames that show people there are two of them.
+        (
+            replace(NOTHING, boxes=[box("person", 0.8, t) for t in (0.0, 1.0, 1.0, 2.0, 2.0)]),
+            "Two people are visible.",
+        ),
+        # One label, and only where no box may mean the same thing.
+        (replace(NOTHING, labels=[Label("tench, Tinca tinca", 0.9), Label("eel", 0.8)]), "A tench is visible."),
+        (replace(NOTHING, labels=[Label("umbrella", 0.4)]), "What may be an umbrella is visible."),
+        (replace(NOTHING, labels=[Label("umbrella", 0.2)]), ""),
+        (replace(NOTHING, boxes=[box("dog")], labels=[Label("golden retriever", 0.9)]), "A dog is visible."),
+        (replace(NOTHING, boxes=[box("car")], labels=[Label("sports_car", 0.9)]), "A sports car is visible."),
+        (
+            replace(NOTHING, boxes=[box("person")], labels=[Label("suit", 0.7)]),
+            "A person and what may be a suit are visible.",
+        ),
+        # No contradictions: a bright black, a black picture with things in it, silence with sounds.
+        (
+            replace(NOTHING, colours=["black", "grey"], brightness=230.0, motion=0.1),
+            "The picture is mainly black and grey, and hardly anything moves.",
+        ),
+        (
+            replace(NOTHING, boxes=[box("tv")], colours=["black"], brightness=3.0, texts=["THE END"]),
+            'The picture is almost black. The screen shows the text "THE END".',
+        ),
+        (
+            replace(NOTHING, sounds=[Label(n, 0.6) for n in ("Silence", "Music", "Pop music", "Animal")]),
+            "Music and the sound of an animal can be heard.",
+        ),
+        (
+            replace(NOTHING, sounds=[Label("Male speech, man speaking", 0.9)], texts=["12", 'a "b" NASA.']),
+            'The screen shows the text "a b NASA", and speech can be heard.',
+        ),
+    ],
+)  # fmt: skip
+def test_evidence_in_words(evidence: Evidence, text: str) -> None:
+    assert describe(evidence) == text
+
+
+def test_long_screens_are_cut_between_words() -> None:
+    said = describe(replace(NOTHING, texts=["ALPHA beta"] * 3 + [f"word{i} and more" for i in range(30)]))
+    assert said.startswith('The screen shows the text "ALPHA beta word0 and more')
+    assert said.endswith(' …".')
+    assert len(said) < 120
+
+
+def test_english() -> None:
+    assert [plural(w) for w in ("person", "bus", "knife", "fire hydrant", "wine glass", "berry", "toy")] == [
+        "people", "buses", "knives", "fire hydrants", "wine glasses", "berries", "toys",
+    ]  # fmt: skip
+    assert [counted(w) for w in ("apple", "unicycle", "hourglass", "scissors", "sunglasses", "horse")] == [
+        "an apple", "a unicycle", "an hourglass", "a pair of scissors", "sunglasses", "a horse",
+    ]  # fmt: skip
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_speech_is_cleaned_and_cut_at_words() -> None:
+    assert clean("<i>>> Hello</i> ♪ [MUSIC] there , (sighs)  you\n- And {\\an8}me") == "Hello there, you And me"
+    assert clean("DR. O'NEIL: Go.\nNASA: we did. Note: this stays.") == "Go. we did. Note: this stays."
+    words = [Word(8.5, 9.0, "Never"), Word(9.6, 10.6, "look"), Word(10.6, 11.0, "back.")]
+    rows = [segment(8.5, 11.0, "Never look back.", words=words), segment(12, 14, "Go on."), segment(14, 15, "Go on.")]
+    found = spoken(CLIP, [*rows, segment(19.5, 24, "Too late."), segment(12, 14, "Go wrong, all of you.", "asr tiny")])
+    assert found is not None
+    assert found == ("look back. Go on.", "en", "subtitle")
+    assert spoken(CLIP, [segment(9, 12, "Half of it is inside."), segment(30, 40, "Later.")]) is not None
+    assert spoken(CLIP, [segment(2, 12, "Most is before.")]) is None
+
+
+def test_hallucinated_speech_is_not_said() -> None:
+    loop = replace(segment(12, 14, "you you you", "asr"), compression=9.0)
+    hum = replace(segment(12, 14, "Thanks for watching!", "asr"), no_speech=0.9, log_prob=-1.5)
+    assert spoken(CLIP, [loop, hum]) is None
+    assert spoken(CLIP, [replace(hum, log_prob=-0.2)]) is not None
+
+
+def test_each_teacher_says_its_own() -> None:
+    seen = replace(NOTHING, boxes=[box("person")])
+    shown = Shown(CLIP, [seen], [segment(12, 14, "Who are you?", "asr tiny")], [VIDEO])
+    captions = say(["evidence", "speech", "title", "fake"], shown)
+    assert [c.teacher for c in captions] == ["evidence", "speech", "title", "fake"]
+    assert [c.text for c in captions[:3]] == ["A person is visible.", "Who are you?", "Sintel trailer: The search"]
+    assert captions[1].model == "asr tiny"
+    assert captions[3].model == "fake"
+    assert captions[3].text.startswith("[fake] ")
+    assert all(c.caption_id.startswith(f"{CLIP.clip_id}_{c.teacher}_") and c.kind == "teacher" for c in captions)
+    assert captions == say(["evidence", "speech", "title", "fake"], shown)
+
+
+def test_a_teacher_with_nothing_to_say_is_silent() -> None:
+    bare = Shown(CLIP, [NOTHING], [], [replace(VIDEO, title="", chapters=[])])
+    assert say(["evidence", "speech", "title"], bare) == []
+    assert say(["evidence", "speech", "title"], Shown(CLIP)) == []
+
+
+def test_each_teacher_is_a_table_of_its_own() -> None:
+    steps = dict(Teacher(teachers=["title", "fake"]).expand())
+    assert list(steps) == ["title", "fake"]
+    shown = Shown(CLIP, video=[VIDEO])
+    alone = [c for name in steps for c in say([name], shown)]
+    assert alone == say(["title", "fake"], shown)  # a fourth teacher changes no id
+
+
+@pytest.mark.parametrize(
+    ("teachers", "said"),
+    [
+        (["evidense"], "did you mean evidence"),
+        (["title", "title"], "twice"),
+        ([], "no teachers"),
+        (["speech"], "reads segments"),
+    ],
+)
+def test_options_that_make_no_sense(teachers: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Teacher(teachers=teachers).check([Folder("videos"), EvidenceStep()])
+
+
+def test_needed_tables() -> None:
+    Teacher(teachers=["evidence", "title", "fake"]).check([Folder("videos"), EvidenceStep()])
+    with pytest.raises(UserError, match="reads evidence") as caught:
+        Teacher(teachers=["evidence"]).check([Folder("videos")])
+    assert "captioners.evidence" in caught.value.hint

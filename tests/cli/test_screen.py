@@ -1,0 +1,101 @@
+"""Words, tables and progress."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from cliploom.cli.screen.progress import Board, PlainLines, live_table, progress
+from cliploom.cli.screen.tables import Column, print_table
+from cliploom.cli.screen.words import duration, number, printable, rate, shortened, tally
+from cliploom.engine.events import Event, Kind
+
+
+def event(kind: Kind, step: str = "", **said: object) -> Event:
+    return Event(kind, step, said)
+
+
+STORY = [
+    event("build", recipe="x", root="r", steps=["a", "b", "c"]),
+    event("shard", "a", shard=0, to_do=4, came=5),
+    event("rows", "a", n=3, failed=0),
+    event("rows", "a", n=1, failed=1),
+    event("step", "a", state="done"),
+    event("step", "b", state="runs"),
+    event("waiting", "b", message="fill in \x1b[2Jthe sheet"),
+    event("step", "c", state="done"),
+    event("done", waiting={}),
+]
+
+
+def test_words() -> None:
+    assert [duration(s) for s in (0.44, 12.2, 185, 7800)] == ["0.4 s", "12 s", "3 min 5 s", "2 h 10 min"]
+    assert [rate(r) for r in (0, 0.05, 12.34)] == ["", "3.0/min", "12.3/s"]
+    assert [number(n) for n in (0, 1234, 0.257)] == ["", "1,234", "0.26"]
+    assert tally({"dark": 1, "short": 12}) == "short 12, dark 1"
+    assert shortened("abcdef", 4) == "abc…"
+
+
+def test_foreign_text_does_nothing_to_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\tc\nd\u202ee\x07") == "a\\x1b[2Jb c d\\u202ee\\x07"
+    assert printable("日本語 🎬 é") == "日本語 🎬 é"
+
+
+def test_a_table_in_a_pipe_has_one_line_a_row() -> None:
+    out = io.StringIO()
+    print_table([Column("name"), Column("n", "right"), Column("text", wide=True)], [("a", "1", "[red]x" * 300)], out)
+    heading, line = out.getvalue().splitlines()
+    assert heading == "name  n  text"
+    assert line == "a     1  " + "[red]x" * 300
+
+
+def test_plain_lines() -> None:
+    out = io.StringIO()
+    lines = PlainLines(out)
+    for each in STORY:
+        lines(each)
+    said = out.getvalue().splitlines()
+    assert said[0].startswith("a: 3 of 4 rows, ")
+    assert said[1].startswith("a: done, 4 rows in ") and said[1].endswith("1 failed")
+    assert said[2:] == ["b: reads all that reaches it", "b: fill in \\x1b[2Jthe sheet"]
+
+
+def test_the_live_table() -> None:
+    from rich.console import Console
+
+    board = Board()
+    for each in STORY[:3]:
+        board.take(each)
+    console = Console(file=io.StringIO(), width=100)
+    with console.capture() as caught:
+        console.print(live_table(board))
+    heading, a, b, _ = caught.get().splitlines()
+    assert heading.split()[:6] == ["step", "done", "to", "do", "rate", "left"]
+    assert a.split()[:3] == ["a", "3", "1"] and a.split()[-1] == "runs"
+    assert b.split() == ["b"]
+
+
+def test_quiet_listens_to_nothing() -> None:
+    with progress(True) as listeners:
+        assert listeners == []
+
+
+def test_a_terminal_gets_the_live_table() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    with progress(False, out) as [listen]:
+        for each in STORY:
+            listen(each)
+    assert "b: fill in \\x1b[2Jthe sheet" in out.getvalue()
+    assert "waits" in out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["warning", "waiting"])
+def test_notes_are_always_said(kind: Kind) -> None:
+    out = io.StringIO()
+    PlainLines(out)(event(kind, "a", message="mind this"))
+    assert out.getvalue() == "a: mind this\n"

@@ -1,0 +1,47 @@
+"""Imports run one way: cli, the five step folders, engine, schemas; the five know nothing of each other."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("schemas", "engine", "builders", "captioners", "filters", "annotation", "cards", "cli")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def test_imports_run_one_way() -> None:
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_inside_the_package_are_relative(folder: str) -> None:
+    wrong = []
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            wrong += [f"{path.name}:{node.lineno}" for name in names if name.partition(".")[0] == "cliploom"]  # type: ignore[attr-defined]
+    assert not wrong
+
+
+def test_only_the_row_loop_catches_everything() -> None:
+    catching = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+            ):
+                reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
+                if not reraises:
+                    catching.add(path.relative_to(ROOT).as_posix())
+    assert catching == {"engine/work.py"}
+
+
+def test_files_stay_short() -> None:
+    long = {path.name: n for path in FILES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 350}
+    assert not long

@@ -1,0 +1,33 @@
+"""Every recipe that ships, run on the sample media."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from json import dumps
+from pathlib import Path
+
+import pytest
+
+from cliploom.cli.recipes import PACKAGE, recipe_names, recipe_text
+from cliploom.engine.build import Build, run_build
+from cliploom.engine.recipe import read_recipe
+from cliploom.engine.run import RunOptions
+
+MEDIA = dumps(str(files(PACKAGE) / "media"))
+CHEAPER = {"demo": ["captioners.rewrite.model=fake"]}  # the real one takes minutes: `make demo` runs it
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_makes_its_dataset(name: str, tmp_path: Path) -> None:
+    settings = [f"builders.folder.path={MEDIA}", *CHEAPER.get(name, ())]
+    recipe = read_recipe(recipe_text(name), f"{name}.yaml", settings)
+    outcome = run_build(recipe, tmp_path, RunOptions(workers=2, limit=2))
+    assert not outcome.waiting
+    build = Build.read(tmp_path)
+    stages = build.funnel()
+    assert not [stage for stage in stages if stage.failed]
+    assert stages[0].rows == 2
+    with build.connect() as db:
+        [(entries,)] = db.execute("SELECT count(*) FROM dataset").fetchall()
+    assert entries >= 2
+    assert (tmp_path / "dataset" / "README.md").is_file()
