@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from ..schemas import Row, from_arrow, id_name, row_fields
 from .plan import Node, TableRef, link_columns
+from .rowfiles import VERSION, read_window, stored_schema, windows
 from .step import Item, Join, Reads, reads
-from .store import VERSION, Store, read_window, stored_schema, windows
+from .store import Store
 
 
 class Inputs(NamedTuple):

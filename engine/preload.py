@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet
 
 from . import seats  # noqa: F401
 

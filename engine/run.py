@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
@@ -16,10 +15,10 @@ from .errors import UserError
 from .events import Event, Kind, Listener
 from .join import Batch
 from .plan import Node
-from .seats import LostStep, Seat, whole_pool
+from .seats import LostStep, Seat, available_mb, cause_of_death, whole_pool
 from .step import Item, Source
-from .store import Store, shard_of
-from .task import Task
+from .store import Store
+from .task import Task, deal_items
 from .whole import run_whole, sites, whole_key
 from .work import Job
 
@@ -70,7 +69,7 @@ class Runner:
         """
         for node in self.nodes:
             if isinstance(node.step, Source):
-                self.items[node.index] = self._find(node.step)
+                self.items[node.index] = deal_items(node.step, self.options.limit, self.store.shards)
         try:
             while self._advance():
                 pass
@@ -83,16 +82,6 @@ class Runner:
                 seat.kill()
             for job in self.inline.values():
                 job.close()
-
-    def _find(self, source: Source[Any]) -> dict[int, list[Item]]:
-        found = sorted(source.find(), key=lambda item: item.video_id)
-        for before, after in zip(found, found[1:], strict=False):
-            if before.video_id == after.video_id:
-                raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")
-        dealt: dict[int, list[Item]] = defaultdict(list)
-        for item in found[: self.options.limit]:
-            dealt[shard_of(item.video_id, self.store.shards)].append(item)
-        return dealt
 
     def _advance(self) -> bool:
         """One round: open what is ready, hand out work, take what is done. False when nothing is left."""
@@ -165,7 +154,7 @@ class Runner:
         try:
             said = future.result()
         except ProcessExpired as error:
-            raise UserError(f"{node.name}: its process died ({_death(error)})") from None
+            raise UserError(f"{node.name}: its process died ({cause_of_death(error)})") from None
         finally:
             pool.stop()
             pool.join()
@@ -229,15 +218,15 @@ class Runner:
 
     def _room_for(self, node: Node) -> bool:
         """Is there memory for one more worker? Idle ones of other steps make room."""
-        while self.seats and _available_mb() < node.step.memory_mb * 1.25:
+        while self.seats and available_mb() < node.step.memory_mb * 1.25:
             idle = next((seat for seat in self.seats if not seat.busy and seat.node is not node), None)
             if idle is None:
                 return False
             self.seats.remove(idle)
             idle.close()
-        if _available_mb() < node.step.memory_mb:
+        if available_mb() < node.step.memory_mb:
             self.tell(
-                "warning", node.name, message=f"needs about {node.step.memory_mb} MB, {_available_mb()} MB are free"
+                "warning", node.name, message=f"needs about {node.step.memory_mb} MB, {available_mb()} MB are free"
             )
         return True
 
@@ -255,7 +244,7 @@ class Runner:
             task.lose(batch, "timeout", f"took longer than {task.node.patience_s:g} s")
         except ProcessExpired as error:
             seat.renew()
-            task.lose(batch, "crashed", f"the worker died on it: {_death(error)}")
+            task.lose(batch, "crashed", f"the worker died on it: {cause_of_death(error)}")
         except LostStep:
             seat.renew()
             task.again.append(batch)
@@ -266,7 +255,7 @@ class Runner:
         try:
             future.result()
         except ProcessExpired as error:
-            raise UserError(f"{seat.node.name}: its worker died while loading ({_death(error)})") from None
+            raise UserError(f"{seat.node.name}: its worker died while loading ({cause_of_death(error)})") from None
         except TimeoutError:
             raise UserError(f"{seat.node.name}: loading took too long") from None
 
@@ -300,19 +289,3 @@ class Runner:
         event = Event(kind, step, said)
         for listener in self.listeners:
             listener(event)
-
-
-def _death(error: ProcessExpired) -> str:
-    code = int(error.exitcode or 0)
-    if code == -9:
-        return "killed, most likely for want of memory"
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _available_mb() -> int:
-    try:
-        with Path("/proc/meminfo").open() as file:
-            line = next(line for line in file if line.startswith("MemAvailable"))
-        return int(line.split()[1]) // 1024
-    except (OSError, StopIteration):
-        return 1 << 20  # not Linux: no reading, no limit

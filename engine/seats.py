@@ -10,9 +10,10 @@ import threading
 import time
 from concurrent.futures import Future
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Any
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from .join import Batch
 from .plan import Node
@@ -108,3 +109,21 @@ class Seat:
 def whole_pool() -> ProcessPool:
     """A pool of one process for a step that reads everything at once."""
     return ProcessPool(max_workers=1, initializer=start, initargs=[os.getpid(), False], context=context())
+
+
+def cause_of_death(error: ProcessExpired) -> str:
+    """Why a worker process ended, as far as its exit code says."""
+    code = int(error.exitcode or 0)
+    if code == -signal.SIGKILL:
+        return "killed, most likely for want of memory"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def available_mb() -> int:
+    """The memory that is free for use, in MB; a very large number where the system does not say."""
+    try:
+        with Path("/proc/meminfo").open() as file:
+            line = next(line for line in file if line.startswith("MemAvailable"))
+        return int(line.split()[1]) // 1024
+    except (OSError, StopIteration):
+        return 1 << 20

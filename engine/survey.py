@@ -15,10 +15,10 @@ from .ledger import FAILED, Entry
 from .options import plain_options
 from .plan import Node, TableRef, make_plan
 from .recipe import Recipe
-from .run import Runner, RunOptions
+from .run import RunOptions
 from .step import Item, Source
 from .store import Store
-from .task import Task
+from .task import Task, deal_items
 from .whole import sites, whole_key
 
 
@@ -67,10 +67,11 @@ class _Survey:
 
     def forecasts(self) -> list[Forecast]:
         """Node by node, so that each finds out what is settled before it."""
-        runner = Runner(self.nodes, self.store, self.options, 1.0, ())
         found = []
         for node in self.nodes:
-            items = runner._find(node.step) if isinstance(node.step, Source) else {}
+            items = (
+                deal_items(node.step, self.options.limit, self.store.shards) if isinstance(node.step, Source) else {}
+            )
             found += self._whole(node) if node.shape == "whole" else self._shards(node, items)
         return found
 

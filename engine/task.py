@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
+from .errors import UserError
 from .join import Batch, Inputs, batches, inputs_of, output_version
 from .ledger import FAILED, Entry
 from .options import digest
 from .plan import Node, TableRef
-from .step import Item
-from .store import Shard, Store
+from .step import Item, Source
+from .store import Shard, Store, shard_of
 from .work import Outcome
 
 _COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
@@ -147,6 +149,18 @@ class Task:
         self.save()
         for shard in self.shards.values():
             shard.finish(self.inputs.digests, self.token)
+
+
+def deal_items(source: Source[Any], limit: int | None, shards: int) -> dict[int, list[Item]]:
+    """What a source finds, by shard; the first ``limit`` by id. ``UserError`` for an id that comes twice."""
+    found = sorted(source.find(), key=lambda item: item.video_id)
+    for before, after in zip(found, found[1:], strict=False):
+        if before.video_id == after.video_id:
+            raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")
+    dealt: dict[int, list[Item]] = defaultdict(list)
+    for item in found[:limit]:
+        dealt[shard_of(item.video_id, shards)].append(item)
+    return dealt
 
 
 def todo(ledger: Mapping[str, Entry], inputs: Inputs, retry_failed: bool) -> list[str]:

@@ -20,8 +20,8 @@ from .errors import RowError, TransientError, UserError, Waiting
 from .join import Batch, output_version, rows_of
 from .ledger import DONE, DROPPED, FAILED, Entry
 from .plan import Node, TableRef
+from .rowfiles import stored_schema
 from .step import Fan, Site, Source, Step
-from .store import stored_schema
 
 TRIES = 4  # of a row whose failure may pass
 _LONGEST_MESSAGE = 2000

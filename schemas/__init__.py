@@ -28,5 +28,6 @@ ROWS: tuple[type[Row], ...] = (
 __all__ = [
     "ROWS", "Box", "Caption", "Chapter", "Clip", "Col", "Doubles", "Embedding", "Entry", "Evidence", "Field", "Floats",
     "Frame", "Halfs", "Label", "Pair", "Review", "Row", "Score", "Segment", "Shot", "Signals", "Sound", "Span",
-    "Subtitle", "Tags", "Video", "Word", "arrow_schema", "cached", "from_arrow", "id_name", "problem", "row_fields", "to_arrow",
+    "Subtitle", "Tags", "Video", "Word", "arrow_schema", "cached", "from_arrow", "id_name", "problem",
+    "row_fields", "to_arrow",
 ]  # fmt: skip

@@ -139,13 +139,13 @@ class Cutter:
         import av
 
         streams = [self._source.stream] if self._audio is None else [self._source.stream, self._audio]
-        heard = {s.index for s in streams[1:]}  # joined files grow new streams on the way
+        sounding = {s.index for s in streams[1:]}  # joined files grow new streams on the way
         try:
             for packet in self._container.demux(*streams):
                 if packet.stream_index == self._source.stream.index:
                     if packet.size:
                         self._see(packet)
-                elif packet.stream_index in heard:
+                elif packet.stream_index in sounding:
                     self._hear(packet)
                 if len(self._made) == len(self._orders):
                     return

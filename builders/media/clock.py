@@ -18,8 +18,9 @@ RESET_S = 1.0
 class Clock:
     """Makes the times of one stream ascend strictly; gaps and a variable frame rate stay as they are.
 
-    A frame without a time, or with an absurd one, follows its predecessor by that one's duration. A frame out of order is put
-    just behind its predecessor. A clock that starts again (joined files) goes on where it was.
+    A frame without a time, or with an absurd one, follows its predecessor by that one's duration. A frame
+    out of order is put just behind its predecessor. A clock that starts again (joined files) goes on where
+    it was.
     """
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RATE = 16_000
 """Samples per second."""
 
-_SLACK_S = 0.05
+_SLACK_S = 0.1
 """Times may wander this far from the samples before silence is put in or samples are left out."""
 _CHUNK = 60 * RATE
 _BLOCK = RATE // 20

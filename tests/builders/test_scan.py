@@ -142,6 +142,13 @@ def test_a_clock_ascends() -> None:
     assert Clock().complaint() == ""
 
 
+def test_absurd_times_are_no_times() -> None:
+    clock = Clock()
+    told = [clock.tell(t, d) for t, d in ((0.0, 0.1), (float("nan"), 0.1), (1e9, float("inf")), (1e300, 0.1), (0.4, 0))]
+    np.testing.assert_allclose(told, [0.0, 0.1, 0.2, 0.201, 0.4])
+    assert clock.missing == 3 and np.isfinite(clock.end_s)
+
+
 def test_a_negative_start_is_kept() -> None:
     clock = Clock()
     assert [clock.tell(t, 0.1) for t in (-0.2, -0.1, 0.0)] == [-0.2, -0.1, 0.0]

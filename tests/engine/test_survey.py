@@ -37,7 +37,7 @@ def test_before_the_first_build(tmp_path: Path) -> None:
     found = look(tmp_path / "none")
     assert (found["Numbers"].to_do, found["Numbers"].why) == (10, {"new": 10})
     assert found["Pieces"].after == "toys.Numbers"
-    assert found["Even"].after == "toys.Pieces"
+    assert found["Even"].after == "toys.Numbers"
     assert not (tmp_path / "none").exists()
 
 
