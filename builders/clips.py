@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
 from ..engine.errors import RowError, UserError
@@ -17,7 +17,7 @@ from .cutting.index import Index, read_index
 from .cutting.measure import Measures
 from .cutting.pictures import Upright
 from .cutting.plan import Plan, plan
-from .cutting.policy import Long, Piece, Policy, Short
+from .cutting.policy import Piece, Policy
 from .cutting.sound import Listener
 from .cutting.source import Quality, Source
 from .media.container import best_audio, best_video, open_media
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-Cut = Literal["none", "copy", "smart", "encode"]
 _COPYABLE = frozenset(("h264", "hevc", "vp9", "av1"))
 """Codecs that players expect in mp4."""
 
@@ -45,9 +44,10 @@ class Clips(Split[VideoShots, Clip]):
     ``none`` writes nothing: a clip is two times of its video. ``encode`` encodes every clip anew (H.264,
     8-bit 4:2:0, upright; PQ and HLG made SDR). ``smart`` copies H.264 pictures bit for bit and encodes
     only those between a clip's edges and the nearest places where a copy may begin or end. ``copy``
-    encodes no picture: the clip begins at the key frame at or before its start, may end some frames
-    early, and its row and id have the times that it really got. Where copying cannot be (another codec,
-    odd times, no key frame inside, larger than ``max_px``) a clip is encoded; ``Clip.cut`` tells.
+    encodes no picture: the clip begins at the key frame at or before its start, however far that is, and
+    ends where a copy may end; its row and id have the times that it really got. Where copying cannot be
+    (another codec, odd times, no key frame inside, larger than ``max_px``) a clip is encoded; ``Clip.cut``
+    tells.
 
     Files begin with the first frame that begins in the clip and end with the clip. Sound is AAC, cut to
     the sample, silent where the source has none; every file is read again, and if sound and pictures do
@@ -59,17 +59,20 @@ class Clips(Split[VideoShots, Clip]):
     min_s: Annotated[float, Col("shortest clip", unit="s", low=0)] = 2.0
     max_s: Annotated[float, Col("longest clip", unit="s", low=0.01)] = 60.0
     short: Annotated[
-        Short,
-        Col("shots below min_s: drop, merge (join neighbours), keep", choices=("drop", "merge", "keep")),
+        str,
+        Col("what becomes of shots below min_s; merge joins them with a neighbour", choices=("drop", "merge", "keep")),
     ] = "drop"
     long: Annotated[
-        Long,
-        Col("shots above max_s: split (equal pieces), trim, keep, drop", choices=("split", "trim", "keep", "drop")),
+        str,
+        Col("what becomes of shots above max_s; split makes equal pieces", choices=("split", "trim", "keep", "drop")),
     ] = "split"
     trim_s: Annotated[float, Col("taken off both ends of a shot", unit="s", low=0)] = 0.0
     cut: Annotated[
-        Cut,
-        Col("how files are made; none: clips are times only", choices=("none", "copy", "smart", "encode")),
+        str,
+        Col(
+            "how the clips' files are made; with none, clips are times only",
+            choices=("none", "copy", "smart", "encode"),
+        ),
     ] = "none"
     crf: Annotated[float, Col("x264 quality of what is encoded; lower is better", low=0, high=51)] = 20.0
     preset: Annotated[
@@ -124,7 +127,7 @@ class Clips(Split[VideoShots, Clip]):
             raise RowError(f"{video_id}: nothing decodes in any of its {len(rows)} clips", "no_frames")
         return rows
 
-    def _how(self, stream: VideoStream) -> Cut:
+    def _how(self, stream: VideoStream) -> str:
         """The way of cutting that this stream allows."""
         context = stream.codec_context
         if self.max_px is not None and max(context.width, context.height) > self.max_px:
@@ -147,7 +150,7 @@ class _Draft(NamedTuple):
         return f"{quote(self.real.clip_id, safe='')}.mp4"
 
 
-def _draft(video_id: str, piece: Piece, index: Index, cut: Cut) -> _Draft:
+def _draft(video_id: str, piece: Piece, index: Index, cut: str) -> _Draft:
     virtual = _clip(video_id, piece)
     try:
         made = plan(index, piece.start_s, piece.end_s, cut)

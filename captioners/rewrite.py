@@ -66,7 +66,7 @@ class Rewrite(Split[ToRewrite, Caption]):
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[ToRewrite, Caption]]:
-        """Load the model; the embedded one takes 2-5 s and 1.9 GB, and then some 8 s a clip on two cores."""
+        """Load the model; the embedded one takes 2-5 s and 1.9 GB, and then 7-13 s a clip on two quiet cores."""
         with open_model(self.model) as model:
             writer = _Writer(self, model, self._prompt())
             yield lambda rows: [writer.answer(row) for row in rows]

@@ -27,6 +27,7 @@ _ISOLATED_BYTES = 8 << 30  # address space of a worker that decodes untrusted me
 
 def context() -> Any:
     """Fork from a small server that has the imports done: quick, and safe with threads."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers share the cores: more threads only wait
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload([f"{__package__}.preload"])
     return made

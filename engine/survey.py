@@ -94,6 +94,8 @@ class _Survey:
                     self._known(counts[table.name], table, number, "")
                 continue
             task.open(self.options.retry_failed)
+            if not task.wanted and not any(shard.ledger() for shard in task.shards.values()):
+                self.settled.add((node.index, number))  # nothing reaches it, and nothing ever did
             for table in node.tables:
                 self._missing(counts[table.name], node, table, task)
         return [self._forecast(node, table, counts[table.name], "") for table in node.tables]
@@ -158,7 +160,7 @@ class _Survey:
             return "its model or prompt changed"
         if any(self._made_anew(self.nodes[t.node], t) for group in (node.anchors, *node.joined) for t in group):
             return "what it reads is made anew"
-        return "the step itself changed"
+        return "its code or the tables it reads changed"
 
     def _forecast(self, node: Node, table: TableRef, count: _Count, waiting: str) -> Forecast:
         to_do, why, changed = sum(count.why.values()), dict(count.why), self._changed(node, table)

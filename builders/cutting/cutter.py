@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
+    from .sound import Heard
     from .source import Source
 
 _LEAD_S, _TRAIL_S = 0.5, 0.25
@@ -222,15 +223,16 @@ class Cutter:
             self._end_sounds(time_s)
             if not self._sounds.at(time_s):
                 return
+        sounds: list[Heard] = []
         try:
-            frames: list[Any] = packet.decode()
+            for frame in packet.decode():
+                sounds += listener.add(frame)  # type: ignore[arg-type]
         except (av.FFmpegError, ValueError):
-            return  # silence stands in for what does not decode
-        for frame in frames:
-            for heard in listener.add(frame):
-                self._deal(heard)
+            pass  # silence stands in for what does not decode, or has channels that nobody can place
+        for heard in sounds:
+            self._deal(heard)
 
-    def _deal(self, heard: Any) -> None:
+    def _deal(self, heard: Heard) -> None:
         assert self._source.listener is not None
         self._heard = True
         until_s = heard.run_s + (heard.first + heard.samples.shape[1]) / self._source.listener.rate

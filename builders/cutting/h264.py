@@ -85,16 +85,14 @@ def _sorted(units: Iterable[bytes], length_size: int) -> ParameterSets:
 
 
 def nal_units(data: bytes, length_size: int) -> list[bytes]:
-    """The NAL units of a packet; ``Unreadable`` where the lengths do not add up."""
+    """The NAL units of a packet; the last of a packet that was cut off is as long as there is of it."""
     if not length_size:
         return _annex_b(data)
     units, at, end = [], 0, len(data)
     while at < end:
         size = int.from_bytes(data[at : at + length_size])
         at += length_size
-        if at + size > end:
-            raise Unreadable("a NAL unit is longer than its packet")
-        if size:
+        if size and at < end:
             units.append(data[at : at + size])
         at += size
     return units

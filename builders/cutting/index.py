@@ -137,11 +137,7 @@ class _Reader:
         self.uniform = self.uniform and not packet.has_sidedata("new_extradata")
 
     def _is_idr(self, data: bytes, sets: ParameterSets) -> bool:
-        try:
-            units = nal_units(data, sets.length_size)
-        except Unreadable:
-            self.uniform = False
-            return False
+        units = nal_units(data, sets.length_size)
         self.uniform = self.uniform and all(u in sets for u in units if u[0] & 31 in (SPS, PPS))
         return any(u[0] & 31 == IDR for u in units)
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ...schemas import Span
 
 SLACK_S = 1e-6
 """Lengths and neighbours are compared this loosely: times are floats."""
-
-Short = Literal["drop", "merge", "keep"]
-Long = Literal["split", "trim", "keep", "drop"]
 
 
 class Piece(NamedTuple):
@@ -34,8 +31,8 @@ class Policy:
 
     min_s: float = 2.0
     max_s: float = 60.0
-    short: Short = "drop"
-    long: Long = "split"
+    short: str = "drop"  # drop, merge or keep
+    long: str = "split"  # split, trim, keep or drop
     trim_s: float = 0.0
 
     def pieces(self, shots: Sequence[Span]) -> list[Piece]:

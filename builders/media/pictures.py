@@ -106,7 +106,8 @@ class _Taps:
         import cv2
 
         self._cv2, self._width, self._height = cv2, layout.width, layout.height
-        self._small = np.empty((3, size[1], size[0]), np.uint8)
+        self._small, self._before = np.zeros((2, 3, size[1], size[0]), np.uint8)
+        self._picture: Pixels | None = None
         (across, x), (down, y) = ((f, f // 2) for f in factors)
         self._luma = (slice(y, None, down), slice(x, None, across))
         # Luma column x + k * across has chroma column (x + k * across) // 2: regular for even k and for odd k.
@@ -130,20 +131,24 @@ class _Taps:
         return cls(layout, size, factors)
 
     def convert(self, planes: tuple[VideoPlane, ...]) -> Pixels:
-        """The small picture, ``(h, w, 3)`` uint8 BGR, from a frame's Y, U and V."""
+        """The small picture, ``(h, w, 3)`` uint8 BGR, from a frame's Y, U and V; the last one if nothing changed."""
+        self._small, self._before = self._before, self._small
         cv2, (y, u, v) = self._cv2, self._small
         np.copyto(y, _plane(planes[0], self._width, self._height)[self._luma])
         for small, plane in ((u, planes[1]), (v, planes[2])):
             whole = _plane(plane, self._width // 2, self._height // 2)
             for target, source in self._chroma:
                 small[target] = whole[source]
+        if self._picture is not None and np.array_equal(self._small, self._before):
+            return self._picture
         luma, red_v, blue_u, green_u, green_v = (
             cv2.LUT(plane, table) for plane, table in zip((y, v, u, u, v), self._tables, strict=True)
         )
         blue = cv2.add(luma, blue_u, dtype=cv2.CV_8U)
         green = cv2.add(cv2.add(luma, green_u), green_v, dtype=cv2.CV_8U)
         red = cv2.add(luma, red_v, dtype=cv2.CV_8U)
-        return np.asarray(cv2.merge((blue, green, red)), np.uint8)
+        self._picture = np.asarray(cv2.merge((blue, green, red)), np.uint8)
+        return self._picture
 
 
 def _tables(bt709: bool, full_range: bool) -> tuple[NDArray[np.int16], ...]:

@@ -11,9 +11,7 @@ PQ, HLG = 16, 18
 """Transfer curves as ITU-T H.273 numbers them."""
 
 _WHITE_NITS = 203.0
-"""HDR reference white (ITU-R BT.2408); it lands just under SDR's."""
-_KNEE = 0.6
-"""What is darker than this share of white stays as it is; what is brighter is bent under 1."""
+"""HDR reference white (ITU-R BT.2408) is SDR white; what is brighter is clipped, as swscale does."""
 _TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32)
 """BT.2020 to BT.709, linear RGB (ITU-R BT.2087)."""
 
@@ -25,14 +23,10 @@ def to_sdr(picture: NDArray[np.uint8], curve: int) -> NDArray[np.uint8]:
     light = np.asarray(cv2.LUT(picture, _light(curve)), np.float32)
     if curve == HLG:  # the picture's brightness bends it once more (system gamma 1.2 of a 1000-nit display)
         luma = light @ np.array([0.0593, 0.6780, 0.2627], np.float32)
-        light *= (
-            np.float32(1000 / _WHITE_NITS) * np.power(np.maximum(luma, np.float32(1e-6)), np.float32(0.2))[..., None]
-        )
-    light = np.maximum(np.asarray(cv2.transform(light, _TO_BT709[::-1, ::-1].copy()), np.float32), 0.0)
-    brightest = np.maximum(light.max(axis=2, keepdims=True), 1e-6)
-    over = np.maximum(brightest - _KNEE, 0.0) / (1 - _KNEE)
-    bent = np.where(over > 0, _KNEE + (1 - _KNEE) * (1 - np.exp(-over)), brightest)
-    return np.asarray(np.power(light * (bent / brightest), 1 / 2.4) * 255 + 0.5, np.float32).astype(np.uint8)
+        gain = 1000 / _WHITE_NITS * np.power(np.maximum(luma, 1e-6), 0.2)
+        light *= gain[..., None].astype(np.float32)
+    light = np.asarray(cv2.transform(light, _TO_BT709[::-1, ::-1].copy()), np.float32)
+    return np.asarray(np.power(np.clip(light, 0, 1), 1 / 2.4) * 255 + 0.5, np.float32).astype(np.uint8)
 
 
 @cache

@@ -24,6 +24,7 @@ class SignalMeter:
         self._cv2 = cv2
         self._columns = {n: array("d") for n in ("time_s", "hue", "sat", "lum", "edges", "level", "motion")}
         self._with_edges = edges
+        self._picture: Pixels | None = None
         self._before: Pixels | None = None
         self._edges_before: Pixels | None = None
         self._tiny_before: Pixels | None = None
@@ -32,10 +33,17 @@ class SignalMeter:
         return len(self._columns["time_s"])
 
     def add(self, picture: Pixels, time_s: float) -> None:
-        """Take in the next picture, ``(h, w, 3)`` uint8 BGR; all must be of one size."""
+        """Take in the next picture, ``(h, w, 3)`` uint8 BGR; all must be of one size.
+
+        The very same array as before stands for a picture in which nothing changed.
+        """
         cv2, columns = self._cv2, self._columns
         pixels = picture.shape[0] * picture.shape[1]
         columns["time_s"].append(time_s)
+        if picture is self._picture:
+            self._repeat()
+            return
+        self._picture = picture
         columns["level"].append(sum(cv2.sumElems(picture)[:3]) / (3 * pixels))
         hsv = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV), np.uint8)
         changes = cv2.sumElems(cv2.absdiff(hsv, hsv if self._before is None else self._before))
@@ -52,6 +60,13 @@ class SignalMeter:
         last_tiny = tiny if self._tiny_before is None else self._tiny_before
         columns["motion"].append(cv2.norm(tiny, last_tiny, cv2.NORM_L1) / tiny.size)
         self._tiny_before = tiny
+
+    def _repeat(self) -> None:
+        for name, column in self._columns.items():
+            if name == "level":
+                column.append(column[-1])
+            elif name != "time_s" and (name != "edges" or self._with_edges):
+                column.append(0.0)
 
     def row(self, video_id: str, end_s: float, damaged: str) -> Signals:
         """The measures as a row."""

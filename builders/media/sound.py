@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 RATE = 16_000
 """Samples per second."""
 
-_SLACK_S = 0.1
+_SLACK_S = 0.05
 """Times may wander this far from the samples before silence is put in or samples are left out."""
 _CHUNK = 60 * RATE
+_PIECE = 16_384  # samples that come out of the resampler at a time: few calls cost less
 _BLOCK = RATE // 20
 _BLOCK_S = _BLOCK / RATE
 _FULL_SCALE = 32_768.0
@@ -200,4 +201,4 @@ def _db(power: float) -> float:
 def _resampler() -> Any:
     import av
 
-    return av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    return av.AudioResampler(format="s16", layout="mono", rate=RATE, frame_size=_PIECE)

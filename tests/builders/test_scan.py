@@ -168,7 +168,7 @@ def test_what_lies_around_damage_is_kept(media: Path, scanned: Scanner) -> None:
     assert "did not decode" in signals.damaged and "corrupt" in signals.damaged
     assert (np.diff(signals.time_s) > 0).all()
     assert len(answers["frames"]) > 100
-    assert only(answers["sound"]).duration_s == pytest.approx(52, abs=0.1)
+    assert only(answers["sound"]).duration_s == pytest.approx(52, abs=0.2)
 
 
 def test_a_file_cut_off_without_an_error_is_told(media: Path, scanned: Scanner) -> None:

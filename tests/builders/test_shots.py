@@ -104,8 +104,9 @@ def their_cuts(path: Path, detectors: list[Any]) -> list[list[float]]:
 @pytest.mark.parametrize("name", [name for name in FILMS if name != "nasa_13013.mp4"])
 def test_every_detector_cuts_where_pyscenedetect_cuts(media: Path, measured: Measure, name: str) -> None:
     signals = measured(name)
-    theirs = their_cuts(media / name, [make() for _, make in CASES])
-    for (step, _), expected in zip(CASES, theirs, strict=True):
+    cases = CASES if name.startswith("synth") else CASES[::3]
+    theirs = their_cuts(media / name, [make() for _, make in cases])
+    for (step, _), expected in zip(cases, theirs, strict=True):
         assert cuts_of(step, signals) == pytest.approx(expected, abs=0.002), step
 
 
