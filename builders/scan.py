@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 _SHORT_OF = 0.95
 """A file that holds less than this share of what it declares, and lacks over a second, was cut off."""
 
-_HELD = 4
-"""Frames measured in one go: by turns, decoder and measures would drive each other out of the CPU's caches."""
-
 
 @dataclass(frozen=True)
 class Scan(Fan[Video]):
@@ -127,7 +124,6 @@ class _Pictures:
         self._video_id, self._clock, self._count, self._start_s = video.video_id, Clock(), 0, 0.0
         self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
         self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
-        self._held: list[tuple[VideoFrame, float]] = []
         self._shrink = Shrinker(desk.small)
         look = Look(scan.frames_per_s, scan.frame_px, scan.quality)
         self._sampler = FrameSampler(video.video_id, look, aspect, desk.kept) if "frames" in wanted else None
@@ -139,22 +135,13 @@ class _Pictures:
         if not self._count:
             self._start_s = time_s
         self._count += 1
-        self._held.append((frame, time_s))
-        if len(self._held) == _HELD:
-            self._look()
-
-    def _look(self) -> None:
-        """Measure the frames that are held."""
-        for frame, time_s in self._held:
-            if self._meter is not None:
-                self._meter.add(self._shrink(frame), time_s)
-            if self._sampler is not None:
-                self._sampler.add(frame, time_s)
-        self._held.clear()
+        if self._meter is not None:
+            self._meter.add(self._shrink(frame), time_s)
+        if self._sampler is not None:
+            self._sampler.add(frame, time_s)
 
     def answers(self, name: str, complaints: list[str], declared_s: float | None) -> dict[str, Answer[Row]]:
         """The rows of the wanted tables, or why there are none."""
-        self._look()
         wanted = [p for p, o in (("signals", self._meter), ("frames", self._sampler)) if o is not None]
         if not self._count:
             why = "; ".join(complaints) or "the stream is empty, encrypted or cut off before its first frame"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .source import Source
 
-_IN_MEMORY = 32 << 20
+_IN_MEMORY = 8 << 20
 BEFORE, COPIED, AFTER = range(3)
 
 
@@ -62,6 +62,7 @@ class ClipFile:
         self._stream = self._video_stream()
         self._encoders: dict[int, Encoder] = {}
         self._edges: list[ParameterSets] = []
+        self._latest: dict[int, int] = {}
         self._size: Size | None = None
         self._kept: list[_Kept] = []
         self._data = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(path.parent))  # noqa: SIM115 - closed by discard
@@ -82,6 +83,9 @@ class ClipFile:
 
     def encode(self, part: int, frame: VideoFrame, ticks: int) -> None:
         """Take a frame to be encoded; ``part`` is ``BEFORE`` or ``AFTER`` what is copied."""
+        if ticks <= self._latest.get(part, -1 << 62):
+            return  # a damaged stream shows a frame twice
+        self._latest[part] = ticks
         if self.plan.cut == "encode":
             frame = self._upright(part, frame)
         elif part not in self._encoders:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .clipfile import AFTER, BEFORE, ClipFile
-from .index import reorder
+from .index import packets_of, reorder
 from .measure import Measures
 from .plan import Plan, Reach, merged
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.frame import VideoFrame
 
     from .sound import Heard
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _LEAD_S, _TRAIL_S = 0.5, 0.25
 """Sound is decoded from before a clip, as codecs take some packets to get going, until after it."""
+
+_LAG_S = 30.0
+"""Sound that lies this far behind the pictures in the file is given up: the track has ended."""
 
 
 class Order(NamedTuple):
@@ -137,21 +141,16 @@ class Cutter:
         return needed
 
     def _read(self) -> None:
-        import av
-
-        streams = [self._source.stream] if self._audio is None else [self._source.stream, self._audio]
+        streams: list[Stream] = [self._source.stream, *([self._audio] if self._audio is not None else [])]
         sounding = {s.index for s in streams[1:]}  # joined files grow new streams on the way
-        try:
-            for packet in self._container.demux(*streams):
-                if packet.stream_index == self._source.stream.index:
-                    if packet.size:
-                        self._see(packet)
-                elif packet.stream_index in sounding:
-                    self._hear(packet)
-                if len(self._made) == len(self._orders):
-                    return
-        except av.FFmpegError:
-            pass  # the file is damaged here: what was read so far is what there is
+        for packet in packets_of(self._container, streams):
+            if packet.stream_index == self._source.stream.index:
+                if packet.size:
+                    self._see(packet)
+            elif packet.stream_index in sounding:
+                self._hear(packet)
+            if len(self._made) == len(self._orders):
+                return
         self._drain()
         for heard in self._source.listener.end_run() if self._source.listener is not None else ():
             self._deal(heard)
@@ -163,6 +162,8 @@ class Cutter:
             self._over(want.clip)
         for want in self._copies.at(number):
             self._file(want.clip).copy(packet, ticks)
+        if packet.is_keyframe and packet.pts is not None:
+            self._end_sounds(self._source.index.seconds(ticks) - _LAG_S)
         if self._stages and self._stages[0].reach.first <= number:
             self._decode(packet, number)
             if number + 1 >= self._stages[0].reach.last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -20,6 +21,7 @@ from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, nal_units, parameter
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
 Ticks = NDArray[np.int64]
@@ -92,8 +94,9 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> Index | Non
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)
     reader = _Reader(sets)
-    for packet in _packets(container, stream):
-        reader.add(packet)
+    for packet in packets_of(container, [stream]):
+        if packet.size:
+            reader.add(packet)
     if not reader.is_sane():
         return None
     ratio = base / tick
@@ -160,13 +163,12 @@ def _plain_sets(stream: VideoStream) -> ParameterSets | None:
         return None
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Any:
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of some streams, and the empty ones at the end of the file that empty the decoders."""
     import av
 
     try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
+        yield from container.demux(*streams)
     except av.FFmpegError:
         return  # what comes after the damage cannot be had
 

@@ -15,6 +15,8 @@ Watcher = Callable[[Any], None]
 """Called with each decoded frame of one stream, in the order in which the decoder gives them."""
 
 
+_BATCH = {"video": 4, "audio": 64}
+"""Packets decoded in one go: by turns, decoders and watchers would drive each other out of the CPU's caches."""
 _RESTARTS = 100
 
 
@@ -31,26 +33,38 @@ class Watched:
 
     def __post_init__(self) -> None:
         self._tick_s = float(self.stream.time_base or 0)
+        self._held: list[Packet[Any] | None] = []
 
-    def decode(self, packet: Packet[Any] | None) -> None:
-        """Decode one packet (None: empty the decoder); one that fails is counted and left out."""
-        import av
-
+    def take(self, packet: Packet[Any] | None) -> None:
+        """Take in the next packet; None or an empty one empties the decoder."""
         if packet is not None and packet.pts is not None:
             self.end_s = max(self.end_s, (packet.pts + (packet.duration or 0)) * self._tick_s)
-        if self.watcher is None:
-            return
+        if self.watcher is not None:
+            self._held.append(packet)
+            if len(self._held) >= _BATCH.get(self.stream.type, 1):
+                self.decode()
+
+    def decode(self) -> None:
+        """Decode the packets that are held, and have the frames watched; a packet that fails is counted."""
+        frames = [frame for packet in self._held for frame in self._decoded(packet)]
+        self._held.clear()
+        for frame in frames:
+            self.corrupt += frame.is_corrupt
+            if self.watcher is not None:
+                self.watcher(frame)
+
+    def _decoded(self, packet: Packet[Any] | None) -> list[Any]:
+        import av
+
+        context: Any = self.stream.codec_context
         try:
-            frames = self.stream.codec_context.decode(packet) if packet is None else packet.decode()  # type: ignore[attr-defined]
+            return list(context.decode(None) if packet is None else packet.decode())
         except av.EOFError:
-            return  # the decoder was emptied already
+            return []  # the decoder was emptied already
         except (av.FFmpegError, ValueError) as error:
             self.failed += 1
             self.first_failure = self.first_failure or _words(error)
-            return
-        for frame in frames:
-            self.corrupt += frame.is_corrupt
-            self.watcher(frame)
+            return []
 
     def complaints(self) -> list[str]:
         """What went wrong, in words."""
@@ -76,10 +90,11 @@ def decode_all(container: InputContainer, watched: list[Watched]) -> str:
     streams = [one.stream for one in watched]
     for packet in _packets(container, streams, stopped) if streams else ():  # no streams would mean all of them
         # The empty packets at the end have a right stream, but stream_index 0.
-        by_index[packet.stream.index].decode(packet)
-    if stopped:
-        for one in watched:
-            one.decode(None)
+        by_index[packet.stream.index].take(packet)
+    for one in watched:
+        if stopped:
+            one.take(None)
+        one.decode()
     return "".join(stopped)
 
 

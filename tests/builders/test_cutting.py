@@ -284,6 +284,43 @@ def test_pieces_that_lie_between_frames_share_no_frame(media: Path, tmp_path: Pa
     assert made[1].video_s == pytest.approx(1.013, abs=1e-4)
 
 
+@pytest.mark.parametrize("how", ["smart", "encode"])
+def test_clips_far_apart_are_cut_in_one_pass(media: Path, tmp_path: Path, cut: Cut, how: str) -> None:
+    film = media / "sintel_trailer_270p.mp4"
+    found = cut(
+        film, 1.0, 2.2, 2.7, 9.0, 9.5, 10.7, 10.9, 12.1, cut=how, min_s=1.0, max_s=5.0, short="drop", long="drop"
+    )
+    assert [(clip.start_s, clip.end_s) for clip in found] == [(1.0, 2.2), (9.5, 10.7), (10.9, 12.1)]
+    for clip in found:
+        same_frames(tmp_path / str(clip.file), shown(film, clip.start_s, clip.end_s))
+
+
+def test_shots_may_overlap(media: Path, tmp_path: Path) -> None:
+    film = media / "made_video_only.mp4"
+    shots = [Shot(f"v_{i}", "v", 1.0 + i / 2, 2.5 + i / 2, "content", 0.0) for i in range(3)]
+    rows = VideoShots(Video("v", film.name, str(film), "0", 0), shots)
+    with Clips(cut="smart", min_s=1.0).open(Site(tmp_path, {"": Path("media")})) as work:
+        (found,) = work([rows])
+    assert isinstance(found, list)
+    for clip in found:
+        check(tmp_path / str(clip.file), clip)
+        same_frames(tmp_path / str(clip.file), shown(film, clip.start_s, clip.end_s), 30)
+
+
+def test_any_frame_of_a_smart_clip_can_be_sought(media: Path, tmp_path: Path, cut: Cut) -> None:
+    (clip,) = cut(media / "made_mpegts.ts", 7.5, 10.9, cut="smart")
+    path = tmp_path / str(clip.file)
+    frames = shown(path)
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        assert stream.time_base is not None
+        for wanted in [*frames[::9], *frames[-3:]]:
+            file.seek(round(wanted.time_s / stream.time_base), stream=stream)
+            found = next(f for f in file.decode(stream) if (f.time or 0) > wanted.time_s - 1e-3)
+            assert isinstance(found, av.VideoFrame)
+            assert np.array_equal(luma(found), wanted.luma)
+
+
 # ---- copy: whole groups of frames, and the times that they really have
 
 
@@ -444,6 +481,18 @@ def test_sound_and_pictures_that_do_not_end_together_are_found_out(
     with pytest.raises(RowError, match="after its pictures") as caught:
         cut(media / "made_mpegts.ts", 1.0, 2.0, cut="smart")
     assert caught.value.kind == "av_sync"
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_what_goes_wrong_in_writing_is_not_taken_for_damage_of_the_source(
+    media: Path, cut: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> Measures:
+        raise av.FFmpegError(28, "No space left on device")
+
+    monkeypatch.setattr(clipfile, "measure", full)
+    with pytest.raises(av.FFmpegError, match="No space left"):
+        cut(media / "made_mpegts.ts", 1.0, 2.0, 3.0, cut="smart")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 

@@ -61,6 +61,7 @@ def write_video(path: Path, pictures: list[NDArray[np.uint8]], codec: str = "lib
     with av.open(str(path), "w") as output:
         height, width = pictures[0].shape[:2]
         stream = output.add_stream(codec, rate=10, width=width, height=height, **options)
+        assert isinstance(stream, av.VideoStream)
         stream.codec_context.time_base = Fraction(1, 10)
         if rotate:
             stream.set_display_rotation(rotate)

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-import av
 import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliploom.builders.media.sampling import FrameSampler
+from cliploom.builders.scan import Scan
 from cliploom.engine.step import Drop, Site, reads, writes
 from cliploom.filters.duplicates import Duplicates
 from cliploom.filters.hashes.alike import Rule, gather, groups
@@ -174,20 +173,15 @@ def test_it_is_a_verdict_and_reads_what_it_says() -> None:
     assert {join.row for join in reads(Duplicates).joins} == {Frame, Video}
 
 
-def test_the_same_film_in_another_file_is_found() -> None:
+def test_the_same_film_in_another_file_is_found(tmp_path: Path) -> None:
     """The trailer cut short, and another film: the first is the same film, the second is not."""
     files = {
         "trailer": "sintel_trailer_270p.mp4", "cut_short": "made_truncated_moov_front.mp4", "bunny": "bbb_480p_20s.mp4",
     }  # fmt: skip
-    frames = []
-    for video, name in files.items():
-        sampler = FrameSampler(video, 2.0, 320, 80, 1.0)
-        with av.open(str(MEDIA / name)) as file:
-            for frame in file.decode(video=0):
-                if frame.time is None or frame.time > 19:
-                    break
-                sampler.add(frame, frame.time)
-        frames += sampler.rows
+    videos = [Video(video, name, str(MEDIA / name), "", 0) for video, name in files.items()]
+    with Scan(frames_per_s=2.0, frame_px=320).open(Site(tmp_path, {"frames": Path("f")})) as work:
+        answers = [answer["frames"] for answer in work(videos, frozenset(["frames"]))]
+    frames = [frame for rows in answers if isinstance(rows, list) for frame in rows if isinstance(frame, Frame)]
     clips = [_clip(video, 11, 18) for video in files]
     dropped = _drops(clips, frames, [_video(video) for video in files])
     assert dropped == [Drop(clips[0].clip_id, "trailer", "duplicate", f"of {clips[1].clip_id}")]
