@@ -13,7 +13,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make check   formatting, lint, types, import rules, generated docs"
 	@echo "make docs    generate the generated pages of docs/ again"
-	@echo "make bench   run the benchmarks"
+	@echo "make bench   run the benchmarks (two of them need ffmpeg)"
 	@echo "make clean   remove the environment and everything built"
 
 $(BIN)/python:
@@ -42,7 +42,9 @@ docs: $(READY)
 	$(BIN)/python docs/generate.py
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/clips.py tests/media/sintel_trailer_270p.mp4
 
 clean:
 	rm -rf $(VENV) $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

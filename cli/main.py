@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -34,6 +35,10 @@ for command in COMMANDS:
     app.command()(command)
 
 
+_MENDABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+"""A folder that may not be written, a full disk, a file where a folder should be: no bugs of ours."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -58,6 +63,11 @@ def main() -> None:
     except UserError as error:
         hint = f"\n  {printable(error.hint)}" if error.hint else ""
         print(f"error: {printable(error.message)}{hint}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _MENDABLE:
+            raise
+        print(f"error: {printable(str(error.filename or 'writing'))}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
 
 

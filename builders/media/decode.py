@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 Watcher = Callable[[Any], None]
 """Called with each decoded frame of one stream, in the order in which the decoder gives them."""
 
-
 _BATCH = {"video": 4, "audio": 64}
 """Packets decoded in one go: by turns, decoders and watchers would drive each other out of the CPU's caches."""
+_LARGE_PX = 10_000_000  # pictures of which only one is held
 _RESTARTS = 100
 
 
@@ -34,6 +34,9 @@ class Watched:
     def __post_init__(self) -> None:
         self._tick_s = float(self.stream.time_base or 0)
         self._held: list[Packet[Any] | None] = []
+        context: Any = self.stream.codec_context
+        large = self.stream.type == "video" and context.width * context.height > _LARGE_PX
+        self._batch = 1 if large else _BATCH.get(self.stream.type, 1)
 
     def take(self, packet: Packet[Any] | None) -> None:
         """Take in the next packet; None or an empty one empties the decoder."""
@@ -41,7 +44,7 @@ class Watched:
             self.end_s = max(self.end_s, (packet.pts + (packet.duration or 0)) * self._tick_s)
         if self.watcher is not None:
             self._held.append(packet)
-            if len(self._held) >= _BATCH.get(self.stream.type, 1):
+            if len(self._held) >= self._batch:
                 self.decode()
 
     def decode(self) -> None:

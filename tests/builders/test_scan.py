@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -15,6 +16,7 @@ import scenedetect
 from numpy.typing import NDArray
 
 from cliploom.builders.media.clock import Clock
+from cliploom.builders.media.decode import Watched, decode_all
 from cliploom.builders.media.pictures import Bgr, Shrinker, small_size
 from cliploom.builders.media.sound import RATE, loudness
 from cliploom.builders.scan import Scan
@@ -228,6 +230,26 @@ def test_hdr_is_mapped_to_sdr(tmp_path: Path, scanned: Scanner) -> None:
     gray = decoded(answers["frames"][0]).mean(axis=(0, 2))
     assert (np.diff(gray) > -3).all() and gray[-1] - gray[0] > 150
     assert np.abs(gray - ramp[0, :, 0]).max() > 15, "PQ codes are not shown as if they were SDR's"
+
+
+def test_a_stream_that_begins_in_mid_file_stops_nothing() -> None:
+    stream = SimpleNamespace(index=0, type="audio", time_base=Fraction(1, 10), codec_context=SimpleNamespace())
+
+    class Growing:
+        """Stands for PyAV's container, whose demuxer trips over a stream that it does not know."""
+
+        left = iter([1, 2, None, 3, 4])
+
+        def demux(self, *streams: Any) -> Iterator[Any]:
+            assert streams == (stream,)
+            for pts in self.left:
+                if pts is None:
+                    raise IndexError("list index out of range")
+                yield SimpleNamespace(stream=stream, pts=pts, duration=1)
+
+    watched = Watched(stream, None)  # type: ignore[arg-type]
+    assert decode_all(Growing(), [watched]) == ""  # type: ignore[arg-type]
+    assert watched.end_s == pytest.approx(0.5)
 
 
 # ---------------------------------------------------------------- frames

@@ -241,6 +241,21 @@ def test_ctrl_c_stops_at_once_and_keeps_what_was_done(tmp_path: Path) -> None:
     assert not kept & {line.split()[1] for line in build(root) if line.startswith("clips")}
 
 
+def test_memory_does_not_grow_with_the_number_of_videos(tmp_path: Path) -> None:
+    program = (
+        "import json, resource, sys, toys; toys.main();"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
+    peaks = []
+    for videos in (100, 3000):
+        settings = json.dumps({"numbers__last": videos - 1, "longest__most_s": 0.5})
+        command = [sys.executable, "-c", program, str(tmp_path / str(videos)), settings]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] < 1.25 * peaks[0], peaks
+
+
 def _events(root: Path) -> str:
     file = root / "events.jsonl"
     return file.read_text() if file.exists() else ""
