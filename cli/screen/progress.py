@@ -116,6 +116,7 @@ def _live(out: IO[str]) -> Iterator[Listener]:
 
     with Live(console=console, refresh_per_second=4, get_renderable=lambda: live_table(board), redirect_stdout=False):
         yield listen
+    console.line()
 
 
 def live_table(board: Board) -> Table:
