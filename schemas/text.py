@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .col import Col, Row
 
-Halfs = NDArray[np.float16]
+Halfs = np.ndarray[Any, np.dtype[np.float16]]
 
 
 @dataclass(frozen=True, slots=True)
