@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from .errors import UserError
 
@@ -34,6 +37,53 @@ def build_lock(root: Path) -> Iterator[None]:
         file.flush()
         yield
         file.truncate(0)
+
+
+@contextmanager
+def interruptible(patience_s: float = 2.0) -> Iterator[Callable[[], None]]:
+    """Yield a check that hands SIGINT and SIGTERM to whoever handled them before, at a safe place.
+
+    An exception raised just anywhere may be swallowed by a library's callback. Where no check comes
+    within ``patience_s``, or at a second signal, the signal is handed on at once after all. Outside the main
+    thread the check does nothing: signals do not arrive there.
+    """
+    came: list[int] = []
+    before: dict[int, Callable[[int, FrameType | None], object]] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            before[number](number, frame)
+            return
+        timer = threading.Timer(patience_s, insist, (number,))
+        timer.daemon = True
+        timer.start()
+
+    def insist(number: int) -> None:
+        if came:
+            os.kill(os.getpid(), number)
+
+    def check() -> None:
+        if came:
+            number = came[0]
+            came.clear()
+            before[number](number, None)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    old = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        handler = old[number]
+        before[number] = handler if callable(handler) else signal.default_int_handler
+        signal.signal(number, note)
+    try:
+        yield check
+    finally:
+        for number in numbers:
+            if signal.getsignal(number) is note:
+                signal.signal(number, old[number])
 
 
 def _command() -> str:

@@ -13,6 +13,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from .errors import UserError
 from .events import Event, Kind, Listener
+from .guard import interruptible
 from .join import Batch
 from .plan import Node
 from .seats import LostStep, Seat, available_mb, cause_of_death, whole_pool
@@ -71,8 +72,9 @@ class Runner:
             if isinstance(node.step, Source):
                 self.items[node.index] = deal_items(node.step, self.options.limit, self.store.shards)
         try:
-            while self._advance():
-                pass
+            with interruptible() as check:
+                while self._advance():
+                    check()
         finally:
             for task in self.tasks.values():
                 task.save()
