@@ -39,51 +39,56 @@ def build_lock(root: Path) -> Iterator[None]:
         file.truncate(0)
 
 
-@contextmanager
-def interruptible(patience_s: float = 2.0) -> Iterator[Callable[[], None]]:
-    """Yield a check that hands SIGINT and SIGTERM to whoever handled them before, at a safe place.
+_INSIST_S = 2.0  # so long a signal waits for a safe place
 
-    An exception raised just anywhere may be swallowed by a library's callback. Where no check comes
-    within ``patience_s``, or at a second signal, the signal is handed on at once after all. Outside the main
-    thread the check does nothing: signals do not arrive there.
-    """
-    came: list[int] = []
-    before: dict[int, Callable[[int, FrameType | None], object]] = {}
 
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            before[number](number, frame)
+class _Signals:
+    """SIGINT and SIGTERM, noted when they come and handed on when asked."""
+
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self.before: dict[int, Callable[[int, FrameType | None], object]] = {}
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(number)
+        if len(self.came) > 1:
+            self.before[number](number, frame)
             return
-        timer = threading.Timer(patience_s, insist, (number,))
+        timer = threading.Timer(_INSIST_S, self.insist, (number,))
         timer.daemon = True
         timer.start()
 
-    def insist(number: int) -> None:
-        if came:
+    def insist(self, number: int) -> None:
+        if self.came:
             os.kill(os.getpid(), number)
 
-    def check() -> None:
-        if came:
-            number = came[0]
-            came.clear()
-            before[number](number, None)
+    def check(self) -> None:
+        if self.came:
+            number = self.came[0]
+            self.came.clear()
+            self.before[number](number, None)
 
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Yield a check that hands SIGINT and SIGTERM to whoever handled them before, at a safe place.
+
+    An exception raised just anywhere may be swallowed by a library's callback. Where no check comes
+    within two seconds, or at a second signal, the signal is handed on at once after all. Outside the main
+    thread the check does nothing: signals do not arrive there.
+    """
+    signals = _Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield check
+        yield signals.check
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    old = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        handler = old[number]
-        before[number] = handler if callable(handler) else signal.default_int_handler
-        signal.signal(number, note)
+    old = {number: signal.signal(number, signals.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals.before = {n: handler if callable(handler) else signal.default_int_handler for n, handler in old.items()}
     try:
-        yield check
+        yield signals.check
     finally:
-        for number in numbers:
-            if signal.getsignal(number) is note:
-                signal.signal(number, old[number])
+        for number, handler in old.items():
+            if signal.getsignal(number) == signals.note:
+                signal.signal(number, handler)
 
 
 def _command() -> str:

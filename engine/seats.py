@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ from .step import Site
 from .work import Job, Outcome
 
 _job: Job | None = None
+_QUIET = "ignore:resource_tracker:UserWarning"
 _LOAD_PATIENCE_S = 900.0
 _ISOLATED_BYTES = 8 << 30  # address space of a worker that decodes untrusted media, on top of its models
 
@@ -28,6 +30,8 @@ _ISOLATED_BYTES = 8 << 30  # address space of a worker that decodes untrusted me
 def context() -> Any:
     """Fork from a small server that has the imports done: quick, and safe with threads."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers share the cores: more threads only wait
+    if _QUIET not in sys.warnoptions:  # inherited by the tracker of semaphores, which complains of killed workers
+        sys.warnoptions.append(_QUIET)
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload([f"{__package__}.preload"])
     return made
