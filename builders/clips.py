@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
 from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Site, Split, Step, Work
+from ..engine.step import Answer, Drop, Site, Split, Step, Work
 from ..schemas import Clip, Col, Shot, Span, Video
 from .cutting.cutter import Cutter, Order
 from .cutting.index import Index, read_index
@@ -102,14 +102,25 @@ class Clips(Split[VideoShots, Clip]):
     def _answer(self, row: VideoShots, site: Site) -> Answer[Clip]:
         shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)
         pieces = Policy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
+        dropped = list(self._dropped(row.shots, pieces))
         if self.cut == "none" or not pieces:
-            return [_clip(row.video.video_id, piece) for piece in pieces]
+            return [*(_clip(row.video.video_id, piece) for piece in pieces), *dropped]
         try:
             index = read_index(row.video.path)
             with open_media(row.video.path) as container:
-                return self._cut(container, index, row.video.video_id, pieces, site)
+                return [*self._cut(container, index, row.video.video_id, pieces, site), *dropped]
         except RowError as error:
             return error
+
+    def _dropped(self, shots: Sequence[Shot], pieces: Sequence[Piece]) -> Iterator[Drop]:
+        """The shots that no clip holds anything of."""
+        held = [span for piece in pieces for span in piece.shots]
+        for shot in shots:
+            if any(span.start_s < shot.end_s and shot.start_s < span.end_s for span in held):
+                continue
+            length_s = shot.end_s - shot.start_s
+            reason = "too_long" if length_s > self.max_s else "too_short"
+            yield Drop(shot.shot_id, shot.video_id, reason, f"{length_s:.3f} s")
 
     def _cut(
         self, container: InputContainer, index: Index, video_id: str, pieces: list[Piece], site: Site

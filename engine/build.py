@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ import yaml
 from ..schemas import ROWS, Row
 from .errors import UserError
 from .events import EventLog, Listener
-from .files import write_text
+from .files import read_json, write_json, write_text
 from .guard import build_lock
 from .ledger import DROPPED, FAILED
 from .options import plain_options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LOCK = "recipe.lock.yaml"
+WAITING = "waiting.json"
 _PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv-python-headless")
 
 
@@ -46,6 +48,7 @@ class Stage(NamedTuple):
     reasons: dict[str, int]
     causes: dict[str, int]
     seconds: float
+    parts: int = 0  # dropped of inputs that were done, such as the shots that no clip was made of
 
 
 class Outcome(NamedTuple):
@@ -70,17 +73,19 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
         if old and old["shards"] != recipe.shards:
             raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
         write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
-        log = EventLog(root / "events.jsonl")
+        log, finished = EventLog(root / "events.jsonl"), False
+        runner = Runner(nodes, Store(root, recipe.shards), options, recipe, (log, *listeners))
         try:
-            runner = Runner(nodes, Store(root, recipe.shards), options, recipe.max_bad, (log, *listeners))
             runner.tell("build", "", recipe=recipe.name, root=str(root), steps=[n.name for n in nodes])
-            try:
-                runner.run()
-            except BaseException as error:
-                runner.tell("stopped", "", error=type(error).__name__, message=str(error))
-                raise
+            (root / WAITING).unlink(missing_ok=True)
+            runner.run()
+            write_json(root / WAITING, runner.waiting)
             runner.tell("done", "", waiting=runner.waiting)
+            finished = True
         finally:
+            if not finished:
+                error = sys.exception()
+                runner.tell("stopped", "", error=type(error).__name__, message=str(error))
             log.close()
     return Outcome(root, runner.waiting)
 
@@ -177,20 +182,22 @@ class Build:
                     total[name] = total.get(name, 0) + n
         whole = store.whole(table)
         came = whole["came"] if whole else sum(s["came"] for s in states)
-        done, dropped, failed, rows = (sum(s[k] for s in states) for k in ("done", "dropped", "failed", "rows"))
+        kinds = ("done", "dropped", "failed", "rows", "parts")
+        done, dropped, failed, rows, parts = (sum(s[k] for s in states) for k in kinds)
         if whole and table.row is None:
             done = came - dropped
-        waiting = int(bool(whole and whole["waiting"]))
+        waiting = int(bool(whole and whole["waiting"]) or step["name"] in self.waiting())
         seconds = round(sum(s["seconds"] for s in states), 3)
         out = table.row.table if table.row else ""
         return Stage(
-            table.name, step["shape"], out, came, done, dropped, failed, waiting, rows, reasons, causes, seconds
+            table.name, step["shape"], out, came, done, dropped, failed, waiting, rows, reasons, causes, seconds, parts
         )
 
     def waiting(self) -> dict[str, str]:
         """What steps wait for, by step."""
         states = ((table.name, self.store.whole(table)) for _, table in self.tables())
-        return {name: state["waiting"] for name, state in states if state and state["waiting"]}
+        said: dict[str, str] = read_json(self.root / WAITING) or {}
+        return {name: state["waiting"] for name, state in states if state and state["waiting"]} | said
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A database with a view per row type, and ``verdicts``, ``errors`` and ``dataset``."""
@@ -205,7 +212,7 @@ class Build:
                 sources.setdefault(table.row, []).append(table)
             for number in range(self.store.shards):
                 shard = self.store.shard(table, number)
-                if not (state := shard.counts()) or not (state["failed"] or state["dropped"]):
+                if not (state := shard.counts()) or not (state["failed"] or state["reasons"]):
                     continue
                 for e in shard.ledger().values():
                     if e.live and e.status == DROPPED:

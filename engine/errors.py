@@ -40,7 +40,10 @@ class TransientError(Exception):
 
 
 class Waiting(Exception):
-    """A ``Whole`` step has asked its questions and waits for answers from outside the build."""
+    """A step can go on only when something outside the build has changed: people answered, a server is back.
+
+    What it has done is kept; the build does what it can without the rest, and ends saying what it waits for.
+    """
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -186,10 +186,10 @@ def _cut(
     node: Node, table: pa.Table, joined: Sequence[pa.Table], inputs: Inputs, wanted: Mapping[str, frozenset[str]]
 ) -> Iterator[Batch]:
     ids = table.column(0).to_pylist()
-    start = 0
+    size, start = node.step.rows_per_call(), 0
     while start < len(ids):
         parts, stop = wanted[ids[start]], start + 1
-        while stop < len(ids) and stop - start < node.step.batch and wanted[ids[stop]] == parts:
+        while stop < len(ids) and stop - start < size and wanted[ids[stop]] == parts:
             stop += 1
         some, anchor = ids[start:stop], table.slice(start, stop - start)
         belonging = tuple(_belonging(node, join, t, anchor) for join, t in zip(node.reads.joins, joined, strict=True))

@@ -26,12 +26,13 @@ LEDGER = pa.schema(
         ("seconds", pa.float32()),
         ("rows", pa.int32()),
         ("live", pa.bool_()),  # False: its input is not there now; kept in case it comes back
+        ("part_of", pa.string()),  # the input that a part was dropped from; empty for an input's own entry
     ]
 )
 
 
 class Entry(NamedTuple):
-    """One input row that a step has handled. ``digest`` is that of what it read."""
+    """One input row that a step has handled, or a part of one that it dropped. ``digest`` is that of what it read."""
 
     id: str
     video_id: str
@@ -43,6 +44,12 @@ class Entry(NamedTuple):
     seconds: float = 0.0
     rows: int = 0
     live: bool = True
+    part_of: str = ""
+
+    @property
+    def input(self) -> str:
+        """The id of the input row that it is about."""
+        return self.part_of or self.id
 
 
 class Counts(NamedTuple):
@@ -53,7 +60,8 @@ class Counts(NamedTuple):
     failed: int
     rows: int
     seconds: float
-    reasons: dict[str, int]
+    parts: int  # dropped of inputs that were done
+    reasons: dict[str, int]  # of inputs and parts
     causes: dict[str, int]
 
 
@@ -79,17 +87,20 @@ def count(entries: Iterable[Entry]) -> Counts:
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     causes: Counter[str] = Counter()
-    rows, seconds = 0, 0.0
+    rows, seconds, parts = 0, 0.0, 0
     for entry in entries:
         if not entry.live:
             continue
-        statuses[entry.status] += 1
+        if entry.part_of:
+            parts += 1
+        else:
+            statuses[entry.status] += 1
         rows, seconds = rows + entry.rows, seconds + entry.seconds
         if entry.status == DROPPED:
             reasons[entry.kind] += 1
         elif entry.status == FAILED:
             causes[entry.kind] += 1
     return Counts(
-        statuses[DONE], statuses[DROPPED], statuses[FAILED], rows, round(seconds, 3), dict(sorted(reasons.items())),
-        dict(sorted(causes.items())),
+        statuses[DONE], statuses[DROPPED], statuses[FAILED], rows, round(seconds, 3), parts,
+        dict(sorted(reasons.items())), dict(sorted(causes.items())),
     )  # fmt: skip

@@ -7,19 +7,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..schemas import Field, cached, row_fields
 from .errors import UserError, nearest
-from .step import Step
 
-S = TypeVar("S", bound=Step)
+S = TypeVar("S")
 
 
 def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
-    """Build a step from plain options.
+    """Build a step, or another dataclass of options, from plain values; ``name`` is for messages.
+
+    An option that is itself such a dataclass takes a mapping, or a plain value that stands for its first field.
 
     Raises:
         UserError: an option is unknown, missing, of the wrong type or out of its range.
@@ -41,6 +42,10 @@ def _needed(field: dataclasses.Field[Any]) -> bool:
 def _checked(name: str, field: Field, value: Any) -> Any:
     if value is None and field.optional:
         return None
+    if (inner := _inner(field.type)) is not None:
+        return _nested(f"{name}.{field.name}", field.type, inner, value)
+    if field.type == list[str] and isinstance(value, str):
+        value = [value]  # a list of one may be written without its brackets
     try:
         made = _adapter(field.type).validate_python(value)
     except ValidationError as error:
@@ -61,28 +66,46 @@ def _checked(name: str, field: Field, value: Any) -> Any:
     return made
 
 
+def _inner(hint: Any) -> Any:
+    """The dataclass of options that a type is, or is a mapping to."""
+    values = get_args(hint)[1] if get_origin(hint) is dict else hint
+    return values if dataclasses.is_dataclass(values) else None
+
+
+def _nested(name: str, hint: Any, inner: Any, value: Any) -> Any:
+    if isinstance(value, inner):
+        return value
+    if hint is inner:
+        given = value if isinstance(value, Mapping) else {row_fields(inner)[0].name: value}
+        return make_step(name, inner, given)
+    if not isinstance(value, Mapping):
+        raise UserError(f"{name} is {value!r}: it must be a mapping")
+    return {str(key): _nested(f"{name}.{key}", inner, inner, item) for key, item in value.items()}
+
+
 @cached
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     # Numbers may be written as 2 for 2.0; words are never taken for numbers.
     return TypeAdapter(hint, config=None if dataclasses.is_dataclass(hint) else {"strict": hint in (int, bool, str)})
 
 
-def plain_options(step: Step, hashed: bool = False) -> dict[str, Any]:
+def plain_options(step: object, hashed: bool = False) -> dict[str, Any]:
     """A step's options as JSON values; with ``hashed`` only those that its rows depend on."""
-    return {
-        f.name: _plain(getattr(step, f.name))
-        for f in row_fields(type(step))
-        if not (hashed and f.col.local)
-    }  # fmt: skip
+    return _fields(step, hashed)
 
 
-def _plain(value: Any) -> Any:
+def _fields(value: Any, hashed: bool) -> dict[str, Any]:
+    fields = [f for f in row_fields(type(value)) if not (hashed and f.col.local)]
+    return {f.name: _plain(getattr(value, f.name), hashed) for f in fields}
+
+
+def _plain(value: Any, hashed: bool) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return _fields(value, hashed)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, hashed) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
+        return [_plain(item, hashed) for item in value]
     return str(value) if isinstance(value, PurePath) else value
 
 

@@ -11,7 +11,7 @@ from .catalog import shape_name, step_name
 from .errors import UserError, nearest
 from .options import digest, plain_options
 from .recipe import Recipe, Use
-from .step import Fan, Filter, Reads, Step, Whole, reads, writes
+from .step import Fan, Filter, Reads, Split, Step, Whole, reads, writes
 
 
 class TableRef(NamedTuple):
@@ -54,6 +54,11 @@ class Node:
     def table(self, part: str) -> TableRef:
         """The table of a fan's part, or the only one."""
         return next(t for t in self.tables if t.name == (f"{self.name}.{part}" if part else self.name))
+
+
+def lanes_of(node: Node) -> int:
+    """Rows that the node's step waits for at once on an event loop; 0 for one that works."""
+    return node.step.lanes() if isinstance(node.step, Split) else 0
 
 
 def make_plan(recipe: Recipe) -> list[Node]:

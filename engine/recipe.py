@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,10 @@ import yaml
 from .catalog import step_class, step_name
 from .errors import UserError, nearest
 from .options import make_step, plain_options
+from .spend import Budget
 from .step import Step
 
+_KEYS = ("name", "steps", "shards", "max_bad", "budget")
 SHARDS = 16  # folders per table; more for very large sets
 
 
@@ -36,6 +38,7 @@ class Recipe:
     steps: Sequence[Step | Use]
     shards: int = SHARDS
     max_bad: float = 1.0  # share of a step's rows that may fail before the build stops
+    budget: Budget = field(default_factory=Budget)
 
     def uses(self) -> list[Use]:
         """The steps in order, each with its name; ``UserError`` for a name used twice."""
@@ -86,10 +89,8 @@ def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{file}:1: a recipe is a mapping with `name:` and `steps:`")
     lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
     for key, line in lines.items():
-        if key not in ("name", "steps", "shards", "max_bad"):
-            raise UserError(
-                f"{file}:{line}: a recipe has no {key}{nearest(key, ('name', 'steps', 'shards', 'max_bad'))}"
-            )
+        if key not in _KEYS:
+            raise UserError(f"{file}:{line}: a recipe has no {key}{nearest(key, _KEYS)}")
     name, shards = data.get("name"), data.get("shards", SHARDS)
     if not isinstance(name, str) or not name.strip():
         raise UserError(f"{file}:{lines.get('name', 1)}: the recipe needs a name")
@@ -100,7 +101,17 @@ def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{file}:{lines['max_bad']}: max_bad is {max_bad!r}: it must be a number, 0 to 1")
     entries = list(_entries(node, data, file))
     overridden = _override(entries, settings)
-    return Recipe(name, [_use(e, file) for e in overridden], shards, float(max_bad))
+    budget = _budget(data.get("budget"), f"{file}:{lines.get('budget', 1)}")
+    return Recipe(name, [_use(e, file) for e in overridden], shards, float(max_bad), budget)
+
+
+def _budget(given: Any, where: str) -> Budget:
+    if given is not None and not isinstance(given, dict):
+        raise UserError(f"{where}: budget is {given!r}: it must be a mapping, such as {{max_cost: 5}}")
+    try:
+        return make_step("budget", Budget, given or {})
+    except UserError as error:
+        raise UserError(f"{where}: {error.message}", error.hint) from None
 
 
 class Entry(NamedTuple):
@@ -141,15 +152,27 @@ def _override(entries: list[Entry], settings: Sequence[str]) -> list[Entry]:
         step, _, option = target.strip().rpartition(".")
         if not found or not step:
             raise UserError(f"--set {setting}: write it as step.option=value")
-        at = next((i for i, e in enumerate(made) if step in (e.name, e.step)), None)
+        names = {name: i for i, e in reversed([*enumerate(made)]) for name in (e.step, e.name)}
+        outer, _, inner = step.rpartition(".")  # an option of an option: captioners.rewrite.model.url
+        path = [option] if step in names or outer not in names else [inner, option]
+        at = names.get(step, names.get(outer))
         if at is None:
             raise UserError(f"--set {setting}: the recipe has no step {step}{nearest(step, [e.name for e in made])}")
         try:
             read = yaml.safe_load(value)
         except yaml.YAMLError:
             read = value
-        made[at] = made[at]._replace(options={**made[at].options, option: read})
+        made[at] = made[at]._replace(options=_with(made[at].options, path, read))
     return made
+
+
+def _with(options: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """A copy of the options with one of them set; a plain word in the way stands for its ``name``."""
+    first, *rest = path
+    if rest:
+        held = options.get(first, {})
+        value = _with(held if isinstance(held, dict) else {"name": held}, rest, value)
+    return {**options, first: value}
 
 
 def _use(entry: Entry, file: str) -> Use:
@@ -182,7 +205,8 @@ def dump_recipe(recipe: Recipe) -> dict[str, Any]:
         entry |= {"from": list(use.reads_from)} if use.reads_from else {}
         entry |= {"patience_s": use.patience_s} if use.patience_s else {}
         steps.append({kind: entry})
-    return {"name": recipe.name, "shards": recipe.shards, "max_bad": recipe.max_bad, "steps": steps}
+    head = {"name": recipe.name, "shards": recipe.shards, "max_bad": recipe.max_bad}
+    return {**head, "budget": plain_options(recipe.budget), "steps": steps}
 
 
 def _at(where: str, message: str) -> str:

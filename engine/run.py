@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
-from .errors import UserError
+from .errors import UserError, Waiting
 from .events import Event, Kind, Listener
 from .guard import interruptible
 from .join import Batch
-from .plan import Node
+from .plan import Node, lanes_of
+from .recipe import Recipe
 from .seats import LostStep, Seat, available_mb, cause_of_death, whole_pool
-from .step import Item, Source
+from .step import Item, Site, Source
 from .store import Store
+from .stream import Stream
 from .task import Task, deal_items
 from .whole import run_whole, sites, whole_key
 from .work import Job
@@ -37,9 +39,9 @@ class RunOptions:
 
 
 class Flight(NamedTuple):
-    """A batch on a seat; no batch while the seat loads its step."""
+    """A batch on a seat or stream; no batch while that loads its step."""
 
-    seat: Seat
+    seat: Seat | Stream
     task: Task | None
     batch: Batch | None
 
@@ -48,15 +50,17 @@ class Runner:
     """Runs a plan. Everything it knows is on disk; ending it at any moment loses only what is in flight."""
 
     def __init__(
-        self, nodes: Sequence[Node], store: Store, options: RunOptions, max_bad: float, listeners: Sequence[Listener]
+        self, nodes: Sequence[Node], store: Store, options: RunOptions, recipe: Recipe, listeners: Sequence[Listener]
     ) -> None:
-        self.nodes, self.store, self.options, self.max_bad = nodes, store, options, max_bad
+        self.nodes, self.store, self.options = nodes, store, options
+        self.max_bad, self.budget = recipe.max_bad, recipe.budget
         self.listeners = listeners
         self.items: dict[int, dict[int, list[Item]]] = {}
         self.finished: set[tuple[int, int]] = set()
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
         self.seats: list[Seat] = []
+        self.streams: dict[int, Stream] = {}
         self.flights: dict[Future[Any], Flight] = {}
         self.wholes: dict[Future[Any], tuple[Node, ProcessPool]] = {}
         self.inline: dict[int, Job] = {}
@@ -82,6 +86,8 @@ class Runner:
                 pool.stop()
             for seat in self.seats:
                 seat.kill()
+            for stream in self.streams.values():
+                stream.close()
             for job in self.inline.values():
                 job.close()
 
@@ -111,7 +117,9 @@ class Runner:
                 if ahead >= _OPEN_TASKS + self.options.workers:
                     break
                 key = (node.index, number)
-                if key in self.finished or key in self.tasks or not self._ready(node, number):
+                if key in self.finished or key in self.tasks or node.name in self.waiting:
+                    continue
+                if not self._ready(node, number):
                     continue
                 opened = True
                 ahead += self._open_task(node, number)
@@ -139,7 +147,7 @@ class Runner:
             numbers = (0,) if self.nodes[need].shape == "whole" else range(self.store.shards)
             if any((need, number) not in self.finished for number in numbers):
                 return False
-        site = sites(node, self.store.root)
+        site = self._site(node)
         key = whole_key(node, self.store, site)
         state = self.store.whole(node.tables[0])
         if state and state["key"] == key and not state["waiting"]:
@@ -161,8 +169,7 @@ class Runner:
             pool.stop()
             pool.join()
         if said:
-            self.waiting[node.name] = said
-            self.tell("waiting", node.name, message=said)
+            self._wait(node, said)
         else:
             self.finished.add((node.index, 0))
             self.tell("step", node.name, state="done")
@@ -179,7 +186,7 @@ class Runner:
                 continue
             job = self.inline.get(task.node.index)
             if job is None:
-                job = self.inline[task.node.index] = Job(task.node, sites(task.node, self.store.root))
+                job = self.inline[task.node.index] = Job(task.node, self._site(task.node))
                 job.open()
             task.land(job.do(batch))
             self._count(task, batch)
@@ -194,6 +201,9 @@ class Runner:
         for task in self._by_priority():
             if task.node.step.cost == "row":
                 continue
+            if task.node.name in self.waiting:
+                finished |= self._leave(task)
+                continue
             while task.more() and (seat := self._free_seat(task.node)):
                 batch = task.next_batch()
                 assert batch is not None
@@ -204,7 +214,17 @@ class Runner:
                 finished = True
         return finished
 
-    def _free_seat(self, node: Node) -> Seat | None:
+    def _leave(self, task: Task) -> bool:
+        """Keep what a task of a waiting step has done; the next build goes on with it."""
+        if task.flying:
+            return False
+        task.save()
+        del self.tasks[task.node.index, task.number]
+        return True
+
+    def _free_seat(self, node: Node) -> Seat | Stream | None:
+        if lanes_of(node):
+            return self._stream(node)
         mine = [seat for seat in self.seats if seat.node is node]
         busy = sum(seat.busy for seat in self.seats)
         if busy >= self.options.workers:
@@ -212,11 +232,21 @@ class Runner:
         idle = next((seat for seat in mine if not seat.busy), None)
         most = 1 if node.step.cost in ("llm", "gpu") else self.options.workers
         if idle is None and len(mine) < most and self._room_for(node):
-            seat = Seat(node, sites(node, self.store.root))
+            seat = Seat(node, self._site(node))
             seat.busy = True
             self.seats.append(seat)
             self.flights[seat.opening] = Flight(seat, None, None)
         return idle
+
+    def _stream(self, node: Node) -> Stream | None:
+        stream = self.streams.get(node.index)
+        if stream is None:
+            stream = self.streams[node.index] = Stream(node, self._site(node))
+            self.flights[stream.opening] = Flight(stream, None, None)
+        return stream if stream.ready else None
+
+    def _site(self, node: Node) -> Site:
+        return sites(node, self.store.root, self.budget)
 
     def _room_for(self, node: Node) -> bool:
         """Is there memory for one more worker? Idle ones of other steps make room."""
@@ -234,32 +264,41 @@ class Runner:
 
     def _land(self, future: Future[Any]) -> None:
         seat, task, batch = self.flights.pop(future)
-        seat.busy = False
         if task is None or batch is None:
             self._opened(future, seat)
             return
+        seat.landed(batch)
         task.flying -= 1
         try:
             task.land(future.result())
-        except TimeoutError:
-            seat.renew()
-            task.lose(batch, "timeout", f"took longer than {task.node.patience_s:g} s")
-        except ProcessExpired as error:
-            seat.renew()
-            task.lose(batch, "crashed", f"the worker died on it: {cause_of_death(error)}")
-        except LostStep:
-            seat.renew()
-            task.again.append(batch)
+        except Waiting as error:
+            self._wait(task.node, str(error))
             return
+        except (TimeoutError, ProcessExpired, LostStep) as error:
+            assert isinstance(seat, Seat)  # a stream's rows fail one by one
+            seat.renew()
+            if isinstance(error, LostStep):
+                task.again.append(batch)
+                return
+            task.lose(batch, *_loss(task.node, error))
         self._count(task, batch)
 
-    def _opened(self, future: Future[Any], seat: Seat) -> None:
+    def _wait(self, node: Node, message: str) -> None:
+        if node.name not in self.waiting:
+            self.waiting[node.name] = message
+            self.tell("waiting", node.name, message=message)
+
+    def _opened(self, future: Future[Any], seat: Seat | Stream) -> None:
+        if isinstance(seat, Seat):
+            seat.busy = False
         try:
             future.result()
         except ProcessExpired as error:
             raise UserError(f"{seat.node.name}: its worker died while loading ({cause_of_death(error)})") from None
         except TimeoutError:
             raise UserError(f"{seat.node.name}: loading took too long") from None
+        except Waiting as error:
+            self._wait(seat.node, str(error))
 
     def _count(self, task: Task, batch: Batch) -> None:
         handled, failed = self.bad[task.node.index]
@@ -285,9 +324,18 @@ class Runner:
             for seat in [s for s in self.seats if s.node is node]:
                 self.seats.remove(seat)
                 seat.close()
+            if node.index in self.streams:
+                self.streams.pop(node.index).close()
 
     def tell(self, kind: Kind, step: str, **said: Any) -> None:
         """Say what happened to whoever listens."""
         event = Event(kind, step, said)
         for listener in self.listeners:
             listener(event)
+
+
+def _loss(node: Node, error: TimeoutError | ProcessExpired) -> tuple[str, str]:
+    """The kind and message of a row that took its worker with it."""
+    if isinstance(error, ProcessExpired):
+        return "crashed", f"the worker died on it: {cause_of_death(error)}"
+    return "timeout", f"took longer than {node.patience_s:g} s"

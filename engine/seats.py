@@ -89,6 +89,15 @@ class Seat:
         )
         self.opening: Future[Any] = self.pool.schedule(open_step, args=[self.node, self.site], timeout=_LOAD_PATIENCE_S)
 
+    @property
+    def ready(self) -> bool:
+        """Does it take a batch?"""
+        return not self.busy
+
+    def landed(self, batch: Batch) -> None:
+        """The batch is done, or lost."""
+        self.busy = False
+
     def submit(self, batch: Batch) -> Future[dict[str, Outcome]]:
         """Start a batch; the future raises ``TimeoutError`` or pebble's ``ProcessExpired`` for a lost worker."""
         self.busy = True

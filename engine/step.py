@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from ..schemas import Row, cached
 from .errors import RowError
+from .spend import Spend
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,10 +19,26 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 Cost = Literal["row", "io", "cpu", "llm", "gpu"]
-Answer = list[Out] | RowError
-"""What a step says of one input row: its rows (none is an answer too), or why it cannot be done."""
+
+
+class Drop(NamedTuple):
+    """A verdict: what has this id leaves the build here, and why.
+
+    A ``Whole`` step says it of a row that it reads; a ``Split`` of a part of its input that it makes no row of.
+    """
+
+    id: str
+    video_id: str
+    reason: str  # a short word that drops are counted by
+    detail: str = ""
+
+
+Answer = Sequence[Out | Drop] | RowError
+"""What a step says of one input row: its rows and drops (none is an answer too), or why it cannot be done."""
 Work = Callable[[list[In]], Sequence[Answer[Out]]]
 """A batch of input rows to one answer each, in the same order."""
+StreamWork = Callable[[In], Awaitable[Answer[Out]]]
+"""One input row to its answer; many are under way at once."""
 FanWork = Callable[[list[In], frozenset[str]], Sequence[dict[str, Answer[Row]]]]
 """A batch of input rows and the names of the wanted parts, to one answer per row and part."""
 
@@ -32,15 +49,6 @@ class Item(NamedTuple):
     video_id: str
     digest: str
     payload: Any
-
-
-class Drop(NamedTuple):
-    """A ``Whole`` step's verdict: the row with this id leaves the build, and why."""
-
-    id: str
-    video_id: str
-    reason: str  # a short word that drops are counted by
-    detail: str = ""
 
 
 class Part(NamedTuple):
@@ -58,6 +66,7 @@ class Site:
 
     root: Path
     folders: dict[str, Path]  # by part; "" for a step of one table
+    spend: Spend = field(default_factory=Spend)  # what the step's models cost; its own count
 
     def folder(self, part: str = "") -> Path:
         """This step's own folder for files, made if need be. Replace files whole (``os.replace``)."""
@@ -94,12 +103,27 @@ class Step:
         """Itself, or one step per table where it stands for several: ``(suffix of the name, step)``."""
         return (("", self),)
 
+    def rows_per_call(self) -> int:
+        """Rows per call of the work function, where that depends on options."""
+        return self.batch
+
 
 class Split(Step, Generic[In, Out]):
     """One input row to any number of rows."""
 
     def open(self, site: Site) -> AbstractContextManager[Work[In, Out]]:
         """Load what it takes, yield the batch function, close. Called once in each worker."""
+        raise NotImplementedError
+
+    def lanes(self) -> int:
+        """How many rows it only waits for at once (answers of a server): 0 for work done in worker processes.
+
+        With lanes the runner calls ``stream`` in place of ``open``, on an event loop in its own process.
+        """
+        return 0
+
+    def stream(self, site: Site) -> AbstractAsyncContextManager[StreamWork[In, Out]]:
+        """As ``open``, for a step with lanes: yields a coroutine function of one row."""
         raise NotImplementedError
 
 

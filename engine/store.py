@@ -158,10 +158,10 @@ class Shard:
         ledger = self.ledger()
         if not ledger and not self.folder.exists():
             return
-        outdated = [i for i, entry in ledger.items() if i in inputs and inputs[i] != entry.digest]
+        outdated = [i for i, e in ledger.items() if inputs.get(e.input, e.digest) != e.digest]
         for id_ in outdated:
             del ledger[id_]  # made of something that has changed since
-        live = {i for i in ledger if i in inputs}
+        live = {i for i, e in ledger.items() if e.input in inputs}
         moved = any(e.live != (i in live) for i, e in ledger.items())
         changed = self._chunks or outdated or moved or not self._said
         if changed:

@@ -92,7 +92,7 @@ class Task:
         if self.node.reads.anchor is not None:
             yield from batches(self._nodes, self.node, self._store, self.number, self.inputs, self.wanted)
             return
-        items, size = [i for i in self._items if i.video_id in self.wanted], self.node.step.batch
+        items, size = [i for i in self._items if i.video_id in self.wanted], self.node.step.rows_per_call()
         for start in range(0, len(items), size):
             some = items[start : start + size]
             ids = [i.video_id for i in some]

@@ -16,6 +16,7 @@ from .files import write_json
 from .ledger import DONE, DROPPED, Entry
 from .options import digest
 from .plan import Node
+from .spend import Budget, Spend
 from .sql import step_database
 from .step import Drop, Site, Whole
 from .store import Shard, Store, shard_of
@@ -102,9 +103,9 @@ class _Sink:
             shard.finish({i: e.digest for i, e in shard.ledger().items()}, self.key)
 
 
-def sites(node: Node, root: Path) -> Site:
-    """Where a node's steps put files: ``media/<step>/<fingerprint>``."""
+def sites(node: Node, root: Path, budget: Budget | None = None) -> Site:
+    """Where a node's steps put files: ``media/<step>/<fingerprint>``; and what they may cost."""
     folders = {
         t.name.removeprefix(node.name).removeprefix("."): Path("media") / t.name / t.fingerprint for t in node.tables
     }
-    return Site(root, folders)
+    return Site(root, folders, Spend(root, node.name, budget))

@@ -25,7 +25,7 @@ def print_funnel(stages: Sequence[Stage]) -> None:
 
 
 def _line(stage: Stage) -> list[str]:
-    numbers = [number(n) for n in (stage.came, stage.done, stage.dropped, stage.failed)]
+    numbers = [number(n) for n in (stage.came, stage.done, stage.dropped + stage.parts, stage.failed)]
     rows = f"{stage.rows:,} {stage.table}" if stage.table else ""
     why = [tally(stage.reasons), tally(stage.causes), "waits" if stage.waiting else ""]
     work = duration(stage.seconds) if stage.seconds else ""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cliploom.builders.clips import Clips, VideoShots
 from cliploom.builders.cutting.policy import Policy
 from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site, reads, writes
+from cliploom.engine.step import Answer, Drop, Site, reads, writes
 from cliploom.schemas import Clip, Shot, Span, Video
 from cliploom.schemas.check import problem
 
@@ -33,12 +33,19 @@ def row(path: Path, *edges: float) -> VideoShots:
     return VideoShots(Video("v", path.name, str(path), "0", 0), shots)
 
 
-def answer(tmp_path: Path, rows: VideoShots, **options: Any) -> list[Clip] | RowError:
+def full_answer(tmp_path: Path, rows: VideoShots, **options: Any) -> Answer[Clip]:
     with Clips(**options).open(Site(tmp_path, {"": Path("media/clips")})) as work:
         (found,) = work([rows])
-    for clip in found if isinstance(found, list) else []:
-        assert problem(clip) is None
     return found
+
+
+def answer(tmp_path: Path, rows: VideoShots, **options: Any) -> list[Clip] | RowError:
+    found = full_answer(tmp_path, rows, **options)
+    if isinstance(found, RowError):
+        return found
+    clips = [clip for clip in found if isinstance(clip, Clip)]
+    assert [problem(clip) for clip in clips] == [None] * len(clips)
+    return clips
 
 
 policies = st.builds(
@@ -122,6 +129,20 @@ def test_without_files_clips_are_times(tmp_path: Path) -> None:
         Clip("v_000004500_000010040", "v", 4.5, 10.04, [Span(4.5, 10.04)]),
     ]
     assert not (tmp_path / "media").exists()
+
+
+def test_a_shot_of_which_no_clip_is_made_has_a_verdict(tmp_path: Path) -> None:
+    rows = row(tmp_path / "not_there.mp4", 0.0, 1.0, 4.0, 5.5, 20.0)
+    found = full_answer(tmp_path, rows, max_s=10.0, long="drop")
+    assert isinstance(found, list)
+    assert [d for d in found if isinstance(d, Drop)] == [
+        Drop("v_0", "v", "too_short", "1.000 s"),
+        Drop("v_2", "v", "too_short", "1.500 s"),
+        Drop("v_3", "v", "too_long", "14.500 s"),
+    ]
+    merged = full_answer(tmp_path, rows, short="merge", long="trim", max_s=3.0)
+    assert isinstance(merged, list)
+    assert [d.reason for d in merged if isinstance(d, Drop)] == []
 
 
 def test_shots_need_not_come_in_order(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""A step that only waits, as if for a server, for tests of streams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import toys
+
+from cliploom.engine.build import run_build
+from cliploom.engine.errors import RowError, TransientError, Waiting
+from cliploom.engine.recipe import Recipe
+from cliploom.engine.run import RunOptions
+from cliploom.engine.spend import Budget
+from cliploom.engine.step import Answer, Drop, Site, Split, StreamWork
+from cliploom.schemas import Caption, Clip, Col
+
+TROUBLE = {"v00001_1": "raise", "v00002_2": "row", "v00003_0": "slow", "v00004_1": "drop"}
+"""What goes wrong on which clip."""
+
+
+@dataclass(frozen=True)
+class Ask(Split[Clip, Caption]):
+    """One caption a clip, after a while; a call of the budget each."""
+
+    cost = "llm"
+    batch = 4
+    patience_s = 0.5
+
+    trouble: Annotated[bool, Col("are some clips troublesome?", local=True)] = False
+    gone: Annotated[str, Col("a file without which the server is gone", local=True)] = ""
+    log: Annotated[str, Col("log", local=True)] = ""
+    wait_s: Annotated[float, Col("how long an answer takes", local=True)] = 0.002
+
+    def lanes(self) -> int:
+        return 8
+
+    @asynccontextmanager
+    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Clip, Caption]]:
+        yield lambda row: self._answer(row, site)
+
+    async def _answer(self, row: Clip, site: Site) -> Answer[Caption]:
+        site.spend.begin()
+        site.spend.add("toy", 0, 0)
+        toys.count_call(self.log, f"ask {row.clip_id}")
+        await asyncio.sleep(self.wait_s)
+        if self.gone and not Path(self.gone).exists() and row.video_id > "v00004":
+            raise Waiting("the server is gone")
+        if self.trouble and (what := TROUBLE.get(row.clip_id)):
+            return await self._misbehave(what, row)
+        site.spend.add("toy", 10, 5, calls=0)
+        clip = row.clip_id
+        return [Caption(f"{clip}_said", row.video_id, clip, "toy", "teacher", f"Seen: {clip}.", [], "toy", "1")]
+
+    async def _misbehave(self, what: str, row: Clip) -> Answer[Caption]:
+        if what == "slow":
+            await asyncio.sleep(60)
+        if what == "raise":
+            raise TransientError("busy", 0.01)
+        if what == "drop":
+            return [Drop(f"{row.clip_id}_half", row.video_id, "half", "the second half")]
+        return RowError("it will not", "refused")
+
+
+def recipe(last: int = 9, budget: Budget | None = None, **settings: object) -> Recipe:
+    """Clips that are asked about."""
+    steps = (toys.Numbers(last=last), toys.Pieces(), Ask(**settings))  # type: ignore[arg-type]
+    return Recipe("asks", steps, shards=4, budget=budget or Budget())
+
+
+def main() -> None:
+    """The program: ``FOLDER SETTINGS``: build; settings are a JSON object."""
+    run_build(recipe(**json.loads(sys.argv[2])), Path(sys.argv[1]), RunOptions(workers=os.cpu_count() or 1))
