@@ -19,10 +19,15 @@ def plan(
     limit: Limit = None,
     retry_failed: Retry = False,
     json: Annotated[bool, typer.Option("--json", help="A JSON array instead of a table.")] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--estimate", min=1, metavar="N", help="Build the first N videos and say what all would cost."),
+    ] = None,
 ) -> None:
     """Say what a build would do, and why.
 
-    For each step: how many rows are done, how many are to do, and the reasons. Runs nothing.
+    For each step: how many rows are done, how many are to do, and the reasons. Runs nothing, unless an
+    estimate is asked for: it builds a few videos beside the build, whose answers the build then has for nothing.
     """
     from ..engine.recipe import load_recipe
     from ..engine.run import RunOptions
@@ -31,6 +36,11 @@ def plan(
 
     loaded = load_recipe(recipe, settings or ())
     root = out or build_folder(loaded.name)
+    if sample is not None:
+        from .screen.costs import print_estimate
+
+        print_estimate(loaded, root, sample, RunOptions(limit=limit), json)
+        return
     found = survey(loaded, root, RunOptions(limit=limit, retry_failed=retry_failed))
     if json:
         from json import dumps

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..schemas import Col
@@ -37,7 +37,7 @@ class Budget:
 
 
 class Usage(NamedTuple):
-    """Counts that add up. Answers from the cache are not in them."""
+    """Counts that add up."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -52,6 +52,16 @@ class Usage(NamedTuple):
         )
 
 
+Usages = dict[str, Usage]  # by model
+
+
+class Tally(NamedTuple):
+    """What a step's answers cost, and what those from the cache would have."""
+
+    spent: Usages
+    saved: Usages
+
+
 class Spend:
     """One step's count, kept in ``<build>/spend/<step>.json``, checked against the whole build's.
 
@@ -62,7 +72,7 @@ class Spend:
     def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         self._file = root / FOLDER / f"{quote(step, safe='')}.json" if root else None
-        self._own: dict[str, Usage] | None = None
+        self._own: Tally | None = None
         self._written = self._read = 0.0
         self._others = Usage()
 
@@ -89,10 +99,16 @@ class Spend:
 
     def add(self, model: str, prompt_tokens: int, completion_tokens: int, calls: int = 1) -> None:
         """Calls were made; count a call when it begins and its tokens when it ends, so that limits hold."""
+        self._add(self._mine().spent, model, Usage(calls, prompt_tokens, completion_tokens))
+
+    def save(self, model: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """An answer came from the cache: what it would have cost."""
+        self._add(self._mine().saved, model, Usage(1, prompt_tokens, completion_tokens))
+
+    def _add(self, usages: Usages, model: str, usage: Usage) -> None:
         price = self.budget.prices.get(model, Price())
-        cost = (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
-        own = self._mine()
-        own[model] = own.get(model, Usage()).plus(Usage(calls, prompt_tokens, completion_tokens, cost))
+        cost = (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
+        usages[model] = usages.get(model, Usage()).plus(usage._replace(cost=cost))
         if time.monotonic() - self._written >= _WRITE_EVERY_S:
             self.close()
 
@@ -101,36 +117,34 @@ class Spend:
         if self._file is not None and time.monotonic() - self._read >= _READ_EVERY_S:
             self._read = time.monotonic()
             others = (file for file in self._file.parent.glob("*.json") if file != self._file)
-            self._others = _sum(usage for file in others for usage in _usages(file).values())
-        return _sum(self._mine().values()).plus(self._others)
+            self._others = total(usage for file in others for usage in _read(file).spent.values())
+        return total(self._mine().spent.values()).plus(self._others)
 
     def close(self) -> None:
         """Write the count down."""
         self._written = time.monotonic()
-        if self._file is not None and self._own:
+        if self._file is not None and self._own is not None and any(self._own):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._file, {model: usage._asdict() for model, usage in self._own.items()})
+            plain = {k: {m: u._asdict() for m, u in usages.items()} for k, usages in self._own._asdict().items()}
+            write_json(self._file, plain)
 
-    def _mine(self) -> dict[str, Usage]:
+    def _mine(self) -> Tally:
         if self._own is None:
-            self._own = _usages(self._file) if self._file else {}
+            self._own = _read(self._file) if self._file else Tally({}, {})
         return self._own
 
 
-def spent(root: Path) -> dict[str, dict[str, Usage]]:
-    """What a build folder's steps have cost so far: by step, by model."""
-    return {unquote(file.stem): _usages(file) for file in sorted((root / FOLDER).glob("*.json"))}
+def spent(root: Path) -> dict[str, Tally]:
+    """What a build folder's steps have cost so far, by step."""
+    return {unquote(file.stem): _read(file) for file in sorted((root / FOLDER).glob("*.json"))}
 
 
-def _usages(file: Path) -> dict[str, Usage]:
-    found: dict[str, dict[str, float]] = read_json(file) or {}
-    return {
-        model: Usage(int(u["calls"]), int(u["prompt_tokens"]), int(u["completion_tokens"]), float(u["cost"]))
-        for model, u in found.items()
-    }
+def _read(file: Path) -> Tally:
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(file) or {"spent": {}, "saved": {}}
+    return Tally(*({m: Usage(**u) for m, u in found[kind].items()} for kind in Tally._fields))
 
 
-def _sum(usages: Iterable[Usage]) -> Usage:
+def total(usages: Iterable[Usage]) -> Usage:
     total = Usage()
     for usage in usages:
         total = total.plus(usage)

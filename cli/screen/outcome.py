@@ -18,6 +18,8 @@ def print_outcome(build: Build, as_object: bool) -> None:
     if as_object:
         print(json.dumps(outcome(build), ensure_ascii=False))
         return
+    from .costs import cost_line
+
     stages, waiting = build.funnel(), build.waiting()
     failed = failures(build, stages)
     if failed and many_failed(stages):
@@ -26,6 +28,8 @@ def print_outcome(build: Build, as_object: bool) -> None:
     print_funnel(stages)
     if failed:
         print("", *failed, sep="\n")
+    if costs := cost_line(build.root):
+        print("", costs, sep="\n")
     print()
     for name, path in made(build.root).items():
         print(f"{name + ':':<9} {path}")

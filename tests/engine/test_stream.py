@@ -15,9 +15,10 @@ from typing import Any
 import asks
 
 from cliploom.engine.build import Build, run_build
+from cliploom.engine.estimate import estimate
 from cliploom.engine.recipe import read_recipe
 from cliploom.engine.run import RunOptions
-from cliploom.engine.spend import Budget, Price, Spend, Usage, spent
+from cliploom.engine.spend import Budget, Price, Spend, Tally, Usage, spent
 
 PROGRAM = (sys.executable, "-c", "import asks; asks.main()")
 
@@ -78,7 +79,7 @@ def test_a_budget_stops_the_build_and_a_raised_one_goes_on(tmp_path: Path) -> No
     waiting = build(root, log=str(log), budget=Budget(max_calls=12))
     assert "max_calls: 12 of 12" in waiting["asks.Ask"]
     assert asked(log).total() == 12
-    assert spent(root) == {"asks.Ask": {"toy": Usage(12, 120, 60, 0.0)}}
+    assert spent(root) == {"asks.Ask": Tally({"toy": Usage(12, 120, 60, 0.0)}, {})}
     prices = {"toy": Price(1e5, 2e5)}  # two a call
     waiting = build(root, log=str(log), budget=Budget(max_cost=20.0, prices=prices))
     assert "max_cost" in waiting["asks.Ask"]
@@ -96,7 +97,8 @@ def test_the_count_of_other_steps_is_in_the_total(tmp_path: Path) -> None:
 
 
 def test_a_budget_is_read_from_a_recipe() -> None:
-    text = "name: x\nbudget: {max_cost: 5, prices: {big: {input: 0.1, output: 0.4}}}\nsteps:\n  - builders.folder: {path: x}\n"
+    head = "name: x\nbudget: {max_cost: 5, prices: {big: {input: 0.1, output: 0.4}}}\n"
+    text = head + "steps:\n  - builders.folder: {path: x}\n"
     assert read_recipe(text, "r.yaml").budget == Budget(max_cost=5, prices={"big": Price(0.1, 0.4)})
 
 
@@ -118,3 +120,17 @@ def test_killed_builds_end_in_the_same_bytes(tmp_path: Path) -> None:
 
 def tables(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("tables/**/rows-*")}
+
+
+def test_an_estimate_multiplies_a_sample(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    prices = {"toy": Price(1e5, 2e5)}
+    recipe = asks.recipe(last=19, log=str(log), budget=Budget(prices=prices))
+    sample, found = estimate(recipe, tmp_path / "b", 4, RunOptions(workers=2))
+    assert sample == (4, 20, {})
+    assert asked(log).total() == 12
+    by_step = {one.step: one for one in found}
+    one = by_step["asks.Ask"]
+    assert (one.rows, one.failed, one.calls, one.prompt_tokens, one.completion_tokens) == (60, 0, 60, 600, 300)
+    assert abs(one.cost - 120.0) < 1e-6
+    assert by_step["toys.Pieces"].rows == 20

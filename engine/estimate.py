@@ -1,0 +1,78 @@
+"""What a build will cost, from doing the first few of its videos."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from .build import Build, Stage, run_build
+from .events import Listener
+from .plan import Node, lanes_of, make_plan
+from .recipe import Recipe
+from .run import RunOptions
+from .spend import Usage, spent, total
+from .step import Item, Source
+from .task import deal_items
+
+FOLDER = "estimate"
+
+
+class Estimate(NamedTuple):
+    """One step of the whole build, as the sample lets expect it."""
+
+    step: str
+    rows: int  # that will reach it
+    failed: int  # of them
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    seconds: float  # with the workers, or the servers' lanes, that there are
+
+
+class Sample(NamedTuple):
+    """How much of the source was tried."""
+
+    videos: int
+    of: int
+    waiting: dict[str, str]  # why the sample was not finished, by step
+
+
+def estimate(
+    recipe: Recipe, root: Path, videos: int, options: RunOptions, listeners: Sequence[Listener] = ()
+) -> tuple[Sample, list[Estimate]]:
+    """Build the first ``videos`` in ``<root>/estimate/`` and multiply.
+
+    Answers go into the shared cache, so that the build itself does not pay for them again. Steps that read everything
+    at once, and clips of unlike videos, make it a guess.
+    """
+    nodes = make_plan(recipe)
+    shards = recipe.shards
+    found = {i.video_id for n in nodes if isinstance(n.step, Source) for s in _dealt(n, options, shards) for i in s}
+    folder = root / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    chosen = min(videos, len(found))
+    outcome = run_build(recipe, folder, replace(options, limit=chosen), listeners)
+    factor = len(found) / max(chosen, 1)
+    counts = {step: total([*t.spent.values(), *t.saved.values()]) for step, t in spent(folder).items()}
+    build = Build.read(folder)
+    tables = {table.name: next(n for n in nodes if n.index == table.node) for n in nodes for table in n.tables}
+    rows = [_estimate(s, tables[s.name], counts.get(s.name, Usage()), factor, options) for s in build.funnel()]
+    return Sample(chosen, len(found), outcome.waiting), rows
+
+
+def _dealt(node: Node, options: RunOptions, shards: int) -> list[Sequence[Item]]:
+    assert isinstance(node.step, Source)
+    return list(deal_items(node.step, options.limit, shards).values())
+
+
+def _estimate(stage: Stage, node: Node, usage: Usage, factor: float, options: RunOptions) -> Estimate:
+    at_once = lanes_of(node) or (1 if node.step.cost in ("row", "llm", "gpu") else options.workers)
+    calls, read, written = (round(n * factor) for n in usage[:3])
+    return Estimate(
+        stage.name, round(stage.came * factor), round(stage.failed * factor), calls, read, written,
+        usage.cost * factor, stage.seconds * factor / at_once,
+    )  # fmt: skip
