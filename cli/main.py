@@ -10,6 +10,7 @@ import typer
 
 from ..engine.errors import UserError
 from .build import build
+from .clean import clean
 from .demo import demo
 from .doctor import doctor
 from .errors import errors
@@ -22,7 +23,7 @@ from .sql import sql
 from .status import status
 from .steps import steps
 
-COMMANDS = (init, plan, build, status, errors, sql, report, steps, recipes, doctor, demo)
+COMMANDS = (init, plan, build, status, errors, sql, report, steps, recipes, doctor, clean, demo)
 
 app = typer.Typer(
     name="cliploom",

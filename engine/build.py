@@ -97,7 +97,9 @@ def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
         tables = [
             {"name": t.name, "table": t.row.table if t.row else "", "fingerprint": t.fingerprint} for t in node.tables
         ]
-        entry = {"name": node.name, "step": _kind(node), "shape": node.shape, "options": plain_options(node.step)}
+        entry = {"name": node.name, "step": _kind(node), "version": node.step.version, "shape": node.shape}
+        inputs = [t for group in (node.anchors, *node.joined) for t in group]
+        entry |= {"reads": sorted({t.name for t in inputs}), "options": plain_options(node.step)}
         revision = node.step.revision()
         entry |= {"revision": revision} if revision else {}
         steps.append({**entry, "tables": tables})

@@ -1,0 +1,24 @@
+"""``cliploom clean``: make room in a build folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def clean(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Delete tables and files of earlier options, which a build keeps in case they come back."""
+    from ..engine.build import Build
+    from ..engine.leftovers import leftovers, remove_leftovers
+
+    build = Build.read(folder)
+    found = leftovers(build) if dry_run else remove_leftovers(build)
+    for leftover in found:
+        print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.path.relative_to(folder)}")
+    total = sum(leftover.size_bytes for leftover in found) / 1e6
+    print(f"{total:10,.1f} MB  {'would be' if dry_run else 'were'} deleted" if found else "nothing to delete")
