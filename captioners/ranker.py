@@ -1,0 +1,186 @@
+"""A score learned from human picks: how likely people would pick a caption among its clip's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import numpy as np
+
+from ..engine.errors import UserError, nearest
+from ..engine.files import replaced, write_json
+from ..engine.step import Site, Whole
+from ..schemas import Caption, Col, Embedding, Score
+from .ranking.fit import Choice, Floats, Training, fit
+from .ranking.fit import Ranker as Learned
+from .ranking.picks import Picked, agreement, majority, read_picks
+
+if TYPE_CHECKING:
+    import duckdb
+
+NAME = "ranker"
+MODEL_FILE, REPORT_FILE = "ranker.npz", "ranker.json"
+
+
+class Judged(NamedTuple):
+    """Captions, with the vectors of clips and captions."""
+
+    caption: Caption
+    embeddings: list[Embedding]
+
+
+class Candidates(NamedTuple):
+    """One clip's captions in order of their ids, and the vectors of all."""
+
+    video_id: str
+    clip_id: str
+    clip: Floats  # (D,)
+    ids: list[str]
+    captions: Floats  # (K, E)
+
+
+@dataclass(frozen=True)
+class Ranker(Whole[Judged, Score]):
+    """Learn from people's picks which captions they prefer, and score every caption by it (``ranker``).
+
+    Reads vectors of clips and captions (`captioners.clip_embeddings`, `captioners.text_embeddings`), learns on those
+    clips that people chose for, and scores all. Clips of which people found all captions bad are not learned from, as
+    published. A share of the picked videos is held out: ``ranker.json`` in the step's folder reports how
+    often the first caption by score is the picked one (R@1) there, beside chance, the cosine of the vectors
+    and people's agreement with each other; ``ranker.npz`` holds the weights. Same inputs, same weights.
+    """
+
+    measures = (NAME,)
+    memory_mb = 2000
+
+    picks: Annotated[Path, Col("csv file or Label Studio export with people's picks", local=True)]
+    clip_encoder: Annotated[str, Col("model of the clips' vectors; empty: the only one there is")] = ""
+    caption_encoder: Annotated[str, Col("model of the captions' vectors; empty: the only one there is")] = ""
+    held_out: Annotated[float, Col("share of picked videos that it is tested on", low=0, high=0.9)] = 0.2
+    epochs: Annotated[int, Col("rounds over the picks", low=1, high=10000)] = 60
+    rank: Annotated[int, Col("rank of the bilinear term", low=1, high=1024)] = 32
+    own_weight: Annotated[float, Col("weight of a clip's own other captions as negatives", low=0)] = 1.0
+    other_weight: Annotated[float, Col("weight of other clips' captions as negatives", low=0)] = 0.01
+    seed: Annotated[int, Col("of the first weights and the order of learning", low=0)] = 0
+
+    def outside(self, site: Site) -> str:
+        """The picks' content."""
+        try:
+            return hashlib.sha256(self.picks.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(f"cannot read the picks {self.picks}: {error.strerror}") from None
+
+    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Score]:
+        """Learn, test, save, and score."""
+        picked = majority(read_picks(self.picks))
+        clips = {c.clip_id: c for c in self._candidates(db)}
+        known = [p for p in picked if p.clip_id in clips]
+        good = [p for p in known if p.caption_id in clips[p.clip_id].ids]
+        if not good:
+            raise UserError(
+                f"none of the {len(picked)} picked clips of {self.picks} is here with its picked caption",
+                "the ids must be those of this build's captions",
+            )
+        tested = [p for p in good if _part(clips[p.clip_id].video_id) < self.held_out]
+        learned = [p for p in good if p not in tested] or good
+        how = Training(
+            epochs=self.epochs, rank=self.rank, own_weight=self.own_weight, other_weight=self.other_weight,
+            seed=self.seed,
+        )  # fmt: skip
+        model = fit([_choice(clips[p.clip_id], p) for p in learned], how)
+        folder = site.folder()
+        name = f"{NAME} {_save(model, folder / MODEL_FILE)}"
+        bad = sum(not p.caption_id for p in known)
+        said = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
+        said |= {"learned_from": len(learned), "held_out": len(tested)}
+        write_json(folder / REPORT_FILE, said | measured(model, clips, tested) | {"agreement": agreement(known)})
+        for clip in clips.values():
+            for caption, value in zip(clip.ids, model.scores(clip.clip, clip.captions), strict=True):
+                score = round(float(value), 5)
+                yield Score(f"{caption}_{NAME}", clip.video_id, clip.clip_id, caption, NAME, score, name)
+
+    def _candidates(self, db: duckdb.DuckDBPyConnection) -> Iterator[Candidates]:
+        """Every clip whose vectors are there, by id."""
+        clip_model = _encoder(db, "clip_id IS NOT NULL AND caption_id IS NULL", self.clip_encoder, "clips")
+        text_model = _encoder(db, "caption_id IS NOT NULL", self.caption_encoder, "captions")
+        found = db.execute(
+            """
+            SELECT c.video_id, c.clip_id, c.caption_id, t.vector, v.vectors
+            FROM captions c
+            JOIN embeddings t ON t.caption_id = c.caption_id AND t.model = ?
+            JOIN (SELECT clip_id, list(vector ORDER BY embedding_id) AS vectors FROM embeddings
+                  WHERE caption_id IS NULL AND clip_id IS NOT NULL AND model = ? GROUP BY clip_id) v
+              ON v.clip_id = c.clip_id
+            ORDER BY c.clip_id, c.caption_id
+            """,
+            [text_model, clip_model],
+        )
+        held: list[tuple[str, str, str, Floats, Floats]] = []
+        while rows := found.fetchmany(4096):
+            for video, clip, caption, vector, vectors in rows:
+                if held and held[0][1] != clip:
+                    yield _together(held)
+                    held = []
+                mean = np.mean(np.asarray(vectors, np.float32), axis=0)
+                held.append((video, clip, caption, np.asarray(vector, np.float32), mean))
+        if held:
+            yield _together(held)
+
+
+def measured(model: Learned, clips: Mapping[str, Candidates], tested: Sequence[Picked]) -> dict[str, float | None]:
+    """R@1 of the model, of chance and of the cosine on clips that it has not learned from."""
+    if not tested:
+        return {"r_at_1": None, "chance": None, "cosine": None}
+    hits, chance, near = [], [], []
+    for one in tested:
+        clip = clips[one.clip_id]
+        at = clip.ids.index(one.caption_id)
+        hits.append(int(np.argmax(model.scores(clip.clip, clip.captions))) == at)
+        chance.append(1 / len(clip.ids))
+        if clip.clip.shape[0] == clip.captions.shape[1]:
+            near.append(int(np.argmax(clip.captions @ clip.clip)) == at)
+    cosine = float(np.mean(near)) if near else None
+    return {"r_at_1": float(np.mean(hits)), "chance": float(np.mean(chance)), "cosine": cosine}
+
+
+def _together(held: Sequence[tuple[str, str, str, Floats, Floats]]) -> Candidates:
+    mean = held[0][4]
+    unit = mean / max(float(np.linalg.norm(mean)), 1e-12)
+    return Candidates(held[0][0], held[0][1], unit, [h[2] for h in held], np.stack([h[3] for h in held]))
+
+
+def _choice(clip: Candidates, picked: Picked) -> Choice:
+    return Choice(clip.clip, clip.captions, clip.ids.index(picked.caption_id))
+
+
+def _encoder(db: duckdb.DuckDBPyConnection, condition: str, wanted: str, what: str) -> str:
+    rows = db.execute(f"SELECT DISTINCT model FROM embeddings WHERE {condition} ORDER BY 1").fetchall()
+    models = [str(row[0]) for row in rows]
+    if wanted and wanted not in models:
+        raise UserError(
+            f"no {what} have vectors of {wanted}{nearest(wanted, models)}", f"there are: {', '.join(models) or 'none'}"
+        )
+    if not wanted and len(models) != 1:
+        said = f"{what} have vectors of {len(models)} models" if models else f"no {what} have vectors"
+        raise UserError(
+            f"captioners.ranker: {said}", f"name one of: {', '.join(models)}" if models else "embed them first"
+        )
+    return wanted or models[0]
+
+
+def _part(video_id: str) -> float:
+    """A number from 0 to 1 that stays the same for a video."""
+    return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest()) / 2**64
+
+
+def _save(model: Learned, path: Path) -> str:
+    """Write the weights; their hash."""
+    with replaced(path) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **model.weights)
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(model.weights):
+        digest.update(model.weights[name].tobytes())
+    return digest.hexdigest()

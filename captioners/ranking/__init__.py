@@ -1,0 +1,1 @@
+"""A caption selector that learns from human picks."""
