@@ -13,7 +13,7 @@ from cliploom.captioners.select import Candidates, Select
 from cliploom.captioners.teacher import Teacher
 from cliploom.engine.errors import UserError
 from cliploom.engine.step import Site
-from cliploom.filters.conse import Conse
+from cliploom.filters.clip_score import ClipScore
 from cliploom.schemas import Caption, Clip, Score, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])
@@ -88,11 +88,11 @@ def test_below_the_minimum_none_is_chosen() -> None:
 
 
 def test_the_score_must_have_been_measured() -> None:
-    Select().check([Teacher(), Conse()])
+    Select().check([Teacher(), ClipScore()])
     Select(by="longest").check([])
     with pytest.raises(UserError, match="did you mean conse") as caught:
-        Select(by="conce").check([Teacher(), Conse()])
-    assert "conse, longest, first" in caught.value.hint
+        Select(by="conce").check([Teacher(), ClipScore()])
+    assert "conse, clip_score, longest, first" in caught.value.hint
     with pytest.raises(UserError, match="no step before it measures"):
         Select().check([Teacher()])
     with pytest.raises(UserError, match="minimum"):

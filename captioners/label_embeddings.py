@@ -1,0 +1,47 @@
+"""Vectors of clips from what was seen in them already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engine.step import Answer, Site, Split, Work
+from ..schemas import Embedding, Evidence
+from .models.encoders.choice import model_of
+from .models.encoders.conse import Conse
+
+
+@dataclass(frozen=True)
+class LabelEmbeddings(Split[Evidence, Embedding]):
+    """Put a clip among texts by the ImageNet labels of its evidence, as ``conse`` does: no picture is looked at again.
+
+    The vector is the mean of the ten best labels' names as MiniLM vectors, weighted by probability (Norouzi et al.
+    2013, "Zero-shot learning by convex combination of semantic embeddings"). Compare it with ``text_embeddings`` of the
+    encoder ``conse``. A clip without labels gets none.
+    """
+
+    batch = 64
+    watch = ("labels",)
+
+    def revision(self) -> str:
+        """That of the names' vectors."""
+        return Conse.revision
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Evidence, Embedding]]:
+        """Load MiniLM (91 MB)."""
+        encoder = Conse()
+        yield lambda rows: _encoded(rows, encoder)
+
+
+def _encoded(rows: Sequence[Evidence], encoder: Conse) -> list[Answer[Embedding]]:
+    model, vectors = model_of(encoder), encoder.seen([row.labels for row in rows])
+    return [
+        []
+        if vector is None
+        else [Embedding(f"{row.clip_id}_{encoder.name}", row.video_id, model, vector.astype(np.float16), row.clip_id)]
+        for row, vector in zip(rows, vectors, strict=True)
+    ]

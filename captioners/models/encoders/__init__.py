@@ -1,0 +1,1 @@
+"""Image-text encoders: pictures and texts to vectors whose cosines say how well they fit."""

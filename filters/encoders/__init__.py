@@ -1,1 +1,0 @@
-"""Encoders that filters measure with, one file each."""
