@@ -2,9 +2,10 @@
 
     python benchmarks/scan.py [FILE] [--repeat N]
 
-Without a file, a 720p H.264 film of 20 s is made first (needs the ``ffmpeg`` program). Each measurement is a process of
-its own; its user and system time are counted, start-up included. Of N runs the cheapest counts: whatever
-else the machine does can only add.
+Without a file, a 720p H.264 film of 60 s is made first (needs the ``ffmpeg`` program). Each measurement is a process of
+its own; its user and system time are counted, start-up included. All take turns, N times, and of each the
+cheapest run counts: whatever else the machine does can only add. Start-up, which a build pays once for all its
+videos, has lines of its own; the last lines leave it out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 BARE = """
 import sys, av
@@ -40,10 +42,16 @@ with tempfile.TemporaryDirectory() as folder:
         answers = work([video], parts)[0]
         assert all(isinstance(rows, list) for rows in answers.values()), answers
 """
-IMPORTS = "import av, cv2, numpy, cliploom.builders.scan"
+STARTS = {
+    "(start of ffmpeg)": ["ffmpeg", "-v", "error", "-version"],
+    "(start of Python with PyAV)": [sys.executable, "-c", "import av"],
+    "(start of the scan)": [sys.executable, "-c", "import av, cv2, numpy, cliploom.builders.scan"],
+}
 MAKE = (
-    "ffmpeg -v error -y -f lavfi -i testsrc2=size=1280x720:rate=24:duration=20,noise=alls=12:allf=t "
-    "-f lavfi -i sine=frequency=300:duration=20 -c:v libx264 -preset fast -crf 25 -pix_fmt yuv420p -c:a aac -shortest"
+    "ffmpeg -v error -y -f lavfi -i "
+    "testsrc2=size=1280x720:rate=24:duration=60,negate=enable=gt(mod(t\\,10)\\,5),noise=alls=5:allf=t "
+    "-f lavfi -i sine=frequency=300:duration=60 "
+    "-c:v libx264 -preset veryfast -crf 25 -pix_fmt yuv420p -c:a aac -shortest"
 )
 
 
@@ -54,48 +62,72 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, the cheapest counts")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = given.file or _made(Path(folder) / "made.mp4")
-        runs = {name: _cheapest(command, given.repeat) for name, command in _commands(path).items()}
-    base = runs.get("ffmpeg -f null -") or runs["PyAV, bare decode"]
-    print(f"{'':32}{'CPU s':>8}{'ratio':>8}")
-    for name, seconds in runs.items():
-        print(f"{name:32}{seconds:8.2f}{seconds / base:8.2f}")
+        path = given.file or made(Path(folder) / "made.mp4")
+        runs = cheapest(_commands(path), given.repeat)
+    seconds = {name: run.seconds for name, run in runs.items()}
+    bare = "ffmpeg -f null -" if shutil.which("ffmpeg") else "PyAV, bare decode"
+    print(f"{'':40}{'CPU s':>8}{'ratio':>8}")
+    for name, cpu_s in seconds.items():
+        print(f"{name:40}{cpu_s:8.2f}{cpu_s / seconds[bare]:8.2f}")
+    scan_s = seconds["scan, all three tables"] - seconds["(start of the scan)"]
+    for name, start in (
+        ("ffmpeg -f null -", "(start of ffmpeg)"),
+        ("PyAV, bare decode", "(start of Python with PyAV)"),
+    ):
+        if name in seconds:
+            rest_s = seconds[name] - seconds[start]
+            print(f"without start: scan to {name:17}{scan_s:8.2f}{scan_s / rest_s:8.2f}")
+
+
+class Run(NamedTuple):
+    """One run of a command: its user and system seconds, its children's included, and its last line."""
+
+    seconds: float
+    told: str
+
+
+def cheapest(commands: dict[str, list[str]], repeat: int) -> dict[str, Run]:
+    """The cheapest run of each command; they take turns."""
+    found: dict[str, Run] = {}
+    for _ in range(repeat):
+        for name, command in commands.items():
+            run = _run(command)
+            found[name] = min(run, found.get(name, run))
+    return found
+
+
+def made(path: Path) -> str:
+    """A film with a cut every five seconds, and sound."""
+    if not shutil.which("ffmpeg"):
+        sys.exit("name a video: to make one, the ffmpeg program is needed")
+    subprocess.run([*MAKE.split(), str(path)], check=True)
+    return str(path)
 
 
 def _commands(path: str) -> dict[str, list[str]]:
     python = [sys.executable, "-c"]
     commands = {
+        "ffmpeg -f null -": ["ffmpeg", "-v", "error", "-i", path, "-f", "null", "-"],
         "PyAV, bare decode": [*python, BARE, path],
         "scan, all three tables": [*python, SCAN, path, "signals,frames,sound"],
         "scan, signals only": [*python, SCAN, path, "signals"],
-        "(importing the packages)": [*python, IMPORTS],
         "PySceneDetect detect-content": [
             *[sys.executable, "-m", "scenedetect", "--quiet", "--input", path],
             "detect-content",
         ],
+        **STARTS,
     }
-    if shutil.which("ffmpeg"):
-        return {"ffmpeg -f null -": ["ffmpeg", "-v", "error", "-i", path, "-f", "null", "-"]} | commands
-    return commands
+    return {name: c for name, c in commands.items() if c[0] != "ffmpeg" or shutil.which("ffmpeg")}
 
 
-def _cheapest(command: list[str], repeat: int) -> float:
-    return min(_cpu_s(command) for _ in range(repeat))
-
-
-def _cpu_s(command: list[str]) -> float:
-    """User and system seconds of one run, its own children included."""
+def _run(command: list[str]) -> Run:
+    # The runner starts its workers so too: a pool of threads costs each process a tenth of a second.
+    surroundings = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     before = os.times()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=surroundings).stdout
     after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
-
-
-def _made(path: Path) -> str:
-    if not shutil.which("ffmpeg"):
-        sys.exit("name a video: to make one, the ffmpeg program is needed")
-    subprocess.run([*MAKE.split(), str(path)], check=True)
-    return str(path)
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, told.strip().rpartition("\n")[2])
 
 
 if __name__ == "__main__":

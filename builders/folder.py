@@ -37,7 +37,7 @@ class Folder(Source[Video]):
 
     Hidden files, unfinished downloads and build folders are left out; a linked folder is followed
     once. Beside ``X.mp4`` these count: ``X.json``, ``X.info.json``, ``X.description`` and ``X.txt``,
-    in this order, and ``X.srt``, ``X.vtt``, ``X.json3``, also with a language as in ``X.en.vtt``. A
+    in this order, and ``X.srt``, ``X.vtt``, ``X.json3``, ``X.sbv``, also with a language as in ``X.en.vtt``. A
     row of the manifest counts before all of them, the tags inside the file after them. An unreadable
     file, a broken sidecar, and a file that only the manifest knows are failed rows.
     """

@@ -20,7 +20,7 @@ from .subtitles.rolling import clean_cues
 from .subtitles.sentences import Piece, Sentence, sentences
 from .subtitles.streams import read_stream
 
-_BEST_FORMAT = ("json3", "vtt", "srt", "stream")  # the first two may hold word times
+_BEST_FORMAT = ("json3", "vtt", "srt", "sbv", "stream")  # the first two may hold word times
 
 
 class _Read(NamedTuple):
@@ -33,7 +33,7 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True)
 class Transcripts(Split[Video, Segment]):
-    """Turn a video's subtitles into sentences with times: SubRip, WebVTT, YouTube's json3, text streams.
+    """Turn a video's subtitles into sentences with times: SubRip, WebVTT, YouTube's json3 and sbv, text streams.
 
     Markup is taken off, and what rolling captions show twice is kept once, with the times of its
     words. Times of files count from the start of the video, as players take them. A video without

@@ -6,21 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import is_dataclass
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import numpy as np
-import pyarrow as pa
 
 from .col import Col, Field, Row, cached, row_fields
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 R = TypeVar("R", bound=Row)
 
-_PLAIN = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
+_PLAIN = {str: "string", int: "int64", float: "float64", bool: "bool_", bytes: "binary"}
+"""The names of pyarrow's functions; it is imported where it is needed: a step's process may never be."""
 
 
 @cached
 def arrow_schema(row: type) -> pa.Schema:
     """The Arrow schema of a row type; each field's metadata holds its doc, unit, range and choices."""
+    import pyarrow as pa
+
     columns = [
         pa.field(f.name, arrow_type(f.type), nullable=f.optional, metadata=column_metadata(f.col))
         for f in row_fields(row)
@@ -37,8 +42,11 @@ def column_metadata(col: Col) -> dict[str, str]:
 
 def arrow_type(hint: Any) -> pa.DataType:
     """The Arrow type of a field's type; ``TypeError`` for one that rows cannot hold."""
+    import pyarrow as pa
+
     if hint in _PLAIN:
-        return _PLAIN[hint]
+        made: pa.DataType = getattr(pa, _PLAIN[hint])()
+        return made
     if is_dataclass(hint) and isinstance(hint, type):
         return pa.struct([pa.field(f.name, arrow_type(f.type), nullable=f.optional) for f in row_fields(hint)])
     if get_origin(hint) is list:
@@ -50,6 +58,8 @@ def arrow_type(hint: Any) -> pa.DataType:
 
 def to_arrow(row: type, rows: Sequence[Row]) -> pa.Table:
     """Rows of one type as a table with that type's schema."""
+    import pyarrow as pa
+
     schema = arrow_schema(row)
     return pa.Table.from_arrays([write(rows) for write in _writers(row)], schema=schema)
 
@@ -66,6 +76,8 @@ def _writers(row: type) -> tuple[Callable[[Sequence[Any]], pa.Array], ...]:
 
 
 def _writer(f: Field) -> Callable[[Sequence[Any]], pa.Array]:
+    import pyarrow as pa
+
     get, type_ = attrgetter(f.name), arrow_type(f.type)
     if get_origin(f.type) is np.ndarray:
         dtype = _dtype(f.type)
@@ -77,6 +89,8 @@ def _writer(f: Field) -> Callable[[Sequence[Any]], pa.Array]:
 
 
 def _lists(values: list[np.ndarray], type_: pa.DataType, dtype: np.dtype[Any]) -> pa.Array:
+    import pyarrow as pa
+
     offsets = np.fromiter(accumulate((len(v) for v in values), initial=0), np.int32, len(values) + 1)
     flat = np.concatenate(values) if values else np.empty(0, dtype)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat), type=type_)

@@ -37,6 +37,16 @@ class Segment(Row):
     no_speech: Annotated[float | None, Col("the model's probability of no speech", low=0, high=1)] = None
     compression: Annotated[float | None, Col("zlib ratio of the text: above 2.4 it repeats itself", low=0)] = None
     log_prob: Annotated[float | None, Col("mean log probability of the tokens", high=0)] = None
+    repetition: Annotated[
+        float | None, Col("share of its words that are said for the fourth time in a row, or more often", low=0, high=1)
+    ] = None
+    doubt: Annotated[
+        str,
+        Col(
+            "what speaks against its having been said; empty for nothing, and for subtitles",
+            choices=("", "repetition", "no_speech", "compression", "log_prob"),
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,9 @@ class Caption(Row):
     video_id: Annotated[str, Col("the video")]
     clip_id: Annotated[str, Col("the clip")]
     teacher: Annotated[str, Col("who said it; `fake` for the dry-run teacher")]
-    kind: Annotated[str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation"))]
+    kind: Annotated[
+        str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation", "differential"))
+    ]
     text: Annotated[str, Col("the caption")]
     parents: Annotated[list[str], Col("ids of the captions that it was made from")]
     model: Annotated[str, Col("the model that wrote it, or the rule")]
@@ -96,6 +108,9 @@ class Caption(Row):
     raw: Annotated[str, Col("the model's answer as it came")] = ""
     seed: Annotated[int | None, Col("sampling seed")] = None
     language: Annotated[str, Col("BCP 47 code")] = "en"
+    finding: Annotated[str, Col("what `captioners.guard` found unsupported, and what it did; empty for nothing")] = ""
+    start_s: Annotated[float | None, Col("start of what it is about; null: the whole clip", unit="s")] = None
+    end_s: Annotated[float | None, Col("end of it, or the same for a single frame", unit="s")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,7 @@ class Score(Row):
     name: Annotated[str, Col("its name, as `filters.keep` and `captioners.select` call it")]
     value: Annotated[float, Col("the number")]
     model: Annotated[str, Col("what measured it")]
+    note: Annotated[str, Col("why, in the words of what measured it; empty for plain measures")] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class SoundCut:
         self.packets: list[Packet[Any]] = []
         self._container = container
         self._stream: AudioStream | None = None
-        self._rate, self._layout = listener.rate, listener.layout
+        self._rate, self._layout, self._tick = listener.rate, listener.layout, Fraction(1, listener.rate)
         self._start_s, self._total = start_s, round((end_s - start_s) * listener.rate)
         self._pending: list[Samples] = []
         self._waiting = self._sent = 0
@@ -108,7 +108,7 @@ class SoundCut:
         self._write(last=True)
         stream = self._opened()
         self.packets += stream.encode(None)
-        return Fraction(1, self._rate)
+        return self._tick
 
     def _silence(self, count: int) -> None:
         channels = 1 if self._layout == "mono" else 2
@@ -133,7 +133,7 @@ class SoundCut:
         for start in range(0, cut, _BLOCK):
             block = np.ascontiguousarray(waiting[:, start : min(start + _BLOCK, cut)])
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=self._layout)
-            frame.sample_rate, frame.pts, frame.time_base = self._rate, self._sent, Fraction(1, self._rate)
+            frame.sample_rate, frame.pts, frame.time_base = self._rate, self._sent, self._tick
             self.packets += self._opened().encode(frame)
             self._sent += block.shape[1]
         self._pending, self._waiting = [waiting[:, cut:]], self._waiting - cut

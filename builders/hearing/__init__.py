@@ -1,1 +1,1 @@
-"""What speech recognition takes: its weights, and sound in pieces that fit into memory."""
+"""What speech recognition takes: weights, sound in pieces that fit into memory, voices, and the models themselves."""

@@ -14,6 +14,8 @@ from ...engine.errors import RowError
 from ..media.container import best_audio, open_media
 
 RATE_HZ = 16_000
+Samples = NDArray[np.float32]
+"""``(N,)`` mono, 16 kHz, -1..1."""
 _STEP = RATE_HZ // 50  # 20 ms
 _QUIET = 25  # steps: the half second that is quietest
 
@@ -22,7 +24,7 @@ class Window(NamedTuple):
     """A piece of a sound file."""
 
     start_s: float  # from the file's first sample
-    samples: NDArray[np.float32]  # (N,) mono, 16 kHz, -1..1
+    samples: Samples
 
     @property
     def end_s(self) -> float:
@@ -78,5 +80,5 @@ def _quietest(samples: NDArray[np.int16]) -> int:
     return int(first + (int(smooth.argmin()) + _QUIET // 2) * _STEP)
 
 
-def _floats(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+def _floats(samples: NDArray[np.int16]) -> Samples:
     return samples.astype(np.float32) / np.float32(32768)

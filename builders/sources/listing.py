@@ -18,7 +18,7 @@ VIDEO_EXTENSIONS = frozenset(_ENDINGS.split())
 """Endings of the containers that FFmpeg reads and that hold moving pictures as a rule."""
 TOLD_ENDINGS = (".info.json", ".json", ".description", ".txt")
 """Of the files beside a video that describe it."""
-SUBTITLE_ENDINGS = (".srt", ".vtt", ".json3")
+SUBTITLE_ENDINGS = (".srt", ".vtt", ".json3", ".sbv")
 """Of its subtitle files; a language may stand before."""
 _BUILD_FILES = frozenset(("build.lock", "recipe.lock.yaml"))
 _UNFINISHED = (".part", ".temp")

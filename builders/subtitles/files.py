@@ -9,14 +9,16 @@ from ...engine.errors import RowError
 from .blocks import read_blocks
 from .cues import Track
 from .json3 import read_json3
+from .sbv import read_sbv
 
 _LARGEST_BYTES = 64 << 20
+_READERS = {"json3": read_json3, "sbv": read_sbv}
 _FOREIGN_SHARE = 0.3
 """Of the letters: where more are beyond ASCII, the file is not in a Western language."""
 
 
 def read_file(path: str, kind: str) -> Track:
-    """A file's cues, by start; ``kind`` is ``srt``, ``vtt`` or ``json3``.
+    """A file's cues, by start; ``kind`` is ``srt``, ``vtt``, ``json3`` or ``sbv``.
 
     Raises:
         RowError: ``bad_subtitle``, naming the file and the line.
@@ -30,7 +32,7 @@ def read_file(path: str, kind: str) -> Track:
     if len(raw) > _LARGEST_BYTES:
         raise RowError(f"{name}: is larger than {_LARGEST_BYTES >> 20} MiB", "bad_subtitle")
     text = decode(raw, name)
-    return read_json3(text, name) if kind == "json3" else read_blocks(text, name)
+    return _READERS.get(kind, read_blocks)(text, name)
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -56,12 +56,13 @@ def cut(tmp_path: Path) -> Cut:
             (found,) = work([rows])
         if isinstance(found, RowError):
             raise found
-        assert [problem(clip) for clip in found] == [None] * len(found)
-        for clip in found:
+        clips = [clip for clip in found if isinstance(clip, Clip)]
+        assert [problem(clip) for clip in clips] == [None] * len(clips)
+        for clip in clips:
             if clip.file is not None:
                 check(tmp_path / clip.file, clip)
         assert not list(tmp_path.rglob("*.part"))
-        return found
+        return clips
 
     return run
 
@@ -301,8 +302,8 @@ def test_shots_may_overlap(media: Path, tmp_path: Path) -> None:
     rows = VideoShots(Video("v", film.name, str(film), "0", 0), shots)
     with Clips(cut="smart", min_s=1.0).open(Site(tmp_path, {"": Path("media")})) as work:
         (found,) = work([rows])
-    assert isinstance(found, list)
-    for clip in found:
+    assert isinstance(found, list) and len(found) == 3
+    for clip in (c for c in found if isinstance(c, Clip)):
         check(tmp_path / str(clip.file), clip)
         same_frames(tmp_path / str(clip.file), shown(film, clip.start_s, clip.end_s), 30)
 

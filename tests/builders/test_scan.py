@@ -104,11 +104,18 @@ def test_signals_are_pyscenedetects_own_numbers(media: Path, scanned: Scanner, n
     np.testing.assert_allclose(signals.level, [metrics["average_rgb"] for metrics in theirs], rtol=1e-5)
 
 
-@pytest.mark.parametrize(("width", "height"), [(768, 432), (1280, 720), (432, 768), (256, 144), (640, 360)])
-@pytest.mark.parametrize("colours", [(1, 1), (2, 0), (5, 2)])
+_SIZES = [
+    *[(768, 432), (1280, 720), (432, 768), (1280, 640)],  # odd factors: single pixels
+    *[(1920, 1080), (1080, 1920), (1024, 576), (1536, 864), (1440, 1080)],  # eighths: pairs of rows
+    *[(256, 144), (640, 360), (1280, 534), (1200, 720)],  # whole
+]
+
+
+@pytest.mark.parametrize(("width", "height"), _SIZES)
+@pytest.mark.parametrize("colours", [(1, 1), (2, 0), (5, 2), (9, 1), (7, 0)])
 def test_the_quick_small_picture_is_the_slow_one(width: int, height: int, colours: tuple[int, int]) -> None:
     random = np.random.default_rng(width)
-    frame = av.VideoFrame(width, height, "yuv420p")
+    frame = av.VideoFrame(width, height, "yuvj420p" if colours == (5, 2) else "yuv420p")
     for plane in frame.planes:
         plane.update(random.integers(0, 256, plane.buffer_size, np.uint8).tobytes())
     frame.colorspace, frame.color_range = colours

@@ -13,6 +13,7 @@ from cliploom.builders.subtitles.cues import Cue, plain_tokens, read_payload, wo
 from cliploom.builders.subtitles.files import decode, read_file
 from cliploom.builders.subtitles.json3 import read_json3
 from cliploom.builders.subtitles.rolling import clean_cues
+from cliploom.builders.subtitles.sbv import read_sbv
 from cliploom.builders.subtitles.sentences import Piece, ends_sentence, sentences
 from cliploom.builders.subtitles.streams import packet_text
 from cliploom.engine.errors import RowError
@@ -212,6 +213,24 @@ def test_broken_json3(text: str, said: str) -> None:
     with pytest.raises(RowError) as error:
         read_json3(text, "x.json3")
     assert str(error.value).startswith(said) and error.value.kind == "bad_subtitle"
+
+
+def test_sbv_is_subrip_with_other_times(tmp_path: Path) -> None:
+    text = (
+        "0:00:01.599,0:00:04.160\r\n>> ANN: Fold it, 1:30 at night,\r\nthen turn it.\r\n\r\n"
+        "1:00:04.160,1:00:06.770\r\nand[br]again\r\n"
+    )
+    (tmp_path / "a.sbv").write_bytes(text.encode())
+    found = [(c.start_s, c.end_s, c.text) for c in read_file(str(tmp_path / "a.sbv"), "sbv").cues]
+    assert found == [
+        (1.599, 4.16, ">> ANN: Fold it, 1:30 at night, then turn it."),
+        (3604.16, 3606.77, "and again"),
+    ]
+    assert read_sbv("", "a.sbv").cues == []
+    with pytest.raises(RowError, match="^a.sbv:4: "):
+        read_sbv("0:00:01.599,0:00:04.160\nOne\n\n0:00:04.160,0:00:0x\nTwo\n", "a.sbv")
+    with pytest.raises(RowError, match="^a.sbv:1: no cue in it"):
+        read_sbv("One\n", "a.sbv")
 
 
 def test_packets_of_text_streams() -> None:

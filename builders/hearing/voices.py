@@ -1,0 +1,53 @@
+"""Where somebody speaks: silero's detector (https://github.com/snakers4/silero-vad), which faster-whisper carries."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from .windows import RATE_HZ, Samples
+
+
+class Stretch(NamedTuple):
+    """``[start, end)`` in samples of a window."""
+
+    start: int
+    end: int
+
+
+class Passage(NamedTuple):
+    """Stretches of speech, put together without the silence between them."""
+
+    samples: Samples
+    stretches: tuple[Stretch, ...]
+
+    def silence_s(self, at_s: float) -> float:
+        """How much of the window is left out before the passage's time ``at_s``."""
+        ends = list(accumulate(s.end - s.start for s in self.stretches))
+        number = min(bisect_right(ends, at_s * RATE_HZ), len(ends) - 1)
+        return (self.stretches[number].end - ends[number]) / RATE_HZ
+
+
+def passages(samples: Samples, longest_s: float | None = None) -> Iterator[Passage]:
+    """The speech of a window as one passage, or as passages of up to ``longest_s``; none where nobody speaks."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions() if longest_s is None else VadOptions(max_speech_duration_s=longest_s)
+    held: list[Stretch] = []
+    for found in get_speech_timestamps(samples, options):
+        stretch = Stretch(int(found["start"]), int(found["end"]))
+        length = sum(s.end - s.start for s in [*held, stretch])
+        if held and longest_s is not None and length > longest_s * RATE_HZ:
+            yield _joined(samples, held)
+            held = []
+        held.append(stretch)
+    if held:
+        yield _joined(samples, held)
+
+
+def _joined(samples: Samples, stretches: list[Stretch]) -> Passage:
+    return Passage(np.concatenate([samples[s.start : s.end] for s in stretches]), tuple(stretches))

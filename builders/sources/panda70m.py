@@ -1,0 +1,198 @@
+"""Panda-70M's csv: one row a source video, whose clips are lists in the cells, as Python writes them.
+
+Source: ``dataset_dataloading/README.md`` of the authors' repository, and its files.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...engine.errors import RowError, UserError, nearest
+from ..stitching.timecode import seconds_of
+from .literals import read_list
+
+LISTS = ("timestamp", "caption", "matching_score", "desirable_filtering", "shot_boundary_detection")
+"""The columns that hold lists, one entry a clip. The last two came later; copies exist without the last three."""
+NEEDED = ("videoID", "url", "timestamp", "caption")
+LABELS = (
+    "desirable",
+    "0_low_desirable_score",
+    "1_still_foreground_image",
+    "2_tiny_camera_movement",
+    "3_screen_in_screen",
+    "4_computer_screen_recording",
+)
+"""Values of ``desirable_filtering``; the score ``undesirable`` is the place in this list, 0 for a desirable clip."""
+_LARGEST_BYTES = 16 << 20
+"""Of one row. The longest of the released files has some 2 MB, with cells beyond the csv module's own limit."""
+
+
+class Record(NamedTuple):
+    """Where one row stands in the file."""
+
+    file: str
+    columns: tuple[str, ...]
+    line: int  # its first, from 1
+    offset: int
+    size: int
+
+
+class ClipLine(NamedTuple):
+    """What the csv says of one clip."""
+
+    start_s: float
+    end_s: float
+    caption: str
+    score: float | None
+    label: str  # one of LABELS, empty where the file has none
+    shots: list[tuple[float, float]]  # from the clip's start on; empty where the file has none
+
+
+class Found(NamedTuple):
+    """A row: where it stands, and its text."""
+
+    record: Record
+    raw: bytes
+
+
+def read_records(file: str) -> Iterator[Found]:
+    """The rows of a csv file, one at a time; they are cut apart by counting quotes, and not looked into.
+
+    Raises:
+        UserError: the file cannot be read, has not the columns, or a quote in it is never closed.
+    """
+    columns: tuple[str, ...] = ()
+    try:
+        for line, offset, raw in _cut(file):
+            if columns:
+                yield Found(Record(file, columns, line, offset, len(raw)), raw)
+            else:
+                columns = _header(file, raw.removeprefix(b"\xef\xbb\xbf"))
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror or error}") from None
+    if not columns:
+        raise UserError(f"{file} is empty; it should be one of Panda-70M's csv files")
+
+
+def read_cells(record: Record, raw: bytes) -> dict[str, str]:
+    """The cells of a row by column.
+
+    Raises:
+        RowError: ``bad_row``: not UTF-8, not csv, or not a cell for each column.
+    """
+    where = f"line {record.line}"
+    try:
+        text = raw.decode("utf-8")
+        csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module has one limit for the whole process
+        (cells,) = csv.reader([text.rstrip("\r\n")], strict=True)
+    except UnicodeDecodeError:
+        raise RowError(f"{where}: this is not UTF-8", "bad_row") from None
+    except (csv.Error, ValueError) as error:
+        raise RowError(f"{where}: this is not one row of csv: {error}", "bad_row") from None
+    if len(cells) != len(record.columns):
+        raise RowError(f"{where}: {len(cells)} cells, where the header has {len(record.columns)} columns", "bad_row")
+    return dict(zip(record.columns, cells, strict=True))
+
+
+def reread(record: Record) -> bytes:
+    """The text of a row; ``RowError`` (``bad_row``) where the file is gone."""
+    try:
+        with open(record.file, "rb") as file:
+            file.seek(record.offset)
+            return file.read(record.size)
+    except OSError as error:
+        raise RowError(f"cannot read {record.file} again: {error.strerror or error}", "bad_row") from None
+
+
+def read_lists(cells: Mapping[str, str], where: str) -> dict[str, list[Any]]:
+    """The columns of ``LISTS`` that are there, as lists that ``clip_lines`` takes.
+
+    Raises:
+        RowError: ``bad_row``, naming the column.
+    """
+    lists = {}
+    for name in LISTS:
+        if name in cells:
+            try:
+                lists[name] = read_list(cells[name])
+            except ValueError as error:
+                raise RowError(f"{where}, {name}: {error}", "bad_row") from None
+    clip_lines(lists, where)
+    return lists
+
+
+def clip_lines(lists: Mapping[str, Sequence[Any]], where: str) -> list[ClipLine]:
+    """A row's lists, clip by clip.
+
+    Raises:
+        RowError: ``bad_row``: the lists are not equally long, or hold something that makes no clip.
+    """
+    count = len(lists["timestamp"])
+    for name, values in lists.items():
+        if len(values) != count:
+            raise RowError(f"{where}, {name}: {len(values)} entries for {count} clips", "bad_row")
+    made = []
+    for at in range(count):
+        try:
+            made.append(_clip({name: values[at] for name, values in lists.items()}))
+        except ValueError as error:
+            raise RowError(f"{where}, clip {at}: {error}", "bad_row") from None
+    spans = {(round(c.start_s * 1000), round(c.end_s * 1000)) for c in made}
+    if len(spans) < count:
+        raise RowError(f"{where}: two clips have the same times", "bad_row")
+    return made
+
+
+def _clip(said: Mapping[str, Any]) -> ClipLine:
+    start_s, end_s = _span(said["timestamp"])
+    caption, score, label = said["caption"], said.get("matching_score"), said.get("desirable_filtering", "")
+    if not isinstance(caption, str):
+        raise ValueError(f"its caption is no text: {caption!r:.40}")
+    if score is not None and (not isinstance(score, (int, float)) or not math.isfinite(score)):
+        raise ValueError(f"its matching_score is no number: {score!r:.40}")
+    if label not in ("", *LABELS):
+        raise ValueError(f"there is no label {label!r:.40}{nearest(str(label), LABELS)}")
+    shots = said.get("shot_boundary_detection", [])
+    if not isinstance(shots, list):
+        raise ValueError(f"its shots are no list: {shots!r:.40}")
+    return ClipLine(start_s, end_s, caption, score, label, [_span(shot) for shot in shots])
+
+
+def _span(said: Any) -> tuple[float, float]:
+    if not isinstance(said, list) or len(said) != 2 or not all(isinstance(one, str) for one in said):
+        raise ValueError(f"a span is two times as text, not {said!r:.60}")
+    start_s, end_s = (seconds_of(one) for one in said)
+    if start_s >= end_s:
+        raise ValueError(f"it ends at {said[1]}, not after its start, {said[0]}")
+    return start_s, end_s
+
+
+def _cut(file: str) -> Iterator[tuple[int, int, bytes]]:
+    """First line, offset and text of each row; a line break between quotes ends none."""
+    held, quotes, first, offset = bytearray(), 0, 1, 0
+    with open(file, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            held += line
+            quotes += line.count(b'"')
+            if len(held) > _LARGEST_BYTES:
+                break
+            if quotes % 2 == 0:
+                if held.strip():
+                    yield first, offset, bytes(held)
+                offset += len(held)
+                held, quotes, first = bytearray(), 0, number + 1
+    if held:
+        large = f"a row of more than {_LARGEST_BYTES >> 20} MiB, or " if len(held) > _LARGEST_BYTES else ""
+        raise UserError(f"{file}:{first}: {large}a quote that is never closed", "mend or remove that row")
+
+
+def _header(file: str, raw: bytes) -> tuple[str, ...]:
+    columns = tuple(column.strip() for column in next(csv.reader([raw.decode("utf-8", "replace").strip()]), []))
+    for name in NEEDED:
+        if name not in columns:
+            there = ", ".join(columns)[:200]
+            raise UserError(f"{file}: there is no column {name}{nearest(name, columns)}", f"its columns are {there}")
+    return columns

@@ -1,0 +1,217 @@
+"""Shots to events: cuts that show one matter are joined, as Panda-70M was made."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from ..engine.errors import RowError, UserError
+from ..engine.step import Answer, Drop, Site, Split, Step, Work
+from ..schemas import Col, Embedding, Shot, Signals, Video
+from .stitching import panda
+from .stitching.clocks import FrameClock, SecondClock, Stretch
+
+_SETS = {"dataset": panda.DATASET, "release": panda.RELEASE}
+_SHORT_S = 0.0005
+"""Times of frames went through their ids, in milliseconds."""
+
+
+class Seen(NamedTuple):
+    """A video's shots, and the vectors of its frames."""
+
+    video: Video
+    shots: list[Shot]
+    embeddings: list[Embedding]
+    signals: list[Signals] = []
+
+
+@dataclass(frozen=True)
+class Stitch(Split[Seen, Shot]):
+    """Join shots that show one matter to events, and drop transitions, stills and repetitions, as Panda-70M does.
+
+    Long shots are cut into pieces first. Of each piece two frames count: of the stored ones inside it, those nearest
+    to 5 % and 95 % of its length. All is decided by Euclidean distances of their vectors; no video is opened. An event
+    keeps the ``detector`` and ``strength`` of the shot that opens it, or `length` and 0 where a long shot was cut.
+    Pieces leave with the reasons ``not_readable`` (no stored frame lies in it) and ``transition``, events with
+    ``too_short``, ``still``, ``redundant`` (with an event of the same video), and ``not_readable`` where one stored
+    frame is all there is of it. ``fixed`` reckons in the video's own times. ``published`` reckons in
+    whole frames at the frame rate that the container declares, as the authors' code, and is wrong where it is wrong:
+    times drift where the frame rate varies.
+
+    Chen et al. 2024, "Panda-70M", section 3.1. The thresholds are for ImageBind-huge: those of other encoders must be
+    found anew. A video fails with ``no_vectors``, ``which_encoder`` (several, and none is named), and, for
+    ``published``, ``no_fps``.
+    """
+
+    profile: Annotated[
+        str,
+        Col("the video's own times, or frame numbers as the authors', faults included", choices=("fixed", "published")),
+    ] = "fixed"
+    parameters: Annotated[
+        str,
+        Col(
+            "the numbers that the dataset was made with, or those of the released code", choices=("dataset", "release")
+        ),
+    ] = "dataset"
+    encoder: Annotated[
+        str, Col("whose vectors to read: `Embedding.model`, or its name without version; empty: the only one's")
+    ] = ""
+    cut_s: Annotated[float, Col("pieces that long shots are cut into", unit="s", low=0.1)] = panda.CUT_S
+    slack_s: Annotated[float, Col("a shot longer than `cut_s` by more than this is cut", unit="s", low=0)] = (
+        panda.SLACK_S
+    )
+    transition: Annotated[
+        float | None, Col("a piece whose two frames are farther apart is dropped; else 1.0", low=0, high=2)
+    ] = None
+    join: Annotated[float | None, Col("pieces farther apart than this are not joined; else 0.6", low=0, high=2)] = None
+    min_s: Annotated[float | None, Col("shortest event before trimming; else 2.5, release 2.0", unit="s", low=0)] = None
+    max_s: Annotated[
+        float | None, Col("longest event before trimming, cut off there; else 60, release 1200", unit="s", low=0.1)
+    ] = None
+    still: Annotated[
+        float | None, Col("an event whose first and last frame are nearer is dropped; else 0.15", low=0, high=2)
+    ] = None
+    redundant: Annotated[
+        float | None, Col("an event nearer than this to one before it is dropped; else 0.3, release 0", low=0, high=2)
+    ] = None
+    trim: Annotated[
+        float | None,
+        Col("share of its length that an event loses at either end; else 0.1, release 0", low=0, high=0.45),
+    ] = None
+
+    narrows = True
+    memory_mb = 500
+    batch = 4
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Refuse lengths between which there is nothing."""
+        rules = self.rules()
+        if rules.min_s > rules.max_s:
+            raise UserError(
+                f"min_s ({rules.min_s:g}) is more than max_s ({rules.max_s:g})", "no event could be that long"
+            )
+
+    def rules(self) -> panda.Rules:
+        """The set of numbers that is asked for, with those that were given in place of its own."""
+        names = [field.name for field in fields(panda.Rules)]
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(_SETS[self.parameters], **given)
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Seen, Shot]]:
+        """Yield the batch function."""
+        yield lambda rows: [self._answer(row) for row in rows]
+
+    def _answer(self, row: Seen) -> Answer[Shot]:
+        if not row.shots:
+            return []
+        try:
+            stored = _stored(row, self.encoder)
+            return _Stitching(self, row, stored).answer()
+        except RowError as error:
+            return error
+
+
+class _Stored(NamedTuple):
+    """The stored frames of one video that have a vector, in order of time."""
+
+    times_s: list[float]
+    vectors: panda.Vectors  # (N, D)
+
+
+class _Stitching:
+    """One video on its way through the rules."""
+
+    def __init__(self, step: Stitch, row: Seen, stored: _Stored) -> None:
+        self.video_id, self.rules, self.stored = row.video.video_id, step.rules(), stored
+        self.shots = sorted(row.shots, key=lambda shot: shot.start_s)
+        lengths = (step.cut_s, step.slack_s)
+        signals = row.signals[0] if row.signals else None
+        self.clock: FrameClock | SecondClock = SecondClock(*lengths)
+        if step.profile == "published":
+            self.clock = FrameClock(*lengths, row.video, self.shots[0].start_s, signals)
+
+    def answer(self) -> list[Shot | Drop]:
+        """Events as shots, and drops for what is left out of them."""
+        pieces = [piece for shot in self.shots for piece in self.clock.pieces(shot)]
+        pairs = [self._frames(piece) for piece in pieces]
+        readable = [(pair is not None,) * 2 for pair in pairs]
+        vectors = self.stored.vectors[[pair or (0, 0) for pair in pairs]]
+        why = panda.verify_cuts(vectors, readable, self.rules.transition)
+        drops = [self._drop(piece, gone) for piece, gone in zip(pieces, why, strict=True) if gone is not None]
+        kept = [at for at, gone in enumerate(why) if gone is None]
+        return [*self._events([pieces[at] for at in kept], [pairs[at] or (0, 0) for at in kept]), *drops]
+
+    def _frames(self, piece: Stretch) -> tuple[int, int] | None:
+        """The stored frames nearest to the two places to look at; None where none lies in the piece."""
+        times_s = self.stored.times_s
+        low, high = (bisect_left(times_s, time_s - _SHORT_S) for time_s in (piece.start_s, piece.end_s))
+        if low == high:
+            return None
+        first, last = (min(range(low, high), key=lambda at: abs(times_s[at] - place)) for place in piece.places_s)
+        return first, last
+
+    def _events(self, pieces: Sequence[Stretch], pairs: Sequence[tuple[int, int]]) -> Iterator[Shot | Drop]:
+        if not pieces:
+            return
+        vectors = self.stored.vectors[list(pairs)]
+        events = panda.stitch([(p.start, p.end) for p in pieces], vectors, self.rules.join)
+        verdicts = panda.verify_events(events, vectors, self.rules, self.clock.fps)
+        spans = [(self.clock.time_s(event.start), self.clock.time_s(event.end)) for event in events]
+        for event, span, verdict in zip(events, spans, verdicts, strict=True):
+            opening = pieces[event.cuts.start]
+            if isinstance(verdict, panda.Cut):
+                start_s, end_s = self.clock.time_s(verdict.start), self.clock.time_s(verdict.end)
+                yield Shot(
+                    _shot_id(self.video_id, start_s, end_s), self.video_id, start_s, end_s,
+                    opening.detector, opening.strength,
+                )  # fmt: skip
+                continue
+            alone = pairs[event.cuts.start][0] == pairs[event.cuts.stop - 1][1]
+            gone = panda.Gone("not_readable") if verdict.reason == "still" and alone else verdict
+            like = "" if gone.like is None else f" from {_shot_id(self.video_id, *spans[gone.like])}"
+            yield Drop(_shot_id(self.video_id, *span), self.video_id, gone.reason, _detail(gone, alone) + like)
+
+    def _drop(self, piece: Stretch, gone: panda.Gone) -> Drop:
+        shot_id = _shot_id(self.video_id, piece.start_s, piece.end_s)
+        return Drop(shot_id, self.video_id, gone.reason, _detail(gone, False))
+
+
+def _detail(gone: panda.Gone, alone: bool) -> str:
+    if gone.reason == "not_readable":
+        return "one stored frame is all there is of it" if alone else "no stored frame lies in it"
+    return f"{gone.value:.3f} s long" if gone.reason == "too_short" else f"{gone.value:.4f} apart"
+
+
+def _stored(row: Seen, encoder: str) -> _Stored:
+    """The vectors of one encoder, by the times that the frames' ids say.
+
+    Raises:
+        RowError: ``no_vectors``, or ``which_encoder``.
+    """
+    of_frames = {(e.model, e.frame_id): e for e in row.embeddings if e.frame_id is not None}
+    there = sorted({model for model, _ in of_frames})
+    models = [m for m in there if encoder in ("", m, m.partition(" (")[0])]
+    said = f"{row.video.video_id}: "
+    if not models:
+        known = f"; there are those by {', '.join(there)}" if there else ""
+        raise RowError(
+            f"{said}its frames have no vectors {f'by {encoder}' if encoder else 'at all'}{known}", "no_vectors"
+        )
+    if len(models) > 1:
+        raise RowError(f"{said}vectors by {' and by '.join(models)}: name one with `encoder`", "which_encoder")
+    chosen = sorted((_time_s(i), e.vector) for (model, i), e in of_frames.items() if model == models[0])
+    return _Stored([time_s for time_s, _ in chosen], np.stack([vector for _, vector in chosen]).astype(np.float32))
+
+
+def _time_s(frame_id: str) -> float:
+    return int(frame_id.rpartition("_")[2]) / 1000
+
+
+def _shot_id(video_id: str, start_s: float, end_s: float) -> str:
+    return f"{video_id}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"

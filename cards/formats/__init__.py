@@ -1,0 +1,1 @@
+"""File formats of published datasets, as pure functions from values to text."""
