@@ -6,14 +6,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..engine.errors import UserError, nearest
-from ..engine.step import Fan, Site, Split, Step, Work, writes
-from ..schemas import Caption, Clip, Col, Evidence, Row, Segment, Video
+from ..engine.options import make_step
+from ..engine.step import Site, Split, Step, Work
+from ..schemas import Caption, Clip, Col, Evidence, Row, Segment, Video, row_fields
+from .chat import Chat
+from .models.chat import ChatModel
 from .models.fake import fake_text
 from .wording.evidence import describe
 from .wording.ids import FAKE, caption_id
+from .wording.needs import check_needs
+from .wording.presets import PRESETS, with_preset
 from .wording.speech import spoken
 
 
@@ -46,39 +51,47 @@ class Source(NamedTuple):
 class Teacher(Split[Shown, Caption]):
     """Describe every clip, once per teacher; each teacher's captions are a table of their own.
 
-    ``evidence`` puts measures into words by rule, ``speech`` gives what is said in the clip, ``title`` the titles of
-    its video and chapter, ``fake`` something made up that says so. A teacher that knows nothing says nothing.
+    A plain word is a teacher that needs no model: ``evidence`` puts measures into words by rule, ``speech`` gives what
+    is said in the clip, ``title`` the titles of its video and chapter, ``fake`` something made up that says so. A
+    mapping is a chat model: ``{chat: NAME, url: "http://host:8000/v1", inputs: [frames, transcript], as: mine}`` with
+    the options of ``captioners.chat`` and of its model, and ``preset: NAME`` for what a published dataset's teacher was
+    given. A teacher that knows nothing says nothing.
     """
 
     cost = "row"
     batch = 256
 
-    teachers: Annotated[list[str], Col("who is asked: `evidence`, `speech`, `title` or `fake`")] = field(
-        default_factory=lambda: ["evidence", "speech", "title"]
-    )
+    teachers: Annotated[
+        list[str | dict[str, Any]], Col("who is asked: `evidence`, `speech`, `title`, `fake`, or `{chat: MODEL, ...}`")
+    ] = field(default_factory=lambda: ["evidence", "speech", "title"])
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for an unknown teacher, one listed twice, or one whose table no earlier step writes."""
         if not self.teachers:
-            raise UserError("captioners.teacher has no teachers", f"teachers: {', '.join(TEACHERS)}")
-        written = {row for step in earlier for row in _writes(step)}
-        for i, name in enumerate(self.teachers):
-            if name not in TEACHERS:
-                raise UserError(
-                    f"there is no teacher {name}{nearest(name, TEACHERS)}", f"teachers: {', '.join(TEACHERS)}"
-                )
-            if name in self.teachers[:i]:
-                raise UserError(f"the teacher {name} is listed twice")
-            needs = TEACHERS[name].needs
-            if needs is not None and needs not in written:
-                raise UserError(
-                    f"the teacher {name} reads {needs.table}, and no step before it writes them",
-                    f"add {_MAKERS[needs]}, or leave {name} out of `teachers`",
-                )
+            raise UserError("captioners.teacher has no teachers", _KNOWN)
+        names: list[str] = []
+        for teacher in self.teachers:
+            if isinstance(teacher, str):
+                name = teacher
+                _check_word(name, earlier)
+            else:
+                chat = chat_of(teacher)
+                chat.check(earlier)
+                name = chat.name
+            if name in names:
+                hint = "give the second one a name of its own with `as:`" if name not in TEACHERS else ""
+                raise UserError(f"the teacher {name} is listed twice", hint)
+            names.append(name)
 
     def expand(self) -> Sequence[tuple[str, Step]]:
         """One step per teacher."""
-        return [(name, Teacher(teachers=[name])) for name in self.teachers]
+        return [self._one(teacher) for teacher in self.teachers]
+
+    def _one(self, teacher: str | dict[str, Any]) -> tuple[str, Step]:
+        if isinstance(teacher, str):
+            return teacher, Teacher(teachers=[teacher])
+        chat = chat_of(teacher)
+        return chat.name, chat
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Shown, Caption]]:
@@ -86,7 +99,7 @@ class Teacher(Split[Shown, Caption]):
         yield lambda rows: [list(self._captions(row)) for row in rows]
 
     def _captions(self, row: Shown) -> Iterator[Caption]:
-        for name in self.teachers:
+        for name in (t for t in self.teachers if isinstance(t, str)):
             said = TEACHERS[name].speak(row)
             if said is None or not said.text:
                 continue
@@ -132,16 +145,36 @@ TEACHERS: dict[str, Source] = {
     "title": Source(_title, Video),
     "fake": Source(_fake),
 }
-_MAKERS: dict[type[Row], str] = {
-    Evidence: "captioners.evidence",
-    Segment: "builders.speech or builders.subtitles",
-    Video: "a source such as builders.folder",
-}
+_KNOWN = f"teachers: {', '.join(TEACHERS)}, or a mapping such as {{chat: MODEL, url: ...}}"
 
 
-def _writes(step: Step) -> Iterator[type[Row]]:
-    """The row types that a step writes."""
-    if isinstance(step, Fan):
-        yield from (part.out for part in step.parts())
-    elif (row := writes(type(step))) is not None:
-        yield row
+def _check_word(name: str, earlier: Sequence[Step]) -> None:
+    if name not in TEACHERS:
+        raise UserError(f"there is no teacher {name}{nearest(name, TEACHERS)}", _KNOWN)
+    if (needs := TEACHERS[name].needs) is not None:
+        check_needs(f"the teacher {name}", {needs: f"{name} out of `teachers`"}, earlier)
+
+
+def chat_of(written: dict[str, Any]) -> Chat:
+    """The chat teacher of a mapping: the options of ``captioners.chat`` and of its model, side by side.
+
+    Raises:
+        UserError: it names no model, or an option is unknown or wrong.
+    """
+    model_options = {f.name for f in row_fields(ChatModel)} - {"name"}
+    chat_options = {f.name for f in row_fields(Chat)} - {"model", "teacher"}
+    known = ("chat", "as", "preset", *sorted(chat_options | model_options))
+    for option in written:
+        if option not in known:
+            raise UserError(f"a chat teacher has no option {option}{nearest(str(option), known)}")
+    given = with_preset(written)
+    if not isinstance(given.get("chat"), str):
+        raise UserError(
+            "a teacher that is a mapping needs the name of its model, under `chat`",
+            f"presets: {', '.join(PRESETS)}" if "preset" in written else "such as {chat: qwen2.5-vl-7b, url: ...}",
+        )
+    model = {key: value for key, value in given.items() if key in model_options}
+    options = {key: value for key, value in given.items() if key in chat_options}
+    place = f"the teacher {given.get('as', given['chat'])}"
+    options["model"] = make_step(place, ChatModel, {**model, "name": given["chat"]})
+    return make_step(place, Chat, {**options, "teacher": given.get("as", "")})

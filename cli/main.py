@@ -10,6 +10,7 @@ import typer
 
 from ..engine.errors import UserError
 from .build import build
+from .cache import cache
 from .clean import clean
 from .demo import demo
 from .doctor import doctor
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(cache)
 
 
 _MENDABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}

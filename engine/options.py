@@ -26,25 +26,30 @@ def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
         UserError: an option is unknown, missing, of the wrong type or out of its range.
     """
     known = {f.name: f for f in row_fields(step)}
+    defaults = {f.name: _default(f) for f in dataclasses.fields(step)}  # type: ignore[arg-type]
     for option in options:
         if option not in known:
             raise UserError(f"{name} has no option {option}{nearest(option, known)}")
     missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _needed(f)]  # type: ignore[arg-type]
     if missing:
         raise UserError(f"{name} needs the option {missing[0]}: {known[missing[0]].col.doc}")
-    return step(**{key: _checked(name, known[key], value) for key, value in options.items()})
+    return step(**{key: _checked(name, known[key], value, defaults.get(key)) for key, value in options.items()})
 
 
 def _needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _checked(name: str, field: Field, value: Any) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return None if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
     if value is None and field.optional:
         return None
     if (inner := _inner(field.type)) is not None:
-        return _nested(f"{name}.{field.name}", field.type, inner, value)
-    if field.type == list[str] and isinstance(value, str):
+        return _nested(f"{name}.{field.name}", field.type, inner, value, default)
+    if get_origin(field.type) is list and isinstance(value, str):
         value = [value]  # a list of one may be written without its brackets
     try:
         made = _adapter(field.type).validate_python(value)
@@ -72,12 +77,13 @@ def _inner(hint: Any) -> Any:
     return values if dataclasses.is_dataclass(values) else None
 
 
-def _nested(name: str, hint: Any, inner: Any, value: Any) -> Any:
+def _nested(name: str, hint: Any, inner: Any, value: Any, default: Any = None) -> Any:
     if isinstance(value, inner):
         return value
     if hint is inner:
         given = value if isinstance(value, Mapping) else {row_fields(inner)[0].name: value}
-        return make_step(name, inner, given)
+        own = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)} if default is not None else {}
+        return make_step(name, inner, {**own, **given})  # what is not said is as this step would have it
     if not isinstance(value, Mapping):
         raise UserError(f"{name} is {value!r}: it must be a mapping")
     return {str(key): _nested(f"{name}.{key}", inner, inner, item) for key, item in value.items()}

@@ -20,7 +20,7 @@ from cliploom.engine.step import Fan, Step, reads, writes
 from cliploom.schemas import ROWS, Field, row_fields
 
 HEAVY = ("torch", "spacy", "cv2", "av", "onnxruntime", "faster_whisper", "xllamacpp", "datasets", "pandas", "duckdb", "whisper",
-         "open_clip", "openai", "vllm", "PIL")
+         "open_clip", "openai", "vllm", "PIL", "fasttext")
 STEPS = [name for name in step_names() if name.split(".")[0] in FOLDERS]
 SAMPLES: dict[Any, Any] = {str: "x", int: 1, float: 1.0, bool: True}
 

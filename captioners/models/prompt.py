@@ -1,88 +1,169 @@
-"""A prompt: a Jinja file with a block for each turn of the chat, into which text goes only as data.
+"""A prompt: a Jinja template with a block for each turn of the chat, into which text goes only as data.
 
 A block is named by its role, with a number where a role comes again: ``system``, ``user``, ``assistant``, ``user_2``.
+A template without blocks is one user turn.
 """
 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ...engine.errors import UserError, nearest
-from .llm import Message
+from .chat import Message, Part
 
 FOLDER = Path(__file__).parent.parent / "prompts"
-DATA_CHARS = 600
+DATA_CHARS = 2000
 """Longer texts are cut: what a prompt reads costs time, and a small model loses the thread."""
-_MARKS = str.maketrans({"<": "(", ">": ")", "\u201c": "'", "\u201d": "'", '"': "'"})
+_ROLES = ("system", "user", "assistant")
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt file as it was read."""
+class _Turn(NamedTuple):
+    """A block of a prompt; ``fixed`` is its text where nothing goes into it."""
 
     name: str
-    text: str
+    role: str
+    fixed: str
 
-    @property
+
+class Prompt:
+    """A prompt as it was read; ``name`` is for messages to people."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
+
+    @cached_property
     def hash(self) -> str:
-        """16 hexadecimal digits of the file's text."""
+        """16 hexadecimal digits of the template's text."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
-    def messages(self, values: Mapping[str, Any]) -> list[Message]:
-        """The chat. Each text among ``values`` is one line without the marks of chats and of our prompts.
+    def messages(self, values: Mapping[str, Any], shown: Sequence[Part] = ()) -> list[Message]:
+        """The chat; what is ``shown`` comes before the text of the first user turn.
+
+        Each text among ``values`` becomes one line without the marks of chats and of our prompts.
 
         Raises:
             UserError: the template is broken, or names a value that there is not.
         """
         try:
-            template = self._template()
-            turns = [(name.split("_")[0], _block(template, name, values)) for name in template.blocks]
-            turns = turns or [("user", template.render(values).strip())]
+            template, known = self._template, {**_GLOBALS, **values}
+            turns = [(t.role, t.fixed or _rendered(template, template.blocks[t.name], known)) for t in self._turns]
+            turns = turns or [("user", _rendered(template, template.root_render_func, known))]
         except TemplateSyntaxError as error:
             raise UserError(f"{self.name}:{error.lineno}: {error.message}") from None
         except TemplateError as error:
             raise UserError(f"{self.name}: {error.message}", f"a prompt may use: {', '.join(values)}") from None
-        return [Message(role=role, content=content) for role, content in turns if content]
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # of its own sums and filters
+            raise UserError(f"{self.name}: {error}") from None
+        messages = [Message(role=role, content=content) for role, content in turns if content]
+        return _showing(messages, shown) if shown else messages
 
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Try it with example values.
+
+        Raises:
+            UserError: it is broken, names a value that is not among them, or asks nothing.
+        """
+        try:
+            unknown = find_undeclared_variables(_JINJA.parse(self.text)) - values.keys()
+        except TemplateSyntaxError as error:
+            raise UserError(f"{self.name}:{error.lineno}: {error.message}") from None
+        for name in sorted(unknown):
+            hint = f"a prompt may use: {', '.join(values)}"
+            raise UserError(f"{self.name} uses {name}, which there is not here{nearest(name, values)}", hint)
+        for turn in self._turns:
+            if turn.role not in _ROLES:
+                hint = "blocks are turns: system, user, assistant, user_2 …"
+                raise UserError(f"{self.name} has a block {turn.name}{nearest(turn.role, _ROLES)}", hint)
+        if not any(message["role"] == "user" for message in self.messages(values)):
+            raise UserError(f"{self.name} asks nothing", "give it a block named user")
+
+    @cached_property
     def _template(self) -> Template:
-        jinja = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined, finalize=as_data, trim_blocks=True, lstrip_blocks=True
-        )
-        return jinja.from_string(self.text)
+        return _JINJA.from_string(self.text)
+
+    @cached_property
+    def _turns(self) -> list[_Turn]:
+        blocks = {block.name: block for block in _JINJA.parse(self.text).find_all(nodes.Block)}
+        return [_Turn(name, name.split("_")[0], _fixed(blocks[name])) for name in self._template.blocks]
+
+    def __reduce__(self) -> tuple[type[Prompt], tuple[str, str]]:
+        return Prompt, (self.name, self.text)  # a compiled template does not travel
 
 
-def _block(template: Template, name: str, values: Mapping[str, Any]) -> str:
-    return "".join(template.blocks[name](template.new_context(dict(values)))).strip()
+def _rendered(template: Template, render: Callable[[Context], Iterator[str]], known: dict[str, Any]) -> str:
+    """A turn's text. Each has a context of its own, as what one block sets is not known in another."""
+    return "".join(render(Context(_JINJA, known, template.name, template.blocks))).strip()
+
+
+def _fixed(block: nodes.Block) -> str:
+    plain = all(isinstance(node, (nodes.Output, nodes.TemplateData)) for node in block.find_all(nodes.Node))
+    return "".join(data.data for data in block.find_all(nodes.TemplateData)).strip() if plain else ""
+
+
+def _showing(messages: list[Message], shown: Sequence[Part]) -> list[Message]:
+    """Put parts before the text of the first user turn."""
+    for i, message in enumerate(messages):
+        if message["role"] == "user":
+            messages[i] = Message(role="user", content=[*shown, str(message["content"])])
+            return messages
+    return [*messages, Message(role="user", content=list(shown))]
 
 
 def as_data(value: Any) -> Any:
     """A text as one line of at most ``DATA_CHARS`` that can neither end a quote nor open a chat turn."""
     if not isinstance(value, str):
         return value
-    seen = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in value)
-    line = " ".join(seen.translate(_MARKS).split())
+    if not value.isprintable():  # it has separators or control characters other than the plain space
+        value = "".join([c if c.isprintable() else " " for c in value])
+    value = value.replace("<", "(").replace(">", ")").replace('"', "'").replace("\u201c", "'").replace("\u201d", "'")
+    line = " ".join(value.split())
     return line if len(line) <= DATA_CHARS else f"{line[:DATA_CHARS].rsplit(' ', 1)[0]} …"
 
 
+_JINJA = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, finalize=as_data, trim_blocks=True, lstrip_blocks=True
+)
+_GLOBALS = dict(_JINJA.globals)
+
+
 def load_prompt(name: str) -> Prompt:
-    """The prompt file at a path (it ends in ``.j2``), or the one of that name that ships with the package.
+    """The prompt that ships under a name, the one at a path (it ends in ``.j2``), or the template that ``name`` is.
+
+    A template has a line break, ``{{`` or ``{%``.
 
     Raises:
         UserError: there is none, or it cannot be read.
     """
-    path = Path(name).expanduser() if name.endswith(".j2") else FOLDER / f"{name}.j2"
-    ours = [p.stem for p in sorted(FOLDER.glob("*.j2"))]
-    if path.parent == FOLDER and path.stem not in ours:
-        raise UserError(f"there is no prompt {name}{nearest(name, ours)}", f"prompts: {', '.join(ours)}, or a .j2 file")
+    if "\n" in name or "{{" in name or "{%" in name:
+        return _kept("the prompt", name)
+    path = os.path.expanduser(name) if name.endswith(".j2") else f"{FOLDER}/{name}.j2"
     try:
-        return Prompt(name, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        stat = os.stat(path)
+        return _read(name, path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        ours = [p.stem for p in sorted(FOLDER.glob("*.j2"))]
+        if not name.endswith(".j2"):
+            hint = f"prompts: {', '.join(ours)}, or a .j2 file, or the template itself"
+            raise UserError(f"there is no prompt {name}{nearest(name, ours)}", hint) from None
         raise UserError(f"cannot read the prompt {name}: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _read(name: str, path: str, changed_ns: int, size: int) -> Prompt:
+    """Read once as long as the file stays the same; rows of a step share what was compiled."""
+    return _kept(name, Path(path).read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=64)
+def _kept(name: str, text: str) -> Prompt:
+    return Prompt(name, text)

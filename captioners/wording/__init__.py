@@ -1,1 +1,1 @@
-"""How captions are worded without a model: English from measures, clean speech, ids."""
+"""What steps share that word captions: English from measures, clean speech, ids, languages, checks of rewrites."""

@@ -14,7 +14,6 @@ _SPEAKER = re.compile(r"^\s*[A-Z][A-Z0-9 .'’-]{1,24}:\s+", re.MULTILINE)  # NA
 _SPACE = re.compile(r"\s+")
 _BEFORE_MARK = re.compile(r"\s+([,.;:!?])")
 # A whisper sentence beyond these is a hallucination more often than not (Radford et al. 2022, 4.5).
-_NO_SPEECH, _LOG_PROB, _COMPRESSION = 0.6, -1.0, 2.4
 
 
 class Spoken(NamedTuple):
@@ -68,7 +67,4 @@ def _inside(clip: Clip, segment: Segment) -> str:
 
 
 def _is_sound(segment: Segment) -> bool:
-    if segment.compression is not None and segment.compression > _COMPRESSION:
-        return False
-    unsure = segment.log_prob is not None and segment.log_prob < _LOG_PROB
-    return not (unsure and segment.no_speech is not None and segment.no_speech > _NO_SPEECH)
+    return segment.doubt in ("", "log_prob")  # a mumbled sentence is still a sentence

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cliploom.builders.folder import Folder
+from cliploom.builders.scan import Scan
+from cliploom.captioners.chat import Chat
 from cliploom.captioners.evidence import Evidence as EvidenceStep
 from cliploom.captioners.teacher import Shown, Teacher
 from cliploom.captioners.wording.english import counted, listed, plural
 from cliploom.captioners.wording.evidence import describe
+from cliploom.captioners.wording.presets import PRESETS
 from cliploom.captioners.wording.speech import clean, spoken
 from cliploom.engine.errors import UserError
+from cliploom.engine.options import make_step
 from cliploom.engine.step import Site
 from cliploom.schemas import Box, Caption, Chapter, Clip, Evidence, Label, Segment, Video, Word, problem
 
@@ -34,7 +39,7 @@ def segment(
     return Segment(f"v_{source}_{start_s}", "v", start_s, end_s, text, words or [], "en", source)
 
 
-def say(teachers: list[str], shown: Shown) -> list[Caption]:
+def say(teachers: list[Any], shown: Shown) -> list[Caption]:
     with Teacher(teachers=teachers).open(Site(Path("."), {})) as work:
         [captions] = work([shown])
     assert isinstance(captions, list)
@@ -128,10 +133,10 @@ def test_speech_is_cleaned_and_cut_at_words() -> None:
 
 
 def test_hallucinated_speech_is_not_said() -> None:
-    loop = replace(segment(12, 14, "you you you", "asr"), compression=9.0)
-    hum = replace(segment(12, 14, "Thanks for watching!", "asr"), no_speech=0.9, log_prob=-1.5)
+    loop = replace(segment(12, 14, "you you you", "asr"), compression=9.0, doubt="repetition")
+    hum = replace(segment(12, 14, "Thanks for watching!", "asr"), no_speech=0.9, doubt="no_speech")
     assert spoken(CLIP, [loop, hum]) is None
-    assert spoken(CLIP, [replace(hum, log_prob=-0.2)]) is not None
+    assert spoken(CLIP, [replace(hum, doubt="log_prob")]) is not None
 
 
 def test_each_teacher_says_its_own() -> None:
@@ -170,7 +175,7 @@ def test_each_teacher_is_a_table_of_its_own() -> None:
         (["speech"], "reads segments"),
     ],
 )
-def test_options_that_make_no_sense(teachers: list[str], said: str) -> None:
+def test_options_that_make_no_sense(teachers: list[Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Teacher(teachers=teachers).check([Folder("videos"), EvidenceStep()])
 
@@ -180,3 +185,57 @@ def test_needed_tables() -> None:
     with pytest.raises(UserError, match="reads evidence") as caught:
         Teacher(teachers=["evidence"]).check([Folder("videos")])
     assert "captioners.evidence" in caught.value.hint
+
+
+SERVED = {"chat": "qwen2.5-vl-7b", "url": ["http://127.0.0.1:8000/v1"]}
+
+
+def teachers(*written: Any) -> Teacher:
+    return make_step("captioners.teacher", Teacher, {"teachers": list(written)})
+
+
+def test_a_mapping_is_a_chat_teacher_with_a_table_of_its_own() -> None:
+    step = teachers("title", {**SERVED, "frames": 4, "temperature": 0.5}, {**SERVED, "inputs": "title", "as": "reader"})
+    step.check([Folder("videos"), Scan()])
+    title, chat, reader = step.expand()
+    assert title == ("title", Teacher(teachers=["title"]))
+    assert (chat[0], reader[0]) == ("qwen2.5-vl-7b", "reader")
+    assert isinstance(chat[1], Chat)
+    assert (chat[1].frames, chat[1].model.temperature, chat[1].model.name) == (4, 0.5, "qwen2.5-vl-7b")
+    assert isinstance(reader[1], Chat)
+    assert (reader[1].teacher, reader[1].inputs) == ("reader", ["title"])
+
+
+def test_presets_are_what_the_teachers_of_a_dataset_were_given() -> None:
+    assert len([name for preset in PRESETS.values() for name in preset.teachers]) == 8
+    step = teachers(
+        {**SERVED, "preset": "blip2"},
+        {**SERVED, "preset": "minigpt4", "inputs": ["frames", "title"], "as": "minigpt4"},
+        {**SERVED, "preset": "videollama", "inputs": ["frames"], "frames": 16, "as": "llama"},
+    )
+    step.check([Folder("videos"), Scan()])
+    blip, mini, llama = (chat for _, chat in step.expand())
+    assert isinstance(blip, Chat) and isinstance(mini, Chat) and isinstance(llama, Chat)
+    assert (blip.inputs, blip.frames, blip.place) == (["frames"], 1, [0.3, 0.7])
+    assert (mini.inputs, mini.frames, mini.place) == (["frames", "title"], 1, [0.3, 0.7])
+    assert (llama.frames, llama.model.film, llama.place) == (16, "video", [])
+    for name in PRESETS:
+        assert teachers({**SERVED, "preset": name, "inputs": ["title"]}).expand()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"chat": "fake", "frame": 3}, "did you mean frames"),
+        ({"chat": "fake", "temprature": 3}, "did you mean temperature"),
+        ({"chat": "fake", "temperature": 3}, "0 to 2"),
+        ({"url": ["http://h/v1"]}, "under `chat`"),
+        ({"chat": "fake", "preset": "blip"}, "did you mean blip2"),
+        ({"chat": "fake", "preset": "minigpt4"}, "not published"),
+        ({**SERVED, "as": "title"}, "listed twice"),
+        ({**SERVED, "inputs": ["transcript"]}, "reads segments"),
+    ],
+)
+def test_chat_teachers_that_make_no_sense(written: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        teachers("title", written).check([Folder("videos"), Scan()])

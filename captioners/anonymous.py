@@ -1,0 +1,62 @@
+"""Captions without the names of people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ..engine.errors import RowError, UserError
+from ..engine.step import Answer, Site, Split, Step, Work
+from ..schemas import Caption, Col
+from .models.english_parse import LONGEST_CHARS, MODEL, English, english_revision, load_english
+from .wording.ids import caption_id
+from .wording.unnamed import without_names
+
+
+@dataclass(frozen=True)
+class Anonymous(Split[Caption, Caption]):
+    """Write ``person`` in the place of every name of a person, as Panda-70M (arXiv:2402.19479) does.
+
+    Names are what spaCy's small model takes for them: it misses some, and takes some other words for them. Later steps
+    read only what comes out here; a caption without names passes unchanged, under a new id. So it stands before steps
+    that score captions. Of a caption that is changed the model's raw answer is left out, as the name stands there too.
+    Transcripts, titles and files keep the names, and so do earlier steps' tables.
+
+    Raises ``RowError`` for a caption in another language than English (``language``): translate after it.
+    """
+
+    cost = "cpu"
+    memory_mb = 600
+    batch = 64
+    narrows = True
+
+    word: Annotated[str, Col("what is written for a name")] = "person"
+    parser: Annotated[str, Col("spaCy pipeline for English: the name of an installed package, or a folder")] = MODEL
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Raise ``UserError`` for an empty word."""
+        if not self.word.strip():
+            raise UserError("captioners.anonymous.word is empty", "such as person")
+
+    def revision(self) -> str:
+        """The parser."""
+        return english_revision(self.parser)
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Caption, Caption]]:
+        """Load the parser."""
+        english = load_english(self.parser)
+        yield lambda rows: [self._answer(row, english) for row in rows]
+
+    def _answer(self, row: Caption, english: English) -> Answer[Caption]:
+        if row.language.split("-")[0].lower() not in ("en", ""):
+            return RowError(f"the caption is in {row.language}: names are found in English only", "language")
+        if len(row.text) > LONGEST_CHARS:
+            return RowError(f"the caption has {len(row.text)} characters, at most {LONGEST_CHARS}", "too_long")
+        text = without_names(row.text, english.parse(row.text), self.word)
+        parents = [row.caption_id]
+        made = caption_id(self, row.clip_id, row.teacher, row.kind, parents)
+        raw = row.raw if text == row.text else ""
+        return [replace(row, caption_id=made, text=text, parents=parents, raw=raw)]

