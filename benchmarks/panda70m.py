@@ -5,8 +5,8 @@
 The published method (Chen et al. 2024, section 3.1 and the authors' code) reads every video three times: a full decode
 for PySceneDetect's content detector, a seek with OpenCV for each of two frames per cut, and one ffmpeg call per event
 that encodes it anew. Ours decodes once, stitches from stored frames, and gives times, or files cut with ``smart``.
-Both look at frames with the same tiny stand-in for an encoder, so that only the handling of video is compared. Needs the
-``ffmpeg`` program for the published side. Each side is a process of its own; user and system time are counted, with
+Both look at frames with the same tiny stand-in for an encoder, so that only the handling of video is compared. Needs
+the ``ffmpeg`` program for the published side. Each side is a process of its own; user and system time are counted, with
 start-up and with the programs that it starts.
 """
 

@@ -70,7 +70,8 @@ def _table(row: type[Row]) -> str:
 def cli_page() -> str:
     """The help of every command."""
     parts = [f"# Commands\n\n{NOTE}", _help([])]
-    parts += [f"## {command.__name__}\n\n{_help([command.__name__])}" for command in COMMANDS]
+    names = [command.__name__ for command in COMMANDS] + ["cache stats", "cache prune"]
+    parts += [f"## {name}\n\n{_help(name.split())}" for name in names]
     return "\n".join(parts)
 
 

@@ -120,7 +120,7 @@ def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[Ta
 
 def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -> tuple[TableRef, ...]:
     """The tables of a row type that a step reads: all writers since the last that narrows, or those named."""
-    others = [node for node in before if node.use is not use]  # steps that one step expands to are no input of each other
+    others = [node for node in before if node.use is not use]  # what one step expands to does not read each other
     writers = [(node, t) for node in others for t in node.tables if t.row is row]
     named = [(node, t) for node, t in writers if node.use.name in use.reads_from]
     if named:

@@ -141,9 +141,11 @@ def fixed(features: Floats, times_s: Doubles, end_s: float, rules: Rules = PUBLI
 
 def _on_grid(times_s: Doubles, first: int, interval_s: float) -> list[int]:
     """The frames nearest to the first one's time plus 1, 2, 3, … intervals; each once, the earlier of two as near."""
-    spots_s = times_s[first] + interval_s * np.arange(1, math.floor((times_s[-1] - times_s[first]) / interval_s) + 2)
-    after = np.searchsorted(times_s, spots_s).clip(1, len(times_s) - 1) if len(times_s) > 1 else np.zeros(0, np.int64)
-    spots_s = spots_s[: len(after)]
+    left_s = float(times_s[-1] - times_s[first]) + _SHORT_S
+    spots_s = times_s[first] + interval_s * np.arange(1, math.floor(left_s / interval_s) + 1)
+    if not len(spots_s):
+        return []
+    after = np.searchsorted(times_s, spots_s).clip(1, len(times_s) - 1)
     nearest = np.where(spots_s - times_s[after - 1] <= times_s[after] - spots_s, after - 1, after)
     near = np.abs(times_s[nearest] - spots_s) <= interval_s / 2
     return sorted({int(frame) for frame in nearest[near] if frame > first})

@@ -11,6 +11,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from ...engine.errors import RowError, TransientError, UserError, Waiting
+from ...engine.spend import Spend
 from .answerfile import AnswerFile, answers_path
 from .chat import Answer, ChatModel, Film, Message, Model, Part, Request
 
@@ -24,8 +25,8 @@ class Cached:
     Whatever a server answers is kept, what was cut short too: asked again it would say the same.
     """
 
-    def __init__(self, model: Model, options: ChatModel, file: AnswerFile) -> None:
-        self._model, self._file = model, file
+    def __init__(self, model: Model, options: ChatModel, file: AnswerFile, spend: Spend | None = None) -> None:
+        self._model, self._file, self._spend = model, file, spend or Spend()
         self.name, self.revision = model.name, model.revision
         self._made_by = _encode([model.name, model.revision, options.film, options.extra, options.settings])
         self._schemas: dict[int, tuple[Mapping[str, Any], str]] = {}  # kept with the schema, so that its id stays its
@@ -33,16 +34,17 @@ class Cached:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, model: Model, options: ChatModel) -> AsyncIterator[Cached]:
-        """Open the file. Raises ``UserError`` where it cannot be written."""
+    async def open(cls, model: Model, options: ChatModel, spend: Spend) -> AsyncIterator[Cached]:
+        """Open the file; what it saves is noted in ``spend``. Raises ``UserError`` where it cannot be written."""
         with AnswerFile.open(answers_path()) as file:
-            yield cls(model, options, file)
+            yield cls(model, options, file, spend)
 
     async def ask(self, request: Request) -> Answer:
         """As ``Model.ask``."""
         key = self.key(request)
         while True:
             if (known := self._file.get(key)) is not None:
+                self._spend.save(self.name, known.prompt_tokens, known.completion_tokens)
                 return known
             if (flight := self._flights.get(key)) is None:
                 return await self._fly(key, request)

@@ -50,7 +50,7 @@ async def open_model(model: ChatModel, site: Site) -> AsyncIterator[Model]:
             if _is_here(model, "fake"):
                 yield counted  # it is quicker than the cache
             else:
-                async with Cached.open(counted, model) as cached:
+                async with Cached.open(counted, model, site.spend) as cached:
                     yield cached
         finally:
             site.spend.close()

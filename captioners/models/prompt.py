@@ -121,8 +121,11 @@ def _showing(messages: list[Message], shown: Sequence[Part]) -> list[Message]:
 
 def as_data(value: Any) -> Any:
     """A text as one line of at most ``DATA_CHARS`` that can neither end a quote nor open a chat turn."""
-    if not isinstance(value, str):
-        return value
+    return _line(value) if isinstance(value, str) else value
+
+
+@lru_cache(4096)  # names of teachers come again in every prompt
+def _line(value: str) -> str:
     if not value.isprintable():  # it has separators or control characters other than the plain space
         value = "".join([c if c.isprintable() else " " for c in value])
     value = value.replace("<", "(").replace(">", ")").replace('"', "'").replace("\u201c", "'").replace("\u201d", "'")

@@ -24,8 +24,8 @@ _BLOCK = 512
 _CHUNK = 8192  # of the pool, at once: 16 MiB of bounds
 _PAIRS = 1 << 16
 _WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-_DEAR = 40
-"""A pair that is looked up and compared costs about as much as so many in one large product."""
+_DEAR = 200
+"""A pair that is looked up and compared costs about as much as so many in one large product (measured)."""
 
 
 def greedy(vectors: NDArray[Any], threshold: float) -> Places:
@@ -144,10 +144,11 @@ def _turn(units: Floats, threshold: float) -> _Turn:
     """The axes of a sample, and the width at which bounds and comparisons cost least there."""
     count, numbers = units.shape
     sample = units[np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))]
-    _, axes = np.linalg.eigh((sample.T @ sample).astype(np.float64))
+    fitted, rest_of_it = sample[::2], sample[1::2]  # axes hold more of what they were fitted to
+    _, axes = np.linalg.eigh((fitted.T @ fitted).astype(np.float64))
     axes = np.ascontiguousarray(axes[:, ::-1], np.float32)
-    turned = sample @ axes
-    some, others = turned[::2][:256], turned[1::2][:1024]
+    turned = rest_of_it @ axes
+    some, others = turned[::4][:256], turned[1::2][:1024]
     costs = {numbers: float(numbers)}
     for width in (w for w in _WIDTHS if w < numbers and len(others)):
         rest, other_rest = (np.linalg.norm(part[:, width:], axis=1) for part in (some, others))

@@ -138,7 +138,7 @@ def test_uniform_frames_at_the_start_shift_all_times() -> None:
     assert sharegpt.published(features[:19], 10.0, leading=19) == []  # where the authors' code meets no frame at all
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 30), st.integers(11, 30), st.sampled_from([0.01, 0.05, 0.2]), st.integers(0, 99), st.integers(0, 9)
 )

@@ -37,6 +37,7 @@ def found(media: Path, name: str, site: Path) -> Video:
     step = Folder(str(media), pattern=name)
     with step.open(Site(site, {"": Path("media/folder")})) as work:
         [[video]] = work(list(step.find()))  # type: ignore[misc]
+    assert isinstance(video, Video)
     return video
 
 
