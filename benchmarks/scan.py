@@ -51,7 +51,7 @@ MAKE = (
     "ffmpeg -v error -y -f lavfi -i "
     "testsrc2=size=1280x720:rate=24:duration=60,negate=enable=gt(mod(t\\,10)\\,5),noise=alls=5:allf=t "
     "-f lavfi -i sine=frequency=300:duration=60 "
-    "-c:v libx264 -preset veryfast -crf 25 -pix_fmt yuv420p -c:a aac -shortest"
+    "-c:v libx264 -preset veryfast -crf 25 -g 60 -pix_fmt yuv420p -c:a aac -shortest"  # key frames as on the web
 )
 
 

@@ -71,7 +71,8 @@ class Select(Split[Candidates, Caption]):
 
     def _choose(self, row: Candidates) -> list[Caption]:
         values = {s.caption_id: s.value for s in row.scores if s.name == self.by}
-        able = [c for c in row.captions if self._is_enough(self._value(c, values))]
+        whole = (c for c in row.captions if c.kind != "differential")  # those tell of a moment
+        able = [c for c in whole if self._is_enough(self._value(c, values))]
         if not able:
             return []
         chosen = min(able, key=lambda c: self._rank(c, self._value(c, values)))

@@ -113,7 +113,7 @@ def by_time(anchor: type[Row], joined: type[Row]) -> tuple[str, str] | None:
 
 
 def _has(row: type[Row], column: str) -> bool:
-    return any(f.name == column and f.type is float for f in row_fields(row))
+    return any(f.name == column and f.type is float and not f.optional for f in row_fields(row))
 
 
 def _light(row: type[Row]) -> list[str]:

@@ -19,10 +19,10 @@ from cliploom.engine.options import make_step, plain_options
 from cliploom.engine.step import Fan, Step, reads, writes
 from cliploom.schemas import ROWS, Field, row_fields
 
-HEAVY = tuple(
-    "torch spacy cv2 av onnxruntime faster_whisper xllamacpp datasets pandas duckdb whisper open_clip openai vllm PIL"
-    " fasttext".split()
-)
+HEAVY = (
+    "torch", "spacy", "cv2", "av", "onnxruntime", "faster_whisper", "xllamacpp", "datasets", "pandas", "duckdb",
+    "whisper", "open_clip", "openai", "vllm", "PIL", "fasttext",
+)  # fmt: skip
 STEPS = [name for name in step_names() if name.split(".")[0] in FOLDERS]
 SAMPLES: dict[Any, Any] = {str: "x", int: 1, float: 1.0, bool: True, Path: Path("x")}
 

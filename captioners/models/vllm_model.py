@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
+    "TRANSFORMERS_VERBOSITY": "error",
     "OMP_WAIT_POLICY": "PASSIVE",  # on the CPU: waiting threads sleep, ten times faster where the cores are shared
     # The engine shares this process, and goes when it goes. In a process of its own it would live on after a
     # killed worker, and keep the GPU's memory from the next one.
@@ -38,8 +39,10 @@ _SEEN_PER_STEP = 4
 """Questions with pictures that join before each step: more than are read in one, and few enough for memory (a
 question's pictures take tens of MB until they are read)."""
 _CPU_CACHE_BYTES = 2 << 30  # its own default is nearly all memory that the machine has
+_WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt")
 _TOLD_BYTES = 1 << 20  # of the beginning and of the end of a file of weights
 _SHOWN_CHARS = 500
+_NAME = "name is a folder with a model's files, or a model of the Hub, which must be in reach or in its cache"
 _CHAT: tuple[str, ...] = ("chat_template_kwargs", "mm_processor_kwargs")
 _TOO_LONG = re.compile(r"maximum (?:context|model) length|encoder cache|too long", re.IGNORECASE)
 _MEMORY = re.compile(r"memory|max seq len", re.IGNORECASE)
@@ -220,8 +223,8 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
         vllm.SamplingParams(**sampled)
     except (TypeError, ValueError) as error:
         raise UserError(f"{model.name}: extra: {_line(error)}", "it takes vLLM's sampling parameters") from error
-    folder = Path(model.name)
-    name = folder.resolve().name if folder.is_dir() else model.name
+    path = Path(model.name)
+    name = path.resolve().name if path.exists() else model.name
     try:
         yield VllmModel(llm, model, name, f"{_weights(model, llm)} vllm {vllm.__version__}")
     finally:
@@ -234,6 +237,8 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
 def _loaded(model: ChatModel) -> vllm.LLM:
     import vllm
 
+    if Path(model.name).is_absolute() and not Path(model.name).exists():
+        raise UserError(f"there is no model {model.name}", _NAME)
     try:
         return vllm.LLM(model.name, **_arguments(model))
     except (OSError, RuntimeError, TypeError, ValueError, KeyError, AssertionError) as error:
@@ -245,8 +250,8 @@ def _hint(model: ChatModel, error: BaseException) -> str:
         return "settings of the model: a smaller max_model_len, or another gpu_memory_utilization, asks for less memory"
     if isinstance(error, TypeError):
         return "settings takes vLLM's engine arguments"
-    if isinstance(error, OSError) and not Path(model.name).is_dir():
-        return "name is a folder with a model's files, or a model of the Hub, which must be in reach or in its cache"
+    if isinstance(error, OSError) and not Path(model.name).exists():
+        return _NAME
     return "settings holds vLLM's engine arguments; is one of them wrong?"
 
 
@@ -274,16 +279,17 @@ def _arguments(model: ChatModel) -> dict[str, Any]:
 
 
 def _weights(model: ChatModel, llm: vllm.LLM) -> str:
-    """Which weights: the recipe's revision, the Hub's commit, or a digest of the folder's files."""
-    folder = Path(model.name)
-    if not folder.is_dir():
+    """Which weights: the recipe's revision, the Hub's commit, or a digest of the local files, as far as it is quick."""
+    here = Path(model.name)
+    if not here.exists():
         return str(getattr(llm.model_config.hf_config, "_commit_hash", None) or model.revision or "main")
-    digest = hashlib.sha256((folder / "config.json").read_bytes() if (folder / "config.json").exists() else b"")
-    for path in sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".gguf", ".pt")):
-        with path.open("rb") as file:
+    digest = hashlib.sha256()
+    for path in sorted(here.iterdir()) if here.is_dir() else [here]:
+        if path.name == "config.json" or path.suffix in _WEIGHTS:
             size = path.stat().st_size
             digest.update(f"{path.name} {size}".encode())
-            digest.update(file.read(_TOLD_BYTES))
-            file.seek(max(size - _TOLD_BYTES, 0))
-            digest.update(file.read(_TOLD_BYTES))
+            with path.open("rb") as file:
+                digest.update(file.read(_TOLD_BYTES))
+                file.seek(max(size - _TOLD_BYTES, 0))
+                digest.update(file.read(_TOLD_BYTES))
     return f"sha256:{digest.hexdigest()[:16]}"

@@ -36,8 +36,8 @@ def marked(text: str) -> str:
 
 
 def readable(captions: Iterable[Caption]) -> list[Caption]:
-    """Captions by id; a dry run's only where there are no real ones."""
-    found = sorted(captions, key=lambda c: c.caption_id)
+    """Captions of whole clips by id; a dry run's only where there are no real ones."""
+    found = sorted((c for c in captions if c.kind != "differential"), key=lambda c: c.caption_id)
     return [c for c in found if not is_fake(c)] or found
 
 
