@@ -46,6 +46,15 @@ $(TORCH_VENV)/ready: pyproject.toml
 test-torch: $(TORCH_VENV)/ready
 	$(TORCH_VENV)/bin/pytest tests/real
 
+VLLM_VENV := .venv-vllm
+
+$(VLLM_VENV)/ready: .ci/environment-vllm tests/vllm/torchvision_on_cpu.py pyproject.toml
+	bash .ci/environment-vllm $(VLLM_VENV)
+	@touch $@
+
+test-vllm: $(VLLM_VENV)/ready
+	$(VLLM_VENV)/bin/pytest tests/vllm
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

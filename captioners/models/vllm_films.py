@@ -1,7 +1,8 @@
-"""Films for vLLM: frames with the times that they were taken at."""
+"""Messages for vLLM, and films in them: frames with the times that they were taken at."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from io import BytesIO
@@ -10,13 +11,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .chat import Film
+from .chat import Film, Message, Part, Picture
 
 READER = "cliploom"
 """The name under which vLLM knows ``FilmReader``."""
-FILM_TYPE = "video/x-cliploom"
-"""The media type of a packed film."""
+_FILM_TYPE = "video/x-cliploom"
 _TICKS_PER_S = 1000
+
+
+def turn(message: Message, film: str) -> dict[str, Any]:
+    """A message as ``LLM.chat`` takes it; ``film`` is ``ChatModel.film``."""
+    content = message["content"]
+    if isinstance(content, str):
+        return {"role": message["role"], "content": content}
+    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film)]}
+
+
+def _sent(part: Part, film: str) -> list[dict[str, Any]]:
+    if isinstance(part, str):
+        return [{"type": "text", "text": part}]
+    if isinstance(part, Picture):
+        return [{"type": "image_url", "image_url": {"url": _url("image/jpeg", part.jpeg)}}]
+    if film == "video":
+        return [{"type": "video_url", "video_url": {"url": _url(_FILM_TYPE, packed(part))}}]
+    return [sent for frame in part.frames for sent in _sent(frame, film)]
+
+
+def _url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def packed(film: Film) -> bytes:

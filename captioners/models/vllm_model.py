@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import hashlib
 import multiprocessing
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.errors import RowError, UserError
 from ...engine.extras import extra
-from .chat import Answer, ChatModel, Message, Model, Part, Picture, Request
-from .vllm_films import FILM_TYPE, READER, FilmReader, packed
+from .chat import Answer, ChatModel, Model, Request
+from .vllm_films import READER, FilmReader, turn
 
 if TYPE_CHECKING:
     import vllm
@@ -32,6 +31,7 @@ _ENVIRONMENT = {
     # The engine shares this process, and goes when it goes. In a process of its own it would live on after a
     # killed worker, and keep the GPU's memory from the next one.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # this process has threads, which a fork would not
 }
 SEQUENCES = 256
 """Questions that the engine has under way at once, unless ``max_num_seqs`` says otherwise."""
@@ -115,7 +115,7 @@ class VllmModel:
 
         request = asked.request
         try:
-            messages: Any = [[_turn(message, self._film) for message in request.messages]]
+            messages: Any = [[turn(message, self._film) for message in request.messages]]
             (name,) = self._llm.enqueue_chat(messages, [self._params(request)], use_tqdm=False, **self._chat)
         except (VLLMError, ValueError, TypeError, OSError, RuntimeError, TemplateError) as error:
             asked.answer.set_exception(_refusal(self.name, error))
@@ -171,27 +171,6 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:_SHOWN_CHARS] or type(error).__name__
 
 
-def _turn(message: Message, film: str) -> dict[str, Any]:
-    content = message["content"]
-    if isinstance(content, str):
-        return {"role": message["role"], "content": content}
-    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film)]}
-
-
-def _sent(part: Part, film: str) -> list[dict[str, Any]]:
-    if isinstance(part, str):
-        return [{"type": "text", "text": part}]
-    if isinstance(part, Picture):
-        return [{"type": "image_url", "image_url": {"url": _url("image/jpeg", part.jpeg)}}]
-    if film == "video":
-        return [{"type": "video_url", "video_url": {"url": _url(FILM_TYPE, packed(part))}}]
-    return [sent for frame in part.frames for sent in _sent(frame, film)]
-
-
-def _url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
 @asynccontextmanager
 async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
     """Load a model of the Hub, or of a local folder: half a minute and more.
@@ -217,12 +196,8 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
                 f"vLLM does not run here: {_line(error)}", "https://docs.vllm.ai says what it needs"
             ) from error
     VIDEO_LOADER_REGISTRY.register(READER)(FilmReader)
+    _check_extra(model)
     llm = _loaded(model)
-    try:
-        sampled, _ = _split(model.extra)
-        vllm.SamplingParams(**sampled)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{model.name}: extra: {_line(error)}", "it takes vLLM's sampling parameters") from error
     path = Path(model.name)
     name = path.resolve().name if path.exists() else model.name
     try:
@@ -234,14 +209,25 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
         cleanup_dist_env_and_memory()
 
 
+def _check_extra(model: ChatModel) -> None:
+    import vllm
+    from vllm.exceptions import VLLMError
+
+    try:
+        vllm.SamplingParams(**_split(model.extra)[0])
+    except (VLLMError, TypeError, ValueError) as error:
+        raise UserError(f"{model.name}: extra: {_line(error)}", "it takes vLLM's sampling parameters") from error
+
+
 def _loaded(model: ChatModel) -> vllm.LLM:
     import vllm
+    from vllm.exceptions import VLLMError
 
     if Path(model.name).is_absolute() and not Path(model.name).exists():
         raise UserError(f"there is no model {model.name}", _NAME)
     try:
         return vllm.LLM(model.name, **_arguments(model))
-    except (OSError, RuntimeError, TypeError, ValueError, KeyError, AssertionError) as error:
+    except (VLLMError, OSError, RuntimeError, TypeError, ValueError, KeyError, AssertionError) as error:
         raise UserError(f"vLLM cannot load {model.name}: {_line(error)}", _hint(model, error)) from error
 
 
@@ -269,7 +255,7 @@ def _arguments(model: ChatModel) -> dict[str, Any]:
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "use_tqdm_on_load": False,
     }
-    if current_platform.is_cpu() and not {"VLLM_CPU_KVCACHE_SPACE"} & os.environ.keys():
+    if current_platform.is_cpu() and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
         given["kv_cache_memory_bytes"] = _CPU_CACHE_BYTES
     given |= model.settings
     if model.film == "video":

@@ -161,6 +161,7 @@ def test_what_cannot_be_loaded_is_one_line(seer: Path, opened: Callable[..., Any
     assert "nonsense" in failure(opened, seer, {"dtype": "nonsense"}).message
     assert "max_model_len" in failure(opened, seer, {"kv_cache_memory_bytes": 100_000}).hint
     assert "colour" in failure(opened, seer, extra={"colour": "red"}).message
+    assert "top_p" in failure(opened, seer, extra={"top_p": 7}).message
 
 
 def test_a_missing_package_is_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

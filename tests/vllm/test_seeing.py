@@ -65,7 +65,7 @@ def test_films(films: Pair, jpegs: list[bytes]) -> None:
     assert ask(films).prompt_tokens == PROMPT
     assert ask(films, Picture(jpegs[0])).prompt_tokens == PROMPT + PICTURE
     eight, forty = ask(films, film(jpegs[:8])), ask(films, film(jpegs))
-    assert (eight.prompt_tokens, eight.completion_tokens) == (PROMPT + 2 + 4 * 24, 8)  # a token counts for two frames
+    assert (eight.prompt_tokens, eight.completion_tokens) == (PROMPT + 2 + 4 * 24, 8)
     assert forty.prompt_tokens == PROMPT + 2 + 20 * 24
 
 
@@ -74,12 +74,12 @@ def test_times_reach_the_model(films: Pair, jpegs: list[bytes], monkeypatch: pyt
 
     def watched(engine: LLMEngine, name: str, prompt: Any, *others: Any, **options: Any) -> str:
         per_token.append(prompt["mm_kwargs"]["video"][0]["second_per_grid_ts"].data.item())
-        return add(engine, name, prompt, *others, **options)
+        return str(add(engine, name, prompt, *others, **options))
 
     monkeypatch.setattr(LLMEngine, "add_request", watched)
-    for every_s in (0.5, 4.0):
-        ask(films, film(jpegs[:8], every_s))
-    assert per_token == [1.0, 8.0]  # two frames each
+    for every_s in (0.25, 4.0):
+        assert ask(films, film(jpegs[:8], every_s)).completion_tokens == 8
+    assert per_token == [0.5, 8.0]  # a token stands for two frames
 
 
 def test_films_that_cannot_be_read_cost_only_themselves(films: Pair, jpegs: list[bytes]) -> None:
