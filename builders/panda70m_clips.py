@@ -31,8 +31,9 @@ class Panda70mClips(Fan[Video]):
     Captions have the teacher `panda70m`, their scores the name ``matching_score``. What ``desirable_filtering`` says
     is the clip's score ``undesirable``: 0 for `desirable`, otherwise the number of the label and one more. Clips have
     no files; with ``give: shots`` the spans are shots instead, of which ``builders.clips`` makes clips with files and
-    the same ids (``short: keep``, ``long: keep``, ``cut: smart`` or ``encode``). A clip that begins after the end that
-    the local file declares leaves with ``past_end``. A video of another source fails with ``not_listed``.
+    the same ids (``short: keep``, ``long: keep``, ``cut: smart`` or ``encode``), without the shots that the csv tells
+    of inside them. A clip that begins after the end that the local file declares leaves with ``past_end``. A video of
+    another source fails with ``not_listed``.
     """
 
     give: Annotated[

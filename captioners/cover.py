@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ..engine.files import write_json
 from ..engine.step import Drop, Site, Whole
 from ..schemas import Caption, Col
 from .ranking.cover import cover
+from .ranking.sheet import read_sheet
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,10 +60,4 @@ class Cover(Whole[Caption, Drop]):
 
 
 def _marked(path: Path) -> set[str]:
-    try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the marks {path}: {error}") from None
-    if "caption_id" not in (reader.fieldnames or ()):
-        raise UserError(f"{path}:1: there is no column caption_id")
-    return {(row["caption_id"] or "").strip() for row in reader} - {""}
+    return {line.cells["caption_id"] for line in read_sheet(path, ["caption_id"], "marks")} - {""}

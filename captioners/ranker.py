@@ -57,8 +57,12 @@ class Ranker(Whole[Judged, Score]):
     memory_mb = 2000
 
     picks: Annotated[Path, Col("csv file or Label Studio export with people's picks", local=True)]
-    clip_encoder: Annotated[str, Col("model of the clips' vectors; empty: the only one there is")] = ""
-    caption_encoder: Annotated[str, Col("model of the captions' vectors; empty: the only one there is")] = ""
+    clip_encoder: Annotated[
+        str, Col("model of the clips' vectors, or its name without version; empty: the only one's")
+    ] = ""
+    caption_encoder: Annotated[
+        str, Col("model of the captions' vectors, or its name without version; empty: the only one's")
+    ] = ""
     held_out: Annotated[float, Col("share of picked videos that it is tested on", low=0, high=0.9)] = 0.2
     epochs: Annotated[int, Col("rounds over the picks", low=1, high=10000)] = 60
     rank: Annotated[int, Col("rank of the bilinear term", low=1, high=1024)] = 32
@@ -79,13 +83,17 @@ class Ranker(Whole[Judged, Score]):
         clips = {c.clip_id: c for c in self._candidates(db)}
         known = [p for p in picked if p.clip_id in clips]
         good = [p for p in known if p.caption_id in clips[p.clip_id].ids]
+        bad = sum(not p.caption_id for p in known)
         if not good:
-            raise UserError(
-                f"none of the {len(picked)} picked clips of {self.picks} is here with its picked caption",
-                "the ids must be those of this build's captions",
-            )
+            said = f"none of the {len(picked)} picked clips of {self.picks} is here with its picked caption"
+            hint = "the ids must be those of this build's captions, before captioners.select"
+            if bad:
+                hint += f"; of {bad} clips all captions are bad, and from those nothing is learned"
+            raise UserError(said, hint)
         tested = [p for p in good if _part(clips[p.clip_id].video_id) < self.held_out]
-        learned = [p for p in good if p not in tested] or good
+        learned = [p for p in good if _part(clips[p.clip_id].video_id) >= self.held_out]
+        if not learned:  # all are of a few videos, and it must learn from some
+            tested, learned = [], good
         how = Training(
             epochs=self.epochs, rank=self.rank, own_weight=self.own_weight, other_weight=self.other_weight,
             seed=self.seed,
@@ -93,10 +101,9 @@ class Ranker(Whole[Judged, Score]):
         model = fit([_choice(clips[p.clip_id], p) for p in learned], how)
         folder = site.folder()
         name = f"{NAME} {_save(model, folder / MODEL_FILE)}"
-        bad = sum(not p.caption_id for p in known)
-        said = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
-        said |= {"learned_from": len(learned), "held_out": len(tested)}
-        write_json(folder / REPORT_FILE, said | measured(model, clips, tested) | {"agreement": agreement(known)})
+        told = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
+        told |= {"learned_from": len(learned), "held_out": len(tested)}
+        write_json(folder / REPORT_FILE, told | measured(model, clips, tested) | {"agreement": agreement(known)})
         for clip in clips.values():
             for caption, value in zip(clip.ids, model.scores(clip.clip, clip.captions), strict=True):
                 score = round(float(value), 5)
@@ -158,17 +165,16 @@ def _choice(clip: Candidates, picked: Picked) -> Choice:
 
 def _encoder(db: duckdb.DuckDBPyConnection, condition: str, wanted: str, what: str) -> str:
     rows = db.execute(f"SELECT DISTINCT model FROM embeddings WHERE {condition} ORDER BY 1").fetchall()
-    models = [str(row[0]) for row in rows]
-    if wanted and wanted not in models:
-        raise UserError(
-            f"no {what} have vectors of {wanted}{nearest(wanted, models)}", f"there are: {', '.join(models) or 'none'}"
-        )
-    if not wanted and len(models) != 1:
-        said = f"{what} have vectors of {len(models)} models" if models else f"no {what} have vectors"
-        raise UserError(
-            f"captioners.ranker: {said}", f"name one of: {', '.join(models)}" if models else "embed them first"
-        )
-    return wanted or models[0]
+    there = [str(row[0]) for row in rows]
+    models = [m for m in there if wanted in ("", m, m.partition(" (")[0])]
+    if len(models) == 1:
+        return models[0]
+    if there and not models:
+        raise UserError(f"no {what} have vectors of {wanted}{nearest(wanted, there)}", f"there are: {', '.join(there)}")
+    if models:
+        hint = f"name one with {what[:-1]}_encoder: {' or '.join(models)}"
+        raise UserError(f"captioners.ranker: {what} have vectors of {len(models)} models", hint)
+    raise UserError(f"captioners.ranker: no {what} have vectors", "embed them first")
 
 
 def _part(video_id: str) -> float:

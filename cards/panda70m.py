@@ -83,7 +83,7 @@ class Panda70m(Whole[Listed, Drop]):
         """
         db.execute(caption_views())
         if not db.execute(_COUNT).fetchall()[0][0]:
-            raise UserError("no clip with a caption is left to write", "`cliploom funnel` shows where they went")
+            raise UserError("no clip with a caption is left to write", "`cliploom status` shows where they went")
         edition, target = self._edition(site), self._file(site)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")

@@ -67,7 +67,7 @@ class Sharegpt4video(Whole[Listed, Drop]):
         db.execute(_WHOLE)
         db.execute(caption_views("_whole"))
         if not db.execute(_COUNT).fetchall()[0][0]:
-            raise UserError("no clip with a caption is left to write", "`cliploom funnel` shows where they went")
+            raise UserError("no clip with a caption is left to write", "`cliploom status` shows where they went")
         edition, target = self._edition(site), self._file(site)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replaced(target) as part, open(part, "w", encoding="utf-8", newline="\n") as file:

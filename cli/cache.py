@@ -55,7 +55,8 @@ def prune(
     path = answerfile.answers_path()
     known = [each.model for each in answerfile.kept(path)]
     if model is not None and model not in known:
-        raise UserError(f"no answers of {model} are kept{nearest(model, known)}", f"models: {', '.join(known)}")
+        hint = f"models: {', '.join(known)}" if known else ""
+        raise UserError(f"no answers of {model} are kept{nearest(model, known)}", hint)
     gone = answerfile.prune(
         path, None if older is None else older * _DAY_S, model, None if max_mb is None else round(max_mb * _MB)
     )

@@ -13,7 +13,7 @@ from .events import Listener
 from .plan import Node, lanes_of, make_plan
 from .recipe import Recipe
 from .run import RunOptions
-from .spend import Usage, spent, total
+from .spend import Tally, Usage, spent, total
 from .step import Item, Source
 from .task import deal_items
 
@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     cost: float
-    seconds: float  # with the workers, or the servers' lanes, that there are
+    seconds: float | None  # with the workers, or the servers' lanes, that there are; None: all came from the cache
 
 
 class Sample(NamedTuple):
@@ -57,10 +57,10 @@ def estimate(
     chosen = min(videos, len(found))
     outcome = run_build(recipe, folder, replace(options, limit=chosen), listeners)
     factor = len(found) / max(chosen, 1)
-    counts = {step: total([*t.spent.values(), *t.saved.values()]) for step, t in spent(folder).items()}
+    tallies = spent(folder)
     build = Build.read(folder)
     tables = {table.name: next(n for n in nodes if n.index == table.node) for n in nodes for table in n.tables}
-    rows = [_estimate(s, tables[s.name], counts.get(s.name, Usage()), factor, options) for s in build.funnel()]
+    rows = [_estimate(s, tables[s.name], tallies.get(s.name, Tally({}, {})), factor, options) for s in build.funnel()]
     return Sample(chosen, len(found), outcome.waiting), rows
 
 
@@ -69,10 +69,20 @@ def _dealt(node: Node, options: RunOptions, shards: int) -> list[Sequence[Item]]
     return list(deal_items(node.step, options.limit, shards).values())
 
 
-def _estimate(stage: Stage, node: Node, usage: Usage, factor: float, options: RunOptions) -> Estimate:
+def _estimate(stage: Stage, node: Node, tally: Tally, factor: float, options: RunOptions) -> Estimate:
     at_once = lanes_of(node) or (1 if node.step.cost in ("row", "llm", "gpu") else options.workers)
+    paid, saved = total(tally.spent.values()), total(tally.saved.values())
+    usage = paid.plus(saved)
     calls, read, written = (round(n * factor) for n in usage[:3])
+    seconds = _unsaved_s(stage.seconds, paid, saved)
     return Estimate(
         stage.name, round(stage.came * factor), round(stage.failed * factor), calls, read, written,
-        usage.cost * factor, stage.seconds * factor / at_once,
+        usage.cost * factor, None if seconds is None else seconds * factor / at_once,
     )  # fmt: skip
+
+
+def _unsaved_s(seconds: float, paid: Usage, saved: Usage) -> float | None:
+    """How long a sample would have taken without the cache, whose answers take no time."""
+    if not saved.calls:
+        return seconds
+    return seconds * (paid.calls + saved.calls) / paid.calls if paid.calls else None

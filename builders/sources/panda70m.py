@@ -158,14 +158,15 @@ def _clip(said: Mapping[str, Any]) -> ClipLine:
     shots = said.get("shot_boundary_detection", [])
     if not isinstance(shots, list):
         raise ValueError(f"its shots are no list: {shots!r:.40}")
-    return ClipLine(start_s, end_s, caption, score, label, [_span(shot) for shot in shots])
+    return ClipLine(start_s, end_s, caption, score, label, [_span(shot, True) for shot in shots])
 
 
-def _span(said: Any) -> tuple[float, float]:
+def _span(said: Any, may_be_empty: bool = False) -> tuple[float, float]:
+    """Its end may be its start where it is a shot: TransNetV2 tells of a last shot of one frame so."""
     if not isinstance(said, list) or len(said) != 2 or not all(isinstance(one, str) for one in said):
         raise ValueError(f"a span is two times as text, not {said!r:.60}")
     start_s, end_s = (seconds_of(one) for one in said)
-    if start_s >= end_s:
+    if start_s > end_s or (start_s == end_s and not may_be_empty):
         raise ValueError(f"it ends at {said[1]}, not after its start, {said[0]}")
     return start_s, end_s
 

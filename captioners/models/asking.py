@@ -88,8 +88,15 @@ class Asking(Split[In, Out]):
         with asyncio.Runner() as runner:
             stack = AsyncExitStack()
             model = runner.run(stack.enter_async_context(open_model(self.model, site)))
+
+            def work(rows: Sequence[In]) -> list[Answer[Out]]:
+                try:
+                    return runner.run(opened._all(rows, model))
+                finally:
+                    site.spend.close()  # a worker that is done with may be ended before it has let go of its step
+
             try:
-                yield lambda rows: runner.run(opened._all(rows, model))
+                yield work
             finally:
                 runner.run(stack.aclose())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
 
 from ...engine.errors import UserError, nearest
-from ...engine.spend import Spend
+from ...engine.spend import Budget, Spend
 from ...engine.step import Site
 from .cache import Cached
 from .chat import Answer, ChatModel, Model, Request
+from .wire import shown_url
 
 _HERE = ("embedded", "fake")
 _ROWS = {"embedded": 1, "fake": 256}  # an embedded answer takes seconds: a batch would make a kill dearer
@@ -41,9 +43,11 @@ async def open_model(model: ChatModel, site: Site) -> AsyncIterator[Model]:
     servers are asked politely.
 
     Raises:
-        UserError: there is no such model, its packages are absent, or its servers do not know us or it.
+        UserError: there is no such model, its packages are absent, its servers do not know us or it, or money is
+            limited and its price is not known.
     """
     check_model(model)
+    _check_price(model, site.spend.budget)
     async with _backend(model) as backend:
         counted = Counted(backend, site.spend)
         try:
@@ -67,8 +71,26 @@ def check_model(model: ChatModel) -> None:
         models = f"models: {', '.join(_HERE)}; for one on a server give its url, for vLLM run: vllm"
         raise UserError(f"there is no model {model.name} here{nearest(model.name, _HERE)}", models)
     for url in model.url:
-        if not url.startswith(("http://", "https://")):
-            raise UserError(f"{url!r} is no server's address", "write it as http://host:port/v1")
+        if not _is_address(url):
+            raise UserError(f"{shown_url(url)!r} is no server's address", "write it as http://host:port/v1")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and not any(c.isspace() for c in url)
+        return parts.scheme in ("http", "https") and named and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
+
+
+def _check_price(model: ChatModel, budget: Budget) -> None:
+    if not model.url or budget.max_cost is None or model.name in budget.prices:
+        return
+    raise UserError(
+        f"the budget has max_cost, and its prices have no {model.name}{nearest(model.name, budget.prices)}",
+        f"add {model.name}: {{input: …, output: …}} to budget.prices, with zeros for a server that costs nothing",
+    )
 
 
 def model_revision(model: ChatModel) -> str:

@@ -134,7 +134,8 @@ def failure(
     said = _message(content)
     what = f"{url} answered {status}: {said}" if said else f"{url} answered {status}"
     if status in (401, 403):
-        return UserError(what[:400], "put the right key into the environment variable that key_env names")
+        hint = "put the right key into the environment variable that key_env names (else OPENAI_API_KEY)"
+        return UserError(what[:400], hint)
     if status == 402 or "insufficient_quota" in said or b'"insufficient_quota"' in content:
         return Waiting(f"{what[:400]}; build again when there is credit")
     if _BLIND.search(said[:200]):

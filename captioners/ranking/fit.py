@@ -104,7 +104,9 @@ def _gradients(weights: dict[str, Floats], some: Sequence[Choice], how: Training
     picked = first + np.array([choice.picked for choice in some])
     own = owner[None] == np.arange(len(some))[:, None]
     scores = _scores(weights, clips, captions)
-    exps = np.exp(scores - scores.max(axis=1, keepdims=True)) * np.where(own, how.own_weight, how.other_weight)
+    counts = np.where(own, how.own_weight, how.other_weight)
+    counts[np.arange(len(some)), picked] = 1.0  # the weights are those of negatives
+    exps = np.exp(scores - scores.max(axis=1, keepdims=True)) * counts
     slope = exps / exps.sum(axis=1, keepdims=True)
     slope[np.arange(len(some)), picked] -= 1.0
     slope = (slope / len(some)).astype(np.float32)  # of the loss by the scores

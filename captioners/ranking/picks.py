@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...engine.errors import UserError
+from .sheet import read_sheet
 
 ALL_BAD = "all_bad"
 _COLUMNS = ("clip_id", "caption_id")
@@ -32,51 +32,53 @@ def read_picks(path: Path) -> list[Pick]:
     Raises:
         UserError: the file cannot be read or holds something else; names the line or the task.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the picks {path}: {error}") from None
-    picks = list(_from_json(text, path) if path.suffix == ".json" else _from_csv(text, path))
+    picks = list(_from_json(path) if path.suffix == ".json" else _from_csv(path))
     if not picks:
         raise UserError(f"{path} holds no picks", "it needs at least one choice of a person")
     return picks
 
 
-def _from_csv(text: str, path: Path) -> Iterator[Pick]:
-    reader = csv.DictReader(text.splitlines())
-    lacks = [c for c in _COLUMNS if c not in (reader.fieldnames or ())]
-    if lacks:
-        raise UserError(f"{path}:1: there is no column {lacks[0]}", f"columns: {', '.join(_COLUMNS)}, person")
-    for row in reader:
-        clip, caption = (row["clip_id"] or "").strip(), (row["caption_id"] or "").strip()
+def _from_csv(path: Path) -> Iterator[Pick]:
+    for line in read_sheet(path, _COLUMNS, "picks"):
+        clip, caption = (line.cells[column] for column in _COLUMNS)
         if not clip:
-            raise UserError(f"{path}:{reader.line_num}: the clip_id is empty")
-        yield Pick(clip, "" if caption == ALL_BAD else caption, (row.get("person") or "").strip())
+            raise UserError(f"{path}:{line.number}: the clip_id is empty")
+        yield Pick(clip, "" if caption == ALL_BAD else caption, line.cells.get("person", ""))
 
 
-def _from_json(text: str, path: Path) -> Iterator[Pick]:
+def _from_json(path: Path) -> Iterator[Pick]:
     try:
-        tasks = json.loads(text)
-    except ValueError as error:
+        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the picks {path}: {error}") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from None
     if not isinstance(tasks, list):
         raise UserError(f"{path} is no export of Label Studio: it should be a list of tasks")
-    for number, task in enumerate(tasks):
-        data = task.get("data") if isinstance(task, dict) else None
-        clip = data.get("clip_id") if isinstance(data, dict) else None
-        if not isinstance(clip, str):
-            raise UserError(f"{path}: task {number + 1} has no clip_id in its data")
-        for annotation in task.get("annotations") or ():
-            if not annotation.get("was_cancelled") and (choice := _choice(annotation)) is not None:
-                yield Pick(clip, "" if choice == ALL_BAD else choice, str(annotation.get("completed_by", "")))
+    for number, task in enumerate(tasks, 1):
+        clip = _field(_field(task, "data"), "clip_id")
+        if not isinstance(clip, str) or not clip:
+            raise UserError(f"{path}: task {number} has no clip_id in its data")
+        for annotation in _many(_field(task, "annotations")):
+            if not _field(annotation, "was_cancelled") and (choice := _choice(annotation)) is not None:
+                yield Pick(clip, "" if choice == ALL_BAD else choice, str(_field(annotation, "completed_by") or ""))
 
 
-def _choice(annotation: Mapping[str, Any]) -> str | None:
-    for result in annotation.get("result") or ():
-        chosen = result.get("value", {}).get("choices")
-        if chosen:
-            return str(chosen[0])
+def _choice(annotation: Any) -> str | None:
+    for result in _many(_field(annotation, "result")):
+        for chosen in _many(_field(_field(result, "value"), "choices")):
+            return str(chosen)
     return None
+
+
+def _field(value: Any, name: str) -> Any:
+    """None for what is no object."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _many(value: Any) -> list[Any]:
+    """Nothing for what is no list."""
+    return value if isinstance(value, list) else []
 
 
 class Picked(NamedTuple):

@@ -28,6 +28,9 @@ def print_estimate(recipe: Recipe, root: Path, videos: int, options: RunOptions,
         [Column("step"), *(Column(name, "right") for name in names)], [_line(one) for one in [*found, _all(found)]]
     )
     print(f"\nfrom {sample.videos:,} of {sample.of:,} videos; steps overlap, so the whole may take less than the sum")
+    for one in found:
+        if one.seconds is None:
+            print(f"how long {one.step} takes is not known: the cache had all its answers")
     for step, why in sample.waiting.items():
         print(f"{step} was not finished: {why}")
 
@@ -54,10 +57,11 @@ def _money(cost: float) -> str:
 
 def _line(one: Estimate) -> list[str]:
     numbers = [number(n) for n in (one.rows, one.calls, one.prompt_tokens, one.completion_tokens)]
-    return [one.step, *numbers, _money(one.cost) if one.cost else "", duration(one.seconds) if one.seconds else ""]
+    time = "?" if one.seconds is None else duration(one.seconds) if one.seconds else ""
+    return [one.step, *numbers, _money(one.cost) if one.cost else "", time]
 
 
 def _all(found: Sequence[Estimate]) -> Estimate:
     sums = zip(*(one[3:] for one in found), strict=True)
-    calls, read, written, cost, seconds = (sum(column) for column in sums)
+    calls, read, written, cost, seconds = (sum(n for n in column if n is not None) for column in sums)
     return Estimate("all", 0, 0, int(calls), int(read), int(written), float(cost), float(seconds))

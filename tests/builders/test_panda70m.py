@@ -235,6 +235,14 @@ def test_what_makes_no_clip(tmp_path: Path, videos: Path, cells: dict[str, str],
     assert isinstance(error, RowError) and error.kind == "bad_row" and said in error.message
 
 
+def test_a_last_shot_of_one_frame_has_one_time_for_both_ends(tmp_path: Path) -> None:
+    text = row(shot_boundary_detection="[[['0:00:00.000', '0:00:00.967'], ['0:00:01.000', '0:00:01.000']]]")
+    (line,) = lines_of(save(tmp_path / "a.csv", text))
+    assert line.clips[0].shots == [(0.0, 0.967), (1.0, 1.0)]
+    with pytest.raises(RowError, match="it ends at 0:00:00.000"):
+        lines_of(save(tmp_path / "b.csv", row(shot_boundary_detection="[[['0:00:01.000', '0:00:00.000']]]")))
+
+
 def test_two_clips_of_the_same_times(tmp_path: Path) -> None:
     twice = row(timestamp="[['0:00:01.000', '0:00:02.000'], ['00:00:01.000', '0:00:02']]", caption="['A.', 'B.']",
                 matching_score="[1, 2]", desirable_filtering="['', '']",

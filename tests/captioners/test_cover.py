@@ -54,3 +54,6 @@ def test_captions_of_the_others_are_dropped(tmp_path: Path) -> None:
         good.write_text("caption_id\nelsewhere\n")
         with pytest.raises(UserError, match="marks none of this build's 12 captions"):
             list(step.rows(db, site))
+        good.write_text("teacher,caption_id\nx\n")
+        with pytest.raises(UserError, match=r"good.csv:2: the row ends before caption_id"):
+            list(step.rows(db, site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker
+from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker, _part
 from cliploom.captioners.ranking.picks import Pick, agreement, majority, read_picks
 from cliploom.engine.errors import UserError
 from cliploom.engine.sql import connect
@@ -124,6 +125,33 @@ def test_what_is_read_from_label_studio(tmp_path: Path) -> None:
     assert read_picks(path) == [Pick("c1", "a", "1"), Pick("c1", "b", "2"), Pick("c3", "", "4")]
 
 
+def test_a_sheet_with_other_columns_long_cells_and_odd_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    long = "y" * 200_000  # more than the csv module takes by itself
+    path.write_text(
+        f'clip_id,text,caption_id,person\r\nc1,a\u2028b\x0bc,a,"ann"\r\n\r\nc2,"{long}\n",all_bad\r\n', newline=""
+    )
+    assert read_picks(path) == [Pick("c1", "a", "ann"), Pick("c2", "", "")]
+
+
+def test_picks_of_a_single_video_are_learned_from_and_not_tested_on(world: World, tmp_path: Path) -> None:
+    video = next(c.video_id for c in world.captions if _part(c.video_id) < 0.2)
+    path = tmp_path / "a.csv"
+    some = [(clip, one) for clip, one in world.liked.items() if clip.startswith(f"{video}_")]
+    path.write_text("clip_id,caption_id\n" + "".join(f"{clip},{one}\n" for clip, one in some))
+    run(world, path, tmp_path, epochs=1)
+    report = json.loads((tmp_path / "media/ranker" / REPORT_FILE).read_text())
+    assert (report["learned_from"], report["held_out"], report["r_at_1"]) == (2, 0, None)
+
+
+def test_where_all_are_bad_it_says_so(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("clip_id,caption_id\nv0000_0,all_bad\n")
+    with pytest.raises(UserError) as raised:
+        run(world, path, tmp_path)
+    assert raised.value.hint and "of 1 clips all captions are bad" in raised.value.hint
+
+
 def test_most_votes_win_and_people_are_compared() -> None:
     picks = [Pick("c", x, str(i)) for i, x in enumerate(["b", "a", "a", ""])] + [
         Pick("d", "z", "0"),
@@ -144,6 +172,11 @@ def test_most_votes_win_and_people_are_compared() -> None:
         ("a.json", "{", "is not JSON"),
         ("a.json", '[{"data": {}}]', "task 1 has no clip_id"),
         ("a.csv", "clip_id,caption_id\nnowhere,y\n", "none of the 1 picked clips"),
+        ("a.csv", "clip_id,caption_id\nc1\n", "a.csv:2: the row ends before caption_id"),
+        ("a.json", "[" * 100_000, "is not JSON"),
+        ("a.json", '["c1"]', "task 1 has no clip_id"),
+        ("a.json", '[{"data": {"clip_id": "c"}, "annotations": ["x", {"result": [{"value": "y"}, 7]}]}]', "no picks"),
+        ("a.json", '[{"data": {"clip_id": "c"}, "annotations": 5}]', "holds no picks"),
     ],
 )
 def test_wrong_picks_are_one_line(world: World, tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -156,3 +189,16 @@ def test_wrong_picks_are_one_line(world: World, tmp_path: Path, name: str, text:
 def test_vectors_must_be_there_and_of_one_model(world: World, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no clips have vectors of n"):
         run(world, world.csv(tmp_path / "picks.csv"), tmp_path, clip_encoder="n")
+
+
+def test_an_encoder_is_named_with_or_without_its_version(tmp_path: Path) -> None:
+    world = World()
+    world.embeddings = [replace(e, model="m (1)") for e in world.embeddings] + [
+        replace(e, model="n (2)", embedding_id=f"{e.embedding_id}n") for e in world.embeddings if not e.caption_id
+    ]
+    picks = world.csv(tmp_path / "picks.csv")
+    for name in ("m", "m (1)"):
+        assert run(world, picks, tmp_path, clip_encoder=name, epochs=1)
+    with pytest.raises(UserError, match="clips have vectors of 2 models") as raised:
+        run(world, picks, tmp_path, epochs=1)
+    assert raised.value.hint == "name one with clip_encoder: m (1) or n (2)"

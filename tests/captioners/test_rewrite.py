@@ -16,6 +16,7 @@ from cliploom.captioners.models.embedded import NAME, EmbeddedModel
 from cliploom.captioners.rewrite import Rewrite, ToRewrite
 from cliploom.engine.errors import RowError, UserError, Waiting
 from cliploom.engine.options import make_step
+from cliploom.engine.spend import Spend, spent
 from cliploom.engine.step import Answer as Made
 from cliploom.engine.step import Site
 from cliploom.schemas import Caption, Clip, Segment, problem
@@ -196,3 +197,10 @@ def test_the_embedded_model_merges_and_adds_nothing(embedded: EmbeddedModel, mon
     assert "dark" in made.text
     assert "Who are you?" in made.text
     assert len(made.text) < 150
+
+
+def test_what_a_batch_cost_is_on_disk_when_it_is_done(tmp_path: Path) -> None:
+    site = Site(tmp_path, {}, Spend(tmp_path, "rewrite"))
+    with Rewrite(model=DRY).open(site) as work:
+        work([ToRewrite(replace(CLIP, clip_id=str(i)), [replace(TITLE, text=str(i))]) for i in range(3)])
+        assert spent(tmp_path)["rewrite"].spent["fake"].calls == 3

@@ -118,8 +118,9 @@ def test_clips_without_a_caption_leave(tmp_path: Path) -> None:
     ]  # fmt: skip
     (row,) = table(tmp_path).values()
     assert row["caption"] == ["One."]
-    with pytest.raises(UserError, match="no clip with a caption"):
+    with pytest.raises(UserError, match="no clip with a caption") as raised:
         made(tmp_path, [told.video("v"), bare])
+    assert "`cliploom status`" in raised.value.hint  # a command that there is
 
 
 def test_nothing_of_this_machine_is_told(tmp_path: Path) -> None:

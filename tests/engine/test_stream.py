@@ -134,3 +134,16 @@ def test_an_estimate_multiplies_a_sample(tmp_path: Path) -> None:
     assert (one.rows, one.failed, one.calls, one.prompt_tokens, one.completion_tokens) == (60, 0, 60, 600, 300)
     assert abs(one.cost - 120.0) < 1e-6
     assert by_step["toys.Pieces"].rows == 20
+
+
+def test_answers_from_the_cache_make_an_estimate_no_cheaper_and_no_quicker(tmp_path: Path) -> None:
+    def asked_s(known: str) -> float | None:
+        _, found = estimate(asks.recipe(wait_s=0.02, known=known), tmp_path / "b", 4, RunOptions(workers=2))
+        [one] = [one for one in found if one.step == "asks.Ask"]
+        assert (one.rows, one.calls, one.prompt_tokens) == (30, 30, 300)
+        return one.seconds
+
+    least_s = 30 * 0.02 / 8  # of as many questions, on eight lanes
+    assert (asked_s("none") or 0) >= least_s
+    assert (asked_s("_1") or 0) >= least_s  # a third of them is known
+    assert asked_s("") is None

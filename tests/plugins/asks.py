@@ -38,6 +38,7 @@ class Ask(Split[Clip, Caption]):
     gone: Annotated[str, Col("a file without which the server is gone", local=True)] = ""
     log: Annotated[str, Col("log", local=True)] = ""
     wait_s: Annotated[float, Col("how long an answer takes", local=True)] = 0.002
+    known: Annotated[str, Col("how the ids of clips end that are answered from a cache", local=True)] = "none"
 
     def lanes(self) -> int:
         return 8
@@ -47,6 +48,9 @@ class Ask(Split[Clip, Caption]):
         yield lambda row: self._answer(row, site)
 
     async def _answer(self, row: Clip, site: Site) -> Answer[Caption]:
+        if row.clip_id.endswith(self.known):
+            site.spend.save("toy", 10, 5)
+            return []
         site.spend.begin()
         site.spend.add("toy", 0, 0)
         toys.count_call(self.log, f"ask {row.clip_id}")

@@ -16,7 +16,7 @@ from cliploom.captioners.models.embedded import EmbeddedModel
 from cliploom.captioners.models.fake import FakeModel, fake_text
 from cliploom.captioners.models.llm import Counted, check_model, model_revision, open_model, rows_at_once
 from cliploom.engine.errors import RowError, UserError, Waiting
-from cliploom.engine.spend import Budget, Spend, Usage
+from cliploom.engine.spend import Budget, Price, Spend, Usage
 from cliploom.engine.step import Site
 
 SCHEMA = {
@@ -39,10 +39,13 @@ def ask(model: FakeModel | EmbeddedModel, *content: str | Picture | Film, **opti
         (ChatModel("gpt"), "give its url"),
         (ChatModel(url=["http://x/v1"]), "as its server calls it"),
         (ChatModel("m", url=["http://x/v1"], run="vllm"), "url and run"),
-        (ChatModel("m", url=["x:8000/v1"]), "no server's address"),
+        *((ChatModel("m", url=[url]), "no server's address") for url in (
+            "x:8000/v1", "http://", "http:///v1", "http://h:99999/v1", "http://h:-1/v1", "http://h:x/v1",
+            "http://[::1/v1", "http://a b/v1",
+        )),
         (ChatModel(run="vllm"), "names no model"),
     ],
-)
+)  # fmt: skip
 def test_models_that_there_are_not(model: ChatModel, said: str) -> None:
     with pytest.raises(UserError, match=said):
         check_model(model)
@@ -72,6 +75,19 @@ def test_the_fake_model_says_so_and_looks_at_everything() -> None:
     assert len({ask(model, Picture(bytes([i])), "What?").text for i in range(50)}) > 30
     assert len({ask(model, "What?", temperature=1.0, seed=i).text for i in range(50)}) > 30
     assert len({fake_text(str(i)) for i in range(50)}) > 30
+
+
+def test_where_money_is_limited_a_server_s_price_must_be_known(tmp_path: Path) -> None:
+    async def opened(name: str, **limits: Any) -> None:
+        spend = Spend(tmp_path, "step", Budget(prices={"gpt-5-mini": Price(0.25, 2.0)}, **limits))
+        async with open_model(ChatModel(name, url=["http://127.0.0.1:9/v1"]), Site(tmp_path, {}, spend)):
+            pass
+
+    with pytest.raises(UserError, match=r"(?s)no gpt-5-mimi; did you mean gpt-5-mini.*zeros"):
+        asyncio.run(opened("gpt-5-mimi", max_cost=1.0))
+    for name, limits in (("gpt-5-mini", {"max_cost": 1.0}), ("other", {"max_calls": 1})):
+        with pytest.raises(UserError, match="nothing answers"):  # it is asked
+            asyncio.run(opened(name, **limits))
 
 
 def test_calls_are_counted_and_a_spent_budget_stops_them(tmp_path: Path) -> None:

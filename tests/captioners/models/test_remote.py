@@ -253,7 +253,7 @@ def test_a_wrong_address_is_said_at_once() -> None:
             await opened(f"{root}/v1")
         with pytest.raises(UserError, match="nothing answers at http://127.0.0.1:9/v1"):
             await opened("http://user:password@127.0.0.1:9/v1")
-        with pytest.raises(UserError, match="no address"):
+        with pytest.raises(UserError, match="no server's address"):
             await opened("http://[::1/v1")
 
     asyncio.run(go())

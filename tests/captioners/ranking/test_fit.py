@@ -99,6 +99,12 @@ def test_captions_of_other_clips_hardly_count() -> None:
     )
 
 
+def test_negatives_that_do_not_count_leave_finite_weights() -> None:
+    learn, _ = task(3, clips=320)
+    fitted = fit(learn[:40], Training(epochs=2, own_weight=0.0, other_weight=0.0))
+    assert all(np.isfinite(weights).all() for weights in fitted.weights.values())
+
+
 def test_there_must_be_picks() -> None:
     with pytest.raises(ValueError, match="no picks"):
         fit([])
