@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Judged(NamedTuple):
 
     caption: Caption
     embeddings: list[Embedding]
+    scores: list[Score] = []
 
 
 class Candidates(NamedTuple):
@@ -49,8 +50,9 @@ class Ranker(Whole[Judged, Score]):
     Reads vectors of clips and captions (`captioners.clip_embeddings`, `captioners.text_embeddings`), learns on those
     clips that people chose for, and scores all. Clips of which people found all captions bad are not learned from, as
     published. A share of the picked videos is held out: ``ranker.json`` in the step's folder reports how
-    often the first caption by score is the picked one (R@1) there, beside chance, the cosine of the vectors
-    and people's agreement with each other; ``ranker.npz`` holds the weights. Same inputs, same weights.
+    often the first caption by score is the picked one (R@1) there, beside chance, the cosine of the vectors,
+    the scores that are there already, and how often two people pick the same; ``ranker.npz`` holds the weights. Same
+    inputs, same weights.
     """
 
     measures = (NAME,)
@@ -101,9 +103,10 @@ class Ranker(Whole[Judged, Score]):
         model = fit([_choice(clips[p.clip_id], p) for p in learned], how)
         folder = site.folder()
         name = f"{NAME} {_save(model, folder / MODEL_FILE)}"
-        told = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
+        told: dict[str, Any] = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
         told |= {"learned_from": len(learned), "held_out": len(tested)}
-        write_json(folder / REPORT_FILE, told | measured(model, clips, tested) | {"agreement": agreement(known)})
+        told |= measured(model, clips, tested) | {"scores": _by_scores(db, clips, tested)}
+        write_json(folder / REPORT_FILE, told | {"agreement": agreement(known)})
         for clip in clips.values():
             for caption, value in zip(clip.ids, model.scores(clip.clip, clip.captions), strict=True):
                 score = round(float(value), 5)
@@ -151,6 +154,22 @@ def measured(model: Learned, clips: Mapping[str, Candidates], tested: Sequence[P
             near.append(int(np.argmax(clip.captions @ clip.clip)) == at)
     cosine = float(np.mean(near)) if near else None
     return {"r_at_1": float(np.mean(hits)), "chance": float(np.mean(chance)), "cosine": cosine}
+
+
+def _by_scores(
+    db: duckdb.DuckDBPyConnection, clips: Mapping[str, Candidates], tested: Sequence[Picked]
+) -> dict[str, float]:
+    """R@1 of every score that captions have, by its name; a caption without it comes last."""
+    hits: dict[str, int] = {}
+    names = [str(n) for (n,) in db.execute("SELECT DISTINCT name FROM scores WHERE caption_id IS NOT NULL").fetchall()]
+    for name in sorted(names) if tested else ():
+        rows = db.execute("SELECT caption_id, value FROM scores WHERE name = ?", [name]).fetchall()
+        values = dict(rows)
+        for one in tested:
+            ids = clips[one.clip_id].ids
+            best = max(ids, key=lambda i: (values.get(i, float("-inf")), -ids.index(i)))
+            hits[name] = hits.get(name, 0) + (best == one.caption_id)
+    return {name: n / len(tested) for name, n in hits.items()}
 
 
 def _together(held: Sequence[tuple[str, str, str, Floats, Floats]]) -> Candidates:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -59,8 +60,13 @@ def about(
     """From raw video to a published, reviewed, reproducible video-text dataset, in one recipe."""
 
 
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"warning: {printable(str(message))}", file=sys.stderr)
+
+
 def main() -> None:
     """Run a command. What the user can mend is one line and exit 2; a bug is a traceback and exit 1."""
+    warnings.showwarning = _warn
     try:
         app()
     except UserError as error:

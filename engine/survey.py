@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,9 +152,7 @@ class _Survey:
         if old is None or old == table.fingerprint:
             return ""
         step, now = self.before[node.name], plain_options(node.step, hashed=True)
-        was = {key: value for key, value in step["options"].items() if key in now}
-        differ = [f"{key} {was.get(key)!r} → {now[key]!r}" for key in now if was.get(key) != now[key]]
-        if differ:
+        if differ := list(_differing(step["options"], now)):
             return f"options changed: {', '.join(differ)}"
         if step.get("revision", "") != node.step.revision():
             return "its model or prompt changed"
@@ -167,6 +165,16 @@ class _Survey:
         return Forecast(
             table.name, node.shape, count.done, count.failed, to_do, why, changed, count.after, waiting
         )  # fmt: skip
+
+
+def _differing(was: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:
+    """Each option that is another now, with both values; facts of the machine, which ``now`` lacks, do not count."""
+    for key, value in now.items():
+        old = was.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            yield from _differing(old, value, f"{of}{key}.")
+        elif old != value:
+            yield f"{of}{key} {old!r} → {value!r}"
 
 
 def _why(entry: Entry | None, digest: int, anew: str) -> str:

@@ -22,7 +22,8 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 class Cached:
     """A model that is asked nothing twice, not even by two that ask at once.
 
-    Whatever a server answers is kept, what was cut short too: asked again it would say the same.
+    What was cut short is kept too: asked again the model would say the same. Nothing, or what the server's own
+    filter took back, is not: `--retry-failed` asks again.
     """
 
     def __init__(self, model: Model, options: ChatModel, file: AnswerFile, spend: Spend | None = None) -> None:
@@ -63,7 +64,8 @@ class Cached:
             flight.exception()  # nobody need be waiting for it
             raise
         else:
-            self._file.put(key, self.name, answer)
+            if answer.text.strip() and answer.finish_reason != "content_filter":
+                self._file.put(key, self.name, answer)
             flight.set_result(answer)
             return answer
         finally:

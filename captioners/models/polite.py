@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
+from warnings import warn
 
 from ...engine.errors import RowError, TransientError, Waiting
 from .chat import Answer, Request
@@ -153,6 +154,8 @@ class Polite:
                 answer = await endpoint.server.ask(request)
             except Trouble as error:
                 trouble = self._last = error
+                if trouble.kind == "gone" and endpoint.failing_since is None:
+                    warn(f"{trouble.message}; it is waited for, up to {self._patience_s:g} s", stacklevel=2)
                 endpoint.fails(trouble, self._loop.time())
             except RowError:
                 self._does_well(endpoint)  # it has looked at the question

@@ -131,8 +131,8 @@ async def open_remote(model: ChatModel) -> AsyncIterator[Model]:
 
 
 def _clients(url: str, model: ChatModel) -> list[openai.AsyncOpenAI]:
-    import httpx2
-    import openai
+    import openai  # first, so that it is what is said to be missing
+    import httpx2  # isort: skip
 
     timeout = httpx2.Timeout(model.timeout_s, connect=min(_CONNECT_S, model.timeout_s), pool=None)
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,9 +34,9 @@ def public_uri(uri: str) -> str:
 
 def public_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """A step's options for publishing: facts of this machine left out where the step can do without them."""
-    local = _local_options(kind)
+    local, inner = _local_options(kind), _inner_local(kind)
     return {
-        name: _public(value)
+        name: _public(_without(value, inner.get(name, ())))
         for name, value in options.items()
         if not (name in local and local[name]) and not _SECRET.search(name)
     }
@@ -59,6 +60,20 @@ def _local_options(kind: str) -> dict[str, bool]:
     except UserError:  # a plugin that is not installed here
         return {}
     return {f.name: hasattr(step, f.name) for f in row_fields(step) if f.col.local}
+
+
+def _inner_local(kind: str) -> dict[str, set[str]]:
+    """By option that is a mapping of options of its own, those of them that are facts of this machine."""
+    try:
+        fields = row_fields(step_class(kind))
+    except UserError:
+        return {}
+    nested = [f for f in fields if is_dataclass(f.type)]
+    return {f.name: {inner.name for inner in row_fields(f.type) if inner.col.local} for f in nested}
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    return {k: v for k, v in value.items() if k not in names} if names and isinstance(value, Mapping) else value
 
 
 def _public(value: Any) -> Any:

@@ -49,7 +49,7 @@ def write_release(db: duckdb.DuckDBPyConnection, plan: Plan, wishes: Wishes) -> 
     uris = {video: public_uri(uri or "") for video, uri in videos}
     held = prepare(db, assign_splits(uris, plan.shares, plan.seed), uris, wishes.with_files)
     if _one(db, "SELECT count(*) FROM clips") == len(held.bare):
-        raise UserError("no clip is left to publish", "`cliploom funnel` shows where they went")
+        raise UserError("no clip is left to publish", "`cliploom status` shows where they went")
     files: dict[str, str] = {}
     with replaced_folder(plan.folder) as part:
         splits, files = _write_tables(db, plan, part, held, wishes.with_files)

@@ -21,7 +21,13 @@ _MODELS_FILE = "requirements-models.txt"
 _NAMED = 4  # packages of a list that are named
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
 _ADDS = {
+    "llm": "models behind OpenAI-compatible servers",
+    "vllm": "models in vLLM, inside the build",
+    "clip": "captioners.frame_embeddings with open_clip",
     "speech": "builders.speech: transcripts from sound",
+    "whisper": "builders.speech with OpenAI's whisper",
+    "lang": "captioners.translate: a check of the language",
+    "download": "videos from the web",
     "tags": "annotation.tags: objects and attributes from captions",
     "hub": "reading and publishing datasets on the Hub",
     "demo": "what the small models of the demo run on",

@@ -54,6 +54,11 @@ class World:
         db = connect()
         db.register("captions", to_arrow(Caption, self.captions))
         halfs = to_arrow(Embedding, self.embeddings)
+        scores = [
+            Score(f"{c.caption_id}_toy", c.video_id, c.clip_id, c.caption_id, "toy", float(i % 4 == 2), "m")
+            for i, c in enumerate(self.captions)
+        ]
+        db.register("scores", to_arrow(Score, scores))
         at = halfs.schema.get_field_index("vector")
         floats = [np.asarray(e.vector, np.float32).tolist() for e in self.embeddings]
         import pyarrow as pa
@@ -93,6 +98,7 @@ def test_it_learns_the_taste_and_reports_it(world: World, tmp_path: Path) -> Non
     assert 0.1 < report["held_out"] / (CLIPS - 20) < 0.35
     assert report["chance"] == 0.25
     assert report["r_at_1"] > 0.7 > 0.5 > report["cosine"]
+    assert 0.05 < report["scores"]["toy"] < 0.5
     assert report["agreement"] == 1.0
     weights = np.load(tmp_path / "media/ranker" / MODEL_FILE, allow_pickle=False)
     assert set(weights) == {"a", "b", "prior", "cosine"}

@@ -91,3 +91,9 @@ def test_addresses_for_the_public(uri: str, public: str) -> None:
 def test_options_for_the_public() -> None:
     options = {"path": "/home/ada/films", "api_key": "k", "max_tokens": 5, "auth": {"x": 1}, "deep": [{"token": 1}]}
     assert public_options("no.such", options) == {"path": "films", "max_tokens": 5, "deep": [{}]}
+
+
+def test_a_servers_address_is_not_published() -> None:
+    model = {"name": "m", "url": ["http://127.0.0.1:1/v1"], "key_env": "KEY", "seed": 3, "at_once": 4}
+    told = public_options("captioners.rewrite", {"model": model, "prompt": "merge"})
+    assert told == {"model": {"name": "m", "seed": 3}, "prompt": "merge"}
