@@ -1,20 +1,22 @@
-"""The source videos of Panda-70M, or of any csv file in its format, as far as they are on this machine."""
+"""The source videos of Panda-70M, or of any csv file in its format: from a folder, or from the web."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Item, Site, Source, Work
+from ..engine.step import Answer, Item, Site, Source, Step, Work
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
 from .sources import listing
+from .sources.download import Fetching, fetch
 from .sources.ids import make_video_id
 from .sources.manifests import Line
 from .sources.panda70m import Record, read_cells, read_lists, read_records, reread
@@ -31,10 +33,12 @@ class _Listed(NamedTuple):
 class Panda70m(Source[Video]):
     """Take the videos that a csv file in Panda-70M's format lists, from a folder where they are named by ``videoID``.
 
-    The file has one row a video, ``videoID,url,timestamp,caption,matching_score,desirable_filtering,
+    With ``download`` those that are not there are fetched from their ``url`` with yt-dlp, and kept in the build folder
+    under ``media/``. The file has one row a video, ``videoID,url,timestamp,caption,matching_score,desirable_filtering,
     shot_boundary_detection``; the last three may be missing. Its lists are read as data, never run. What it says of
     clips goes to ``builders.panda70m_clips``; what lies beside a video is taken as by ``builders.folder``. A video that
-    is not in the folder fails with ``not_local``, a row that is not what it should be with ``bad_row``.
+    is not in the folder fails with ``not_local``, a row that is not what it should be with ``bad_row``, a download with
+    ``not_available``, ``refused``, ``truncated``, ``not_a_video`` or ``too_large``.
     """
 
     cost = "cpu"
@@ -43,17 +47,37 @@ class Panda70m(Source[Video]):
     batch = 4
 
     csv: Annotated[str, Col("the csv file; moving it re-reads it but changes no row", local=True)]
-    videos: Annotated[str, Col("the folder with the videos, `<videoID>.mp4` or any other ending", local=True)]
+    videos: Annotated[
+        str,
+        Col("the folder with the videos, `<videoID>.mp4` or any other ending; may be empty to download", local=True),
+    ] = ""
     only_local: Annotated[bool, Col("pass over the rows whose videos are not in the folder")] = False
+    download: Annotated[bool, Col("fetch the videos that are not in the folder; needs yt-dlp, and ffmpeg at best")] = (
+        False
+    )
+    height_px: Annotated[int, Col("largest height to download, where a site offers several", unit="px", low=1)] = 720
+    max_mb: Annotated[int, Col("a download that is larger fails; 0 for any size", unit="MB", low=0)] = 0
+    rate_kib_s: Annotated[
+        int, Col("largest speed of one download; 0 for no limit", unit="KiB/s", low=0, local=True)
+    ] = 0
+    private: Annotated[
+        bool, Col("download from addresses of this machine and its network too, and through a proxy", local=True)
+    ] = False
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Raises ``UserError`` where it is told both to fetch videos and to pass over them, or neither finds any."""
+        if self.download and self.only_local:
+            raise UserError("builders.panda70m: download fetches what only_local passes over", "leave one of them out")
+        if not self.download and not self.videos:
+            raise UserError("builders.panda70m: it has no folder to look in", "give videos: or download: true")
+
+    def rows_per_call(self) -> int:
+        """One where it downloads: rows beside one that must wait would be done again."""
+        return 1 if self.download else self.batch
 
     def find(self) -> Iterator[Item]:
         """The csv's rows in their order; it is read through, no video is opened."""
-        root = os.path.abspath(os.path.expanduser(self.videos))
-        if not os.path.isdir(root):
-            raise UserError(f"cannot take videos from {self.videos}: there is no such folder")
-        there: dict[str, listing.Found] = {}
-        for found in listing.list_videos(root, True, listing.VIDEO_EXTENSIONS):
-            there.setdefault(os.path.splitext(os.path.basename(found.relative))[0], found)
+        there = self._there()
         for record, raw in read_records(os.path.abspath(os.path.expanduser(self.csv))):
             name, url = _name(record, raw)
             local = there.get(name)
@@ -64,7 +88,39 @@ class Panda70m(Source[Video]):
     def open(self, site: Site) -> Iterator[Work[Item, Video]]:
         """Yield a function that reads rows, and their videos as ``builders.folder`` does."""
         with Folder(self.videos).open(site) as work:
-            yield lambda items: [_answer(item, work) for item in items]
+            yield lambda items: [_answer(item, work, self._find_it(item, site)) for item in items]
+
+    def _there(self) -> dict[str, listing.Found]:
+        """The videos of the folder by their names."""
+        there: dict[str, listing.Found] = {}
+        if not self.videos:
+            return there
+        root = os.path.abspath(os.path.expanduser(self.videos))
+        if not os.path.isdir(root):
+            raise UserError(f"cannot take videos from {self.videos}: there is no such folder")
+        for found in listing.list_videos(root, True, listing.VIDEO_EXTENSIONS):
+            there.setdefault(os.path.splitext(os.path.basename(found.relative))[0], found)
+        return there
+
+    def _find_it(self, item: Item, site: Site) -> Callable[[str], listing.Found | None]:
+        """From a row's url to its video, fetched where that is wanted and it is not in the folder."""
+
+        def find(url: str) -> listing.Found | None:
+            local: listing.Found | None = item.payload.found
+            if local is not None or not self.download or not url:
+                return local
+            how = Fetching(self.height_px, self.max_mb, self.rate_kib_s, self.private)
+            return _with_sidecar(fetch(url, site.folder(), item.video_id, how).absolute())
+
+        return find
+
+
+def _with_sidecar(path: Path) -> listing.Found:
+    """A video that was fetched, and what the site tells of it."""
+    told = str(path.with_suffix(".info.json"))
+    stamp = listing.stamp(told)
+    beside = (listing.Sidecar(told, ".info.json", "", stamp),) if stamp else ()
+    return listing.Found(str(path), path.name, listing.stamp(str(path)), beside)
 
 
 def _name(record: Record, raw: bytes) -> tuple[str, str]:
@@ -81,17 +137,18 @@ def _digest(raw: bytes, found: listing.Found | None) -> str:
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 
-def _answer(item: Item, work: Work[Item, Video]) -> Answer[Video]:
-    record, found = item.payload
+def _answer(item: Item, work: Work[Item, Video], find: Callable[[str], listing.Found | None]) -> Answer[Video]:
+    record = item.payload.record
     where = f"{os.path.basename(record.file)}:{record.line}"
     try:
         cells = read_cells(record, reread(record))
         lists = read_lists(cells, where)
+        name, url = cells["videoID"].strip(), cells["url"].strip()
+        if not name:
+            raise RowError(f"{where}: it has no videoID", "bad_row")
+        found = find(url)
     except RowError as error:
         return error
-    name, url = cells["videoID"].strip(), cells["url"].strip()
-    if not name:
-        return RowError(f"{where}: it has no videoID", "bad_row")
     if found is None:
         return RowError(
             f"{where}: the video {name} is not in the folder; it is at {url or 'no known address'}", "not_local"

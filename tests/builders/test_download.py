@@ -1,0 +1,379 @@
+"""Downloads with the real yt-dlp, from a server on this machine: what comes, and what is told where nothing does."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from cliploom.builders.panda70m import Panda70m
+from cliploom.builders.panda70m_clips import Panda70mClips
+from cliploom.builders.sources import download
+from cliploom.builders.sources.download import Fetching, fetch
+from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
+from cliploom.engine.build import Build, run_build
+from cliploom.engine.errors import RowError, TransientError, UserError
+from cliploom.engine.recipe import Recipe
+from cliploom.engine.run import RunOptions
+from cliploom.engine.step import Site
+from cliploom.schemas import Video
+
+MEDIA = Path(__file__).parents[1] / "media"
+PRIVATE = Fetching(private=True)
+VIDEO = (MEDIA / "sintel_trailer_270p.mp4").read_bytes()
+TRANSPORT = (MEDIA / "made_mpegts.ts").read_bytes()
+PAGE = b"<!doctype html><html><head><title>A film</title></head><body>%s</body></html>"
+
+
+class Reply(NamedTuple):
+    """What the server says."""
+
+    body: bytes
+    kind: str = "video/mp4"
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None  # that it declares; None: the body's
+
+
+class Web:
+    """A server on this machine: replies by path, the last one again and again, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, list[Reply]] = {}
+        self.asked: list[tuple[str, str]] = []  # method and path
+        self.ranges: list[str] = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Answers from the replies."""
+
+            def do_GET(self) -> None:
+                web.asked.append((self.command, self.path))
+                known = web.replies.get(self.path, [Reply(b"gone", "text/plain", 404)])
+                reply = known.pop(0) if len(known) > 1 else known[0]
+                body, status, extra = reply.body, reply.status, list(reply.headers)
+                wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+                if wanted and status == 200:
+                    web.ranges.append(wanted[0])
+                    start = int(wanted[1])
+                    extra.append(("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}"))
+                    body, status = body[start:], 206
+                self.send_response(status)
+                self.send_header("Content-Type", reply.kind)
+                self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
+                for name, value in extra:
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "GET":
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def says(self, path: str, *replies: Reply) -> str:
+        """Let it answer so; the path's address."""
+        self.replies[path] = list(replies)
+        return self.url + path
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server, for one test."""
+    made = Web()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+def fails(url: str, folder: Path, how: Fetching = PRIVATE) -> RowError:
+    """Why it does not come; nothing that could be taken for a video is left."""
+    with pytest.raises(RowError) as caught:
+        fetch(url, folder, "v", how)
+    assert not [p for p in folder.rglob("*") if p.suffix[1:].lower() in VIDEO_EXTENSIONS]
+    assert "\n" not in caught.value.message and url in caught.value.message
+    return caught.value
+
+
+def test_a_file_comes_whole_and_once(tmp_path: Path, web: Web, capfd: pytest.CaptureFixture[str]) -> None:
+    url = web.says("/a/film.mp4", Reply(VIDEO))
+    name = "100%(title)s-1"
+    path = fetch(url, tmp_path, name, PRIVATE)
+    assert path == tmp_path / f"{name}.mp4" and path.read_bytes() == VIDEO
+    asked = len(web.asked)
+    assert fetch(url, tmp_path, name, PRIVATE) == path and len(web.asked) == asked
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [f"{name}.info.json", f"{name}.mp4"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_page_with_a_video(tmp_path: Path, web: Web) -> None:
+    web.says("/a/film.mp4", Reply(VIDEO))
+    url = web.says("/watch", Reply(PAGE % b'<video src="/a/film.mp4"></video>', "text/html"))
+    assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
+    assert '"title": "A film"' in (tmp_path / "v.info.json").read_text(encoding="utf-8")
+
+
+def test_a_page_with_two_videos_is_not_guessed_at(tmp_path: Path, web: Web) -> None:
+    web.says("/a.mp4", Reply(VIDEO))
+    web.says("/b.mp4", Reply(VIDEO))
+    url = web.says("/two", Reply(PAGE % b'<video src="/a.mp4"></video><video src="/b.mp4"></video>', "text/html"))
+    error = fails(url, tmp_path)
+    assert error.kind == "not_available" and "several" in error.message
+
+
+def test_a_redirect_is_followed(tmp_path: Path, web: Web) -> None:
+    web.says("/b.mp4", Reply(VIDEO))
+    url = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", "/b.mp4"),)))
+    assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
+
+
+def test_a_download_goes_on_where_it_was(tmp_path: Path, web: Web) -> None:
+    url = web.says("/film.mp4", Reply(VIDEO))
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "v.mp4.part").write_bytes(VIDEO[:300_000])
+    assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
+    assert web.ranges == ["bytes=300000-"]
+
+
+def test_what_is_gone(tmp_path: Path, web: Web) -> None:
+    assert fails(f"{web.url}/gone.mp4", tmp_path).kind == "not_available"
+    assert fails(web.says("/a", Reply(b"", status=410)), tmp_path).kind == "not_available"
+    assert fails(web.says("/b", Reply(PAGE % b"Nothing.", "text/html")), tmp_path).kind == "not_available"
+
+
+def test_what_is_forbidden(tmp_path: Path, web: Web) -> None:
+    assert fails(web.says("/a.mp4", Reply(b"", status=403)), tmp_path).kind == "refused"
+
+
+def test_a_password_is_not_told(tmp_path: Path, web: Web) -> None:
+    url = f"{web.url}/gone.mp4".replace("//", "//ada:hunter2@")
+    with pytest.raises(RowError) as caught:
+        fetch(url, tmp_path, "v", PRIVATE)
+    assert "hunter2" not in caught.value.message and "/gone.mp4" in caught.value.message
+
+
+@pytest.mark.parametrize("status, after", [(503, "0"), (429, "7"), (500, "soon")])
+def test_what_may_pass_is_told_so_and_comes_next_time(tmp_path: Path, web: Web, status: int, after: str) -> None:
+    url = web.says("/a.mp4", Reply(b"", status=status, headers=(("Retry-After", after),)), Reply(VIDEO))
+    with pytest.raises(TransientError) as caught:
+        fetch(url, tmp_path, "v", PRIVATE)
+    assert caught.value.after_s == {"0": 0.0, "7": 7.0, "soon": None}[after] and str(status) in caught.value.message
+    assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    with pytest.raises(TransientError):
+        fetch(f"http://127.0.0.1:{port}/a.mp4", tmp_path, "v", PRIVATE)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
+def test_an_error_page_is_no_video(tmp_path: Path, web: Web, kind: str) -> None:
+    page = (MEDIA / "made_html_error_page.mp4").read_bytes()
+    assert fails(web.says("/a.mp4", Reply(page, kind)), tmp_path).kind == "not_a_video"
+
+
+def test_a_file_that_was_cut_off(tmp_path: Path, web: Web) -> None:
+    half = (MEDIA / "made_truncated_moov_front.mp4").read_bytes()
+    error = fails(web.says("/a.mp4", Reply(half)), tmp_path)
+    assert error.kind == "truncated" and "says" in error.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tears_of_steel_2s.webm", "made_gap_10s.mkv", "made_fragmented.mp4", "nasa_13013.mp4", "made_one_frame.mp4"],
+)
+def test_odd_files_are_not_taken_for_cut_off(tmp_path: Path, web: Web, name: str) -> None:
+    whole = (MEDIA / name).read_bytes()
+    url = web.says(f"/{name}", Reply(whole, "application/octet-stream"))
+    path = fetch(url, tmp_path, "v", PRIVATE)
+    assert path.read_bytes() == whole and path.suffix == Path(name).suffix
+
+
+def test_a_line_that_breaks_again_and_again(tmp_path: Path, web: Web) -> None:
+    url = web.says("/a.mp4", Reply(VIDEO[:200_000], length=len(VIDEO)))
+    with pytest.raises(TransientError):
+        fetch(url, tmp_path, "v", PRIVATE)
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def playlist(web: Web, seconds: int = 20, **replies: Reply) -> str:
+    """A list of fragments that are said to be so long."""
+    text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:99\n#EXT-X-MEDIA-SEQUENCE:0\n"
+    for name, reply in replies.items():
+        web.says(f"/{name}.ts", reply)
+        text += f"#EXTINF:{seconds}.0,\n{name}.ts\n"
+    return web.says("/list.m3u8", Reply(f"{text}#EXT-X-ENDLIST\n".encode(), "application/vnd.apple.mpegurl"))
+
+
+def test_a_lost_fragment_is_not_passed_over(tmp_path: Path, web: Web) -> None:
+    url = playlist(web, a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=404), c=Reply(TRANSPORT, "video/mp2t"))
+    assert fails(url, tmp_path).kind == "truncated"
+
+
+def test_a_fragment_that_may_come_later(tmp_path: Path, web: Web) -> None:
+    url = playlist(web, a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=503))
+    with pytest.raises(TransientError):
+        fetch(url, tmp_path, "v", PRIVATE)
+
+
+def test_fragments_are_joined(tmp_path: Path, web: Web) -> None:
+    path = fetch(playlist(web, a=Reply(TRANSPORT, "video/mp2t")), tmp_path, "v", PRIVATE)
+    assert path.stat().st_size > 100_000
+
+
+def test_a_video_that_is_shorter_than_the_site_says(tmp_path: Path, web: Web) -> None:
+    error = fails(playlist(web, 60, a=Reply(TRANSPORT, "video/mp2t")), tmp_path)
+    assert error.kind == "truncated" and "the site says 60.0 s" in error.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "film.mp4",
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/a.mp4",
+        "ytsearch:film",
+        "http:///a.mp4",
+        "data:,x",
+        "http://[",
+    ],
+)
+def test_other_schemes(tmp_path: Path, url: str) -> None:
+    with pytest.raises(RowError) as caught:
+        fetch(url, tmp_path, "v", PRIVATE)
+    assert caught.value.kind == "refused" and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1:1/a.mp4"])
+def test_nothing_leads_to_a_file_of_this_machine(tmp_path: Path, web: Web, target: str) -> None:
+    moved = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", target),)))
+    shown = web.says("/b", Reply(PAGE % f'<video src="{target}"></video>'.encode(), "text/html"))
+    for url in (moved, shown):
+        with pytest.raises((RowError, TransientError)):
+            fetch(url, tmp_path, "v", PRIVATE)
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]", "[::ffff:127.0.0.1]"])
+def test_addresses_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
+    web.says("/a.mp4", Reply(VIDEO))
+    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, Fetching())
+    assert error.kind == "refused" and "`private: true`" in error.message and web.asked == []
+
+
+def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.1 stands for the public address that leads to a private one."""
+    outside = download._is_public
+    monkeypatch.setattr(download, "_is_public", lambda host: host == "127.0.0.1" or outside(host))
+    web.says("/b.mp4", Reply(VIDEO))
+    port = web.server.server_port
+    url = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", f"http://127.0.0.2:{port}/b.mp4"),)))
+    error = fails(url, tmp_path, Fetching())
+    assert error.kind == "refused" and "127.0.0.2" in error.message
+    assert {path for _, path in web.asked} == {"/a.mp4"}
+
+
+def test_no_proxy_gets_around_it(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", web.url)
+    with pytest.raises(RowError) as caught:
+        fetch("http://127.0.0.3:9/a.mp4", tmp_path, "v", Fetching())
+    assert caught.value.kind == "refused" and "127.0.0.3" in caught.value.message and web.asked == []
+
+
+@pytest.mark.parametrize(
+    "host, public",
+    [("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True), ("10.0.0.1", False),
+     ("169.254.169.254", False), ("192.168.1.1", False), ("100.64.0.1", False), ("0.0.0.0", False), ("::", False),
+     ("fe80::1%eth0", False), ("fd00::1", False), ("::ffff:10.0.0.1", False), ("2002:a00:1::", False),
+     ("224.0.0.1", False), ("a.name", False)],
+)  # fmt: skip
+def test_which_addresses_are_public(host: str, public: bool) -> None:
+    assert download._is_public(host) is public
+
+
+def test_no_program_is_sent_there(tmp_path: Path) -> None:
+    with download._watched(False) as watch:
+        with pytest.raises(RowError, match="another program"):
+            subprocess.run(["true", "http://127.0.0.1/"], check=True)
+        subprocess.run(["true", str(tmp_path)], check=True)
+    assert watch.refused
+
+
+def test_what_is_too_large(tmp_path: Path, web: Web) -> None:
+    url = web.says("/a.mp4", Reply(VIDEO))
+    assert fails(url, tmp_path, Fetching(max_mb=1, private=True)).kind == "too_large"
+    assert fetch(url, tmp_path, "v", Fetching(max_mb=2, private=True)).exists()
+
+
+def save(path: Path, *rows: tuple[str, str]) -> Path:
+    """A csv file; the clips of each video are 1 to 3 s and 5 to 8.5 s."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["videoID", "url", "timestamp", "caption"])
+        for name, url in rows:
+            times = "[['0:00:01.000', '0:00:03.000'], ['0:00:05.000', '0:00:08.500']]"
+            out.writerow([name, url, times, "['A gate.', 'A girl.']"])
+    return path
+
+
+def test_from_csv_to_clips_of_a_downloaded_video(tmp_path: Path, web: Web) -> None:
+    later = Reply(b"", status=503, headers=(("Retry-After", "0"),))
+    good = web.says("/watch?v=1", later, Reply(PAGE % b'<video src="/a.mp4"></video>', "text/html"))
+    web.says("/a.mp4", Reply(VIDEO))
+    file = save(tmp_path / "a.csv", ("one", good), ("two", f"{web.url}/gone"), ("three", "file:///etc/hostname"))
+    recipe = Recipe("web", (Panda70m(str(file), download=True, private=True), Panda70mClips()), shards=1)
+    run_build(recipe, tmp_path / "b", RunOptions(workers=1))
+    db = Build.read(tmp_path / "b").connect()
+    assert db.execute("SELECT start_s, end_s FROM clips ORDER BY start_s").fetchall() == [(1.0, 3.0), (5.0, 8.5)]
+    assert db.execute("SELECT count(*) FROM captions").fetchone() == (2,)
+    ((uri, title, path, duration_s),) = db.execute("SELECT uri, title, path, duration_s FROM videos").fetchall()
+    assert uri == good and title == "A film" and duration_s == pytest.approx(52.2, abs=0.2)
+    assert Path(path).read_bytes() == VIDEO and (tmp_path / "b" / "media") in Path(path).parents
+    asked = list(web.asked)
+    run_build(recipe, tmp_path / "b", RunOptions(workers=1))
+    assert web.asked == asked
+
+
+def answers(step: Panda70m, tmp_path: Path) -> list[Any]:
+    with step.open(Site(tmp_path, {"": Path("media/x")})) as work:
+        return [answer if isinstance(answer, RowError) else answer[0] for answer in work(list(step.find()))]
+
+
+def test_what_is_in_the_folder_is_not_fetched(tmp_path: Path, web: Web) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "one.mp4").write_bytes(VIDEO)
+    file = save(tmp_path / "a.csv", ("one", f"{web.url}/a.mp4"), ("two", f"{web.url}/b.mp4"), ("three", ""))
+    one, two, three = answers(Panda70m(str(file), str(tmp_path / "videos"), download=True, private=True), tmp_path)
+    assert isinstance(one, Video) and two.kind == "not_available" and three.kind == "not_local"
+    assert "/a.mp4" not in {path for _, path in web.asked}
+    (error,) = answers(Panda70m(str(save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))), download=True), tmp_path)
+    assert error.kind == "refused"
+
+
+def test_options_that_make_no_sense() -> None:
+    for step in (Panda70m("a.csv"), Panda70m("a.csv", "videos", only_local=True, download=True)):
+        with pytest.raises(UserError):
+            step.check([])
+    Panda70m("a.csv", download=True).check([])
+    assert Panda70m("a.csv", download=True).rows_per_call() == 1
