@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
+from .crew import Crew
 from .errors import UserError, Waiting
 from .events import Event, Kind, Listener
 from .guard import interruptible
 from .join import Batch
-from .plan import Node, lanes_of
+from .plan import Node
 from .recipe import Recipe
-from .seats import LostStep, Seat, available_mb, cause_of_death, whole_pool
+from .seats import LostStep, Seat, cause_of_death, whole_pool
 from .step import Item, Site, Source
 from .store import Store
 from .stream import Stream
@@ -59,8 +60,9 @@ class Runner:
         self.finished: set[tuple[int, int]] = set()
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
-        self.seats: list[Seat] = []
-        self.streams: dict[int, Stream] = {}
+        self.crew = Crew(
+            options.workers, self._site, self._begins, lambda n, said: self.tell("warning", n.name, message=said)
+        )
         self.flights: dict[Future[Any], Flight] = {}
         self.wholes: dict[Future[Any], tuple[Node, ProcessPool]] = {}
         self.inline: dict[int, Job] = {}
@@ -82,12 +84,9 @@ class Runner:
         finally:
             for task in self.tasks.values():
                 task.save()
-            for pool in [*(seat.pool for seat in self.seats), *(pool for _, pool in self.wholes.values())]:
+            for _, pool in self.wholes.values():
                 pool.stop()
-            for seat in self.seats:
-                seat.kill()
-            for stream in self.streams.values():
-                stream.close()
+            self.crew.end()
             for job in self.inline.values():
                 job.close()
 
@@ -204,7 +203,7 @@ class Runner:
             if task.node.name in self.waiting:
                 finished |= self._leave(task)
                 continue
-            while task.more() and (seat := self._free_seat(task.node)):
+            while task.more() and (seat := self.crew.free(task.node)):
                 batch = task.next_batch()
                 assert batch is not None
                 task.flying += 1
@@ -222,45 +221,11 @@ class Runner:
         del self.tasks[task.node.index, task.number]
         return True
 
-    def _free_seat(self, node: Node) -> Seat | Stream | None:
-        if lanes_of(node):
-            return self._stream(node)
-        mine = [seat for seat in self.seats if seat.node is node]
-        busy = sum(seat.busy for seat in self.seats)
-        if busy >= self.options.workers:
-            return None
-        idle = next((seat for seat in mine if not seat.busy), None)
-        most = 1 if node.step.cost in ("llm", "gpu") else self.options.workers
-        if idle is None and len(mine) < most and self._room_for(node):
-            seat = Seat(node, self._site(node))
-            seat.busy = True
-            self.seats.append(seat)
-            self.flights[seat.opening] = Flight(seat, None, None)
-        return idle
-
-    def _stream(self, node: Node) -> Stream | None:
-        stream = self.streams.get(node.index)
-        if stream is None:
-            stream = self.streams[node.index] = Stream(node, self._site(node))
-            self.flights[stream.opening] = Flight(stream, None, None)
-        return stream if stream.ready else None
+    def _begins(self, seat: Seat | Stream) -> None:
+        self.flights[seat.opening] = Flight(seat, None, None)
 
     def _site(self, node: Node) -> Site:
         return sites(node, self.store.root, self.budget)
-
-    def _room_for(self, node: Node) -> bool:
-        """Is there memory for one more worker? Idle ones of other steps make room."""
-        while self.seats and available_mb() < node.step.memory_mb * 1.25:
-            idle = next((seat for seat in self.seats if not seat.busy and seat.node is not node), None)
-            if idle is None:
-                return False
-            self.seats.remove(idle)
-            idle.close()
-        if available_mb() < node.step.memory_mb:
-            self.tell(
-                "warning", node.name, message=f"needs about {node.step.memory_mb} MB, {available_mb()} MB are free"
-            )
-        return True
 
     def _land(self, future: Future[Any]) -> None:
         seat, task, batch = self.flights.pop(future)
@@ -321,11 +286,7 @@ class Runner:
         self.finished.add((node.index, number))
         if all((node.index, n) in self.finished for n in range(self.store.shards)):
             self.tell("step", node.name, state="done")
-            for seat in [s for s in self.seats if s.node is node]:
-                self.seats.remove(seat)
-                seat.close()
-            if node.index in self.streams:
-                self.streams.pop(node.index).close()
+            self.crew.dismiss(node)
 
     def tell(self, kind: Kind, step: str, **said: Any) -> None:
         """Say what happened to whoever listens."""
