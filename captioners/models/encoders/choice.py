@@ -16,6 +16,7 @@ from ....engine.catalog import step_name
 from ....engine.errors import UserError
 from ....engine.step import Step
 from ....schemas import Col
+from .binding import imagebind_encoder
 from .conse import Conse
 from .contrastive import Wanted, open_clip_encoder
 from .files import is_file, sha256_of
@@ -24,7 +25,7 @@ from .single import Features, Sentences
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-IMAGES = ("conse", "efficientnet", "open_clip")
+IMAGES = ("conse", "efficientnet", "open_clip", "imagebind")
 TEXTS = ("conse", "minilm", "open_clip")
 _EMBEDDED: dict[str, type[Conse | Features | Sentences]] = {
     "conse": Conse,
@@ -67,9 +68,11 @@ class Choice:
     ``open_clip`` gets one worker, which has the GPU or all cores; the other encoders one worker for each core.
     """
 
-    encoder: Annotated[str, Col("the encoder", choices=(*_EMBEDDED, "open_clip"))] = "conse"
+    encoder: Annotated[str, Col("the encoder", choices=(*_EMBEDDED, "open_clip", "imagebind"))] = "conse"
     model: Annotated[str, Col("for `open_clip`: its name of the architecture, such as `ViT-B-32`")] = ""
-    pretrained: Annotated[str, Col("for `open_clip`: its tag of the weights, or the path of a checkpoint")] = ""
+    pretrained: Annotated[
+        str, Col("for `open_clip`: its tag of the weights, or the path of a checkpoint; for `imagebind`: the path")
+    ] = ""
     precision: Annotated[
         str, Col("for `open_clip`: the numbers that it computes with", choices=("fp32", "fp16", "bf16"))
     ] = "fp32"
@@ -87,7 +90,7 @@ class Choice:
     @property
     def is_embedded(self) -> bool:
         """Does it run on one core, with weights from an installed package?"""
-        return self.encoder != "open_clip"
+        return self.encoder in _EMBEDDED
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for options that do not belong together, and for a checkpoint that is not there."""
@@ -96,16 +99,22 @@ class Choice:
             if self.model or self.pretrained:
                 said = f"`model` and `pretrained` belong to `encoder: open_clip`, and the encoder is {self.encoder}"
                 raise UserError(f"{step}: {said}")
+        elif self.encoder == "imagebind":
+            if self.model or not is_file(self.pretrained):
+                hint = "pretrained: /path/to/imagebind_huge.pth, and no model"
+                raise UserError(f"{step}: `encoder: imagebind` needs the path of its checkpoint", hint)
         elif not (self.model and self.pretrained):
             hint = "for example model: ViT-B-32, pretrained: laion2b_s34b_b79k; or a checkpoint's path as pretrained"
             raise UserError(f"{step}: `encoder: open_clip` needs a `model` and what it is `pretrained` on", hint)
-        elif is_file(self.pretrained) and not Path(self.pretrained).expanduser().is_file():
+        if is_file(self.pretrained) and not Path(self.pretrained).expanduser().is_file():
             raise UserError(f"{step}.pretrained: there is no file {self.pretrained}")
 
     def revision(self) -> str:
         """As ``Encoder.revision``, without loading the encoder."""
         if self.is_embedded:
             return _EMBEDDED[self.encoder].revision
+        if self.encoder == "imagebind":
+            return f"sha256 {sha256_of(self.pretrained)}"
         try:
             package = f"open_clip_torch=={version('open_clip_torch')}"
         except PackageNotFoundError:
@@ -122,6 +131,9 @@ class Choice:
         """
         if self.is_embedded:
             yield _EMBEDDED[self.encoder]()
+            return
+        if self.encoder == "imagebind":
+            yield imagebind_encoder(self.pretrained, self.device, self.per_batch, self.revision())
             return
         wanted = Wanted(self.model, self.pretrained, self.precision, self.device, self.per_batch)
         yield open_clip_encoder(wanted, self.revision())
