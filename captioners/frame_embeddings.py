@@ -23,8 +23,9 @@ class FrameEmbeddings(Choice, Map[Frame, Embedding]):
     """Encode every stored frame, as a float16 vector of length 1.
 
     ``conse`` (needs no image-text model; knows things and animals, no people) and ``open_clip`` put pictures among
-    texts; ``efficientnet`` and ``imagebind`` tell only how alike pictures look. ``open_clip`` and ``imagebind`` have one
-    worker, on a GPU if there is one; the others have a worker for each core. Fails for a frame that is no JPEG (``bad_frame``).
+    texts; ``efficientnet`` and ``imagebind`` tell only how alike pictures look. ``open_clip`` and ``imagebind`` have
+    one worker, on a GPU if there is one; the others have a worker for each core. Fails for a frame that is no JPEG
+    (``bad_frame``).
     """
 
     encoder: Annotated[str, Col("who looks", choices=IMAGES)] = "conse"
