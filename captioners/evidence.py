@@ -17,6 +17,7 @@ from ..schemas import Clip, Col, Frame, Label, Signals, Sound
 from ..schemas import Evidence as EvidenceRow
 from .models.boxes import Detector
 from .models.colours import main_colours
+from .models.encoders.pictures import one_thread, picture
 from .models.imagenet import Classifier, class_names
 from .models.ocr import Reader, merge
 from .models.sounds import Listener, read_span
@@ -78,7 +79,7 @@ class Evidence(Map[Look, EvidenceRow]):
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Look, EvidenceRow]]:
         """Load the models that are switched on."""
-        with _one_thread():
+        with one_thread():
             models = Models(
                 Detector() if self.boxes else None,
                 Classifier() if self.labels else None,
@@ -98,7 +99,7 @@ class Evidence(Map[Look, EvidenceRow]):
         if not frames:
             hint = "take more with builders.scan's frames_per_s, or drop short clips"
             raise RowError(f"no frame is stored of {clip.clip_id}: {hint}", "no_frames")
-        pictures = [_picture(frame) for frame in frames]
+        pictures = [_decoded(frame) for frame in frames]
         seen = list(zip(frames, pictures, strict=True))
         boxes, text = models.boxes, models.text
         return EvidenceRow(
@@ -129,18 +130,6 @@ class Evidence(Map[Look, EvidenceRow]):
         return model.hear(samples, self.min_sound) if len(samples) else []
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
 def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
     """``count`` of them, evenly, each from the middle of its share."""
     ordered = sorted(frames, key=lambda frame: frame.time_s)
@@ -149,15 +138,12 @@ def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
     return [ordered[int((i + 0.5) * len(ordered) / count)] for i in range(count)]
 
 
-def _picture(frame: Frame) -> NDArray[np.uint8]:
+def _decoded(frame: Frame) -> NDArray[np.uint8]:
     """``(H, W, 3)`` uint8 RGB."""
-    import cv2
-
-    data = np.frombuffer(frame.jpeg, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if picture is None:
-        raise RowError(f"the stored frame {frame.frame_id} is no JPEG: scan the video again", "bad_frame")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    found = picture(frame)
+    if isinstance(found, RowError):
+        raise found
+    return found
 
 
 def _labels(model: Classifier, pictures: list[NDArray[np.uint8]]) -> list[Label]:

@@ -1,4 +1,4 @@
-"""Messages for vLLM, and films in them: frames with the times that they were taken at."""
+"""Films for vLLM: frames with the times that they were taken at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .chat import Film, Message, Part, Picture
+from .chat import Film
 
 READER = "cliploom"
 """The name under which vLLM knows ``FilmReader``."""
@@ -19,26 +19,9 @@ _FILM_TYPE = "video/x-cliploom"
 _TICKS_PER_S = 1000
 
 
-def turn(message: Message, film: str) -> dict[str, Any]:
-    """A message as ``LLM.chat`` takes it; ``film`` is ``ChatModel.film``."""
-    content = message["content"]
-    if isinstance(content, str):
-        return {"role": message["role"], "content": content}
-    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film)]}
-
-
-def _sent(part: Part, film: str) -> list[dict[str, Any]]:
-    if isinstance(part, str):
-        return [{"type": "text", "text": part}]
-    if isinstance(part, Picture):
-        return [{"type": "image_url", "image_url": {"url": _url("image/jpeg", part.jpeg)}}]
-    if film == "video":
-        return [{"type": "video_url", "video_url": {"url": _url(_FILM_TYPE, packed(part))}}]
-    return [sent for frame in part.frames for sent in _sent(frame, film)]
-
-
-def _url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+def film_url(film: Film) -> str:
+    """A film as a ``data:`` URL that vLLM gives to ``FilmReader``."""
+    return f"data:{_FILM_TYPE};base64,{base64.b64encode(packed(film)).decode('ascii')}"
 
 
 def packed(film: Film) -> bytes:

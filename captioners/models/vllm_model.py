@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...engine.errors import RowError, UserError
 from ...engine.extras import extra
 from .chat import Answer, ChatModel, Model, Request
-from .vllm_films import READER, FilmReader, turn
+from .vllm_films import READER, FilmReader, film_url
+from .wire import turn
 
 if TYPE_CHECKING:
     import vllm
@@ -60,7 +61,7 @@ class VllmModel:
 
     def __init__(self, llm: vllm.LLM, options: ChatModel, name: str, revision: str) -> None:
         self.name, self.revision = name, revision
-        self._llm, self._film = llm, options.film
+        self._llm, self._film_url = llm, film_url if options.film == "video" else None
         self._sampling, self._chat = _split(options.extra)
         self._waiting: deque[_Asked] = deque()
         self._flights: dict[str, asyncio.Future[Answer]] = {}
@@ -115,7 +116,7 @@ class VllmModel:
 
         request = asked.request
         try:
-            messages: Any = [[turn(message, self._film) for message in request.messages]]
+            messages: Any = [[turn(message, self._film_url) for message in request.messages]]
             (name,) = self._llm.enqueue_chat(messages, [self._params(request)], use_tqdm=False, **self._chat)
         except (VLLMError, ValueError, TypeError, OSError, RuntimeError, TemplateError) as error:
             asked.answer.set_exception(_refusal(self.name, error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -31,9 +31,10 @@ _FOREVER_S = 1e9
 
 def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
     """The body of a question. What the recipe's ``extra`` sets to null is left out."""
+    film_url = _film_url if options.film == "video" else None
     body: dict[str, Any] = {
         "model": options.name,
-        "messages": [_turn(message, options.film) for message in request.messages],
+        "messages": [turn(message, film_url) for message in request.messages],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "seed": request.seed,
@@ -49,22 +50,27 @@ def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
     return body
 
 
-def _turn(message: Message, film: str) -> dict[str, Any]:
+def turn(message: Message, film_url: Callable[[Film], str] | None) -> dict[str, Any]:
+    """A message as OpenAI's protocol has it; a film is one video at a ``data:`` URL, or its frames as pictures."""
     content = message["content"]
     if isinstance(content, str):
         return {"role": message["role"], "content": content}
-    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film)]}
+    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film_url)]}
 
 
-def _sent(part: Part, film: str) -> list[dict[str, Any]]:
+def _sent(part: Part, film_url: Callable[[Film], str] | None) -> list[dict[str, Any]]:
     if isinstance(part, str):
         return [{"type": "text", "text": part}]
-    if isinstance(part, Film):
-        if film == "video":  # vLLM's own form: https://docs.vllm.ai/en/latest/features/multimodal_inputs.html
-            frames = ",".join(_base64(frame) for frame in part.frames)
-            return [{"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}]
-        return [sent for frame in part.frames for sent in _sent(frame, film)]
-    return [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_base64(part)}"}}]
+    if isinstance(part, Picture):
+        return [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_base64(part)}"}}]
+    if film_url is not None:
+        return [{"type": "video_url", "video_url": {"url": film_url(part)}}]
+    return [sent for frame in part.frames for sent in _sent(frame, None)]
+
+
+def _film_url(film: Film) -> str:
+    """The form that vLLM's server takes: https://docs.vllm.ai/en/latest/features/multimodal_inputs.html."""
+    return f"data:video/jpeg;base64,{','.join(_base64(frame) for frame in film.frames)}"
 
 
 def _base64(picture: Picture) -> str:
