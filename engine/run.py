@@ -53,9 +53,8 @@ class Runner:
     def __init__(
         self, nodes: Sequence[Node], store: Store, options: RunOptions, recipe: Recipe, listeners: Sequence[Listener]
     ) -> None:
-        self.nodes, self.store, self.options = nodes, store, options
+        self.nodes, self.store, self.options, self.listeners = nodes, store, options, listeners
         self.max_bad, self.budget = recipe.max_bad, recipe.budget
-        self.listeners = listeners
         self.items: dict[int, dict[int, list[Item]]] = {}
         self.finished: set[tuple[int, int]] = set()
         self.waiting: dict[str, str] = {}
@@ -111,14 +110,14 @@ class Runner:
             if node.shape == "whole":
                 opened |= self._open_whole(node)
                 continue
+            if node.name in self.waiting:
+                continue
             ahead = sum(1 for index, _ in self.tasks if index == node.index)
             for number in range(self.store.shards):
                 if ahead >= _OPEN_TASKS + self.options.workers:
                     break
                 key = (node.index, number)
-                if key in self.finished or key in self.tasks or node.name in self.waiting:
-                    continue
-                if not self._ready(node, number):
+                if key in self.finished or key in self.tasks or not self._ready(node, number):
                     continue
                 opened = True
                 ahead += self._open_task(node, number)
@@ -266,10 +265,9 @@ class Runner:
             self._wait(seat.node, str(error))
 
     def _count(self, task: Task, batch: Batch) -> None:
-        handled, failed = self.bad[task.node.index]
-        self.bad[task.node.index] = [handled + len(batch.ids), failed + task.failed]
+        counts = self.bad[task.node.index]
+        counts[:] = handled, failed = counts[0] + len(batch.ids), counts[1] + task.failed
         task.failed = 0
-        handled, failed = self.bad[task.node.index]
         self.tell("rows", task.node.name, n=len(batch.ids), failed=failed)
         if handled >= _FEW and failed > self.max_bad * handled:
             raise UserError(

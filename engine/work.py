@@ -258,7 +258,7 @@ def _called(call: Callable[[list[Any]], list[dict[str, Any]]], rows: list[Any]) 
             return answers
         except (UserError, Waiting):
             raise
-        except Exception as error:  # the one place: whatever a step raises is that row's failure
+        except Exception as error:  # whatever a step raises is that row's failure
             if len(rows) > 1:
                 return [answer for row in rows for answer in _called(call, [row])]
             if not isinstance(error, TransientError) or attempt == TRIES:

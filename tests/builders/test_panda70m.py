@@ -30,6 +30,7 @@ from cliploom.engine.errors import RowError, UserError
 from cliploom.engine.recipe import Recipe
 from cliploom.engine.run import RunOptions
 from cliploom.engine.step import Drop, Site
+from cliploom.filters.desirability.labels import LABELS
 from cliploom.schemas import Caption, Clip, Score, Shot, Span, Video
 
 MEDIA = Path(__file__).parents[1] / "media"
@@ -137,7 +138,7 @@ def test_whatever_python_writes_comes_back(tmp_path_factory: pytest.TempPathFact
 
 
 def test_both_sides_spell_alike() -> None:
-    assert reading.LABELS == writing.LABELS
+    assert reading.LABELS == writing.LABELS == LABELS
     assert set(writing.COLUMNS) == {"videoID", "url", *reading.LISTS}
     for seconds in (0.0, 8.001, 7.999999, 86399.9999, 86400.0, 2 * 86400 + 0.5):
         assert timecode(seconds) == writing.timecode(seconds)
