@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from ..engine.options import digest
-from ..engine.step import Site, Split, Work
+from ..engine.contract.options import digest
+from ..engine.contract.step import Site, Split, Work
 from ..schemas import Caption, Clip, Col, Review
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from ..engine.errors import UserError, Waiting, nearest
-from ..engine.step import Site, Step, Whole
+from ..engine.contract.errors import UserError, Waiting, nearest
+from ..engine.contract.step import Site, Step, Whole
 from ..schemas import Caption, Clip, Col, Video
 from ..schemas import Review as ReviewRow
 from .sheets.answers import Answer, answers, digest_files, filled_lines

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from ..engine.errors import RowError
-from ..engine.pipelines import describe_pipeline, find_pipeline
-from ..engine.step import Answer, Site, Split, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Site, Split, Work
+from ..models.text.spacy_pipelines import describe_pipeline, find_pipeline
 from ..schemas import Caption, Col, Pair
 from ..schemas import Tags as TagsRow
 from .parse.grammar import find_tags

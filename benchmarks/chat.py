@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cliploom.captioners.models.chat import ChatModel
-from cliploom.captioners.models.prompt import load_prompt
-from cliploom.captioners.models.shapes import shape_of
 from cliploom.captioners.rewrite import Merged, Rewrite, ToRewrite
 from cliploom.engine.build import run_build
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Item, Site, Source, Split, Work
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Item, Site, Source, Split, Work
+from cliploom.engine.execution.runner import RunOptions
+from cliploom.models.chat.answer_schema import shape_of
+from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Col, Video
 
 SLOTS, LATENCY_S = 64, 0.05

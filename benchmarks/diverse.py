@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cliploom.filters.likeness.greedy import brute, greedy
+from cliploom.filters.diversity.greedy import brute, greedy
 
 CHECKED = 10_000
 

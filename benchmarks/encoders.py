@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
-from cliploom.captioners.models.imagenet import Classifier, Picture
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
+from cliploom.models.detectors.imagenet import Classifier, Picture
 from cliploom.schemas import Frame
 
 VIDEO = Path(__file__).parents[1] / "tests" / "media" / "sintel_trailer_270p.mp4"

@@ -21,9 +21,9 @@ from typing import Annotated
 import pyarrow.parquet as pq
 
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Filter, Item, Map, Site, Source, Split, Work
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Filter, Item, Map, Site, Source, Split, Work
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Clip, Col, Video, from_arrow, to_arrow
 
 CLIPS = 100  # per video

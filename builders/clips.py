@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Drop, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work
+from ..media.container import best_audio, best_video, open_media
+from ..media.cutting.cutter import Cutter, Order
+from ..media.cutting.index import Index, read_index
+from ..media.cutting.measure import Measures
+from ..media.cutting.pictures import Upright
+from ..media.cutting.plan import Plan, plan
+from ..media.cutting.policy import Piece, Policy
+from ..media.cutting.sound import Listener
+from ..media.cutting.source import Quality, Source
 from ..schemas import Clip, Col, Shot, Span, Video
-from .cutting.cutter import Cutter, Order
-from .cutting.index import Index, read_index
-from .cutting.measure import Measures
-from .cutting.pictures import Upright
-from .cutting.plan import Plan, plan
-from .cutting.policy import Piece, Policy
-from .cutting.sound import Listener
-from .cutting.source import Quality, Source
-from .media.container import best_audio, best_video, open_media
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Item, Site, Source, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Item, Site, Source, Work
 from ..schemas import Chapter, Col, Subtitle, Video
 from .sources.ids import make_video_id, slug
 from .sources.languages import file_language
 from .sources.listing import SUBTITLE_ENDINGS, VIDEO_EXTENSIONS, Found, Sidecar, list_videos
 from .sources.manifests import Line, read_manifest
-from .sources.probing import Probe, probe
+from .sources.probe import Probe, probe
 from .sources.sidecars import Told, read_told, tell
 
 _TRUSTED = (".json", ".info.json", ".description", ".txt")  # the first that says something counts

@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Drop, Site, Split, Step, Work, reads, writes
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Signals, Video
 from .keyframing import sharegpt
 from .keyframing.sharegpt import Doubles, Floats

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Item, Site, Source, Step, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Item, Site, Source, Step, Work
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
 from .sources import listing

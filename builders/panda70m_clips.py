@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from ..engine.errors import RowError
-from ..engine.options import digest
-from ..engine.step import Answer, Cost, Drop, Fan, FanWork, Part, Site
+from ..engine.contract.errors import RowError
+from ..engine.contract.options import digest
+from ..engine.contract.step import Answer, Cost, Drop, Fan, FanWork, Part, Site
 from ..schemas import Caption, Clip, Col, Row, Score, Shot, Span, Video
 from .sources.panda70m import LABELS, ClipLine, clip_lines
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Fan, FanWork, Part, Site
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Fan, FanWork, Part, Site
+from ..media.clock import Clock
+from ..media.container import best_audio, best_video, open_media
+from ..media.decode import Watched, decode_all
+from ..media.frame_sampler import FrameSampler, Look
+from ..media.memory import keep_freed_memory
+from ..media.pictures import Bgr, Shrinker
+from ..media.signals import SignalMeter
+from ..media.sound import SoundTrack
 from ..schemas import Col, Frame, Row, Signals, Sound, Video
-from .media.clock import Clock
-from .media.container import best_audio, best_video, open_media
-from .media.decode import Watched, decode_all
-from .media.memory import keep_freed_memory
-from .media.pictures import Bgr, Shrinker
-from .media.sampling import FrameSampler, Look
-from .media.signals import SignalMeter
-from .media.sound import SoundTrack
 
 if TYPE_CHECKING:
     from av.container import InputContainer

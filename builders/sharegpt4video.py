@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Item, Site, Source, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Item, Site, Source, Work
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
 from .sources import listing

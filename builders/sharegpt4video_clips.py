@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ..engine.errors import RowError
-from ..engine.options import digest
-from ..engine.step import Answer, Cost, Fan, FanWork, Part, Site
+from ..engine.contract.errors import RowError
+from ..engine.contract.options import digest
+from ..engine.contract.step import Answer, Cost, Fan, FanWork, Part, Site
 from ..schemas import Caption, Clip, Col, Row, Shot, Span, Video
 from .sources.sharegpt import Told, told
 

@@ -7,18 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..media.cuts import DEFAULT_THRESHOLDS, Cut, Timeline, adaptive_cuts, content_cuts, content_values, threshold_cuts
 from ..schemas import Col, Shot, Signals
-from .media.cuts import (
-    DEFAULT_THRESHOLDS,
-    Cut,
-    Timeline,
-    adaptive_cuts,
-    content_cuts,
-    content_values,
-    threshold_cuts,
-)
 from .scan import Scan
 
 

@@ -10,17 +10,17 @@ from itertools import count, groupby, islice
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import RowError, UserError, nearest
-from ..engine.step import Answer, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError, nearest
+from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..models.asr.hallucinations import Measures, repeats
+from ..models.asr.openai_checkpoints import local_file
+from ..models.asr.recognizer import Recognizer, Utterance
+from ..models.asr.transcribe import listen
+from ..models.asr.whisper_ctranslate import load_faster
+from ..models.asr.whisper_torch import load_original
+from ..models.asr.whisper_weights import WEIGHTS, local_folder
 from ..schemas import Col, Segment, Sound
 from ..schemas import Word as SpokenWord
-from .hearing.checkpoints import local_file
-from .hearing.doubts import Measures, repeats
-from .hearing.faster import load_faster
-from .hearing.listening import listen
-from .hearing.models import WEIGHTS, local_folder
-from .hearing.original import load_original
-from .hearing.recognizer import Recognizer, Utterance
 from .sources.ids import slug
 from .subtitles.sentences import Piece, Sentence, sentences
 

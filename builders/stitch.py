@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Drop, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work
 from ..schemas import Col, Embedding, Shot, Signals, Video
 from .stitching import panda
 from .stitching.clocks import FrameClock, SecondClock, Stretch

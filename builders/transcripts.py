@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Site, Split, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Site, Split, Work
+from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
-from .media.container import open_media
 from .sources.languages import bcp47
-from .sources.probing import start_of
+from .sources.probe import start_of
 from .subtitles.cues import Cue, words
 from .subtitles.files import read_file
 from .subtitles.rolling import clean_cues

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..models.text.english_parser import LONGEST_CHARS, MODEL, English, english_revision, load_english
 from ..schemas import Caption, Col
-from .models.english_parse import LONGEST_CHARS, MODEL, English, english_revision, load_english
-from .wording.ids import caption_id
-from .wording.unnamed import without_names
+from .text.deidentify import without_names
+from .text.ids import caption_id
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import RowError, UserError, nearest
-from ..engine.step import Step
+from ..engine.contract.errors import RowError, UserError, nearest
+from ..engine.contract.step import Step
+from ..models.chat.model import Model
+from ..models.chat.prompt import load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import said
 from ..schemas import Caption, Clip, Col, Frame, Row, Segment, Video
-from .models.asking import Asking
-from .models.chat import Model
-from .models.prompt import load_prompt
-from .models.structured import said
-from .wording.author import Author
-from .wording.ids import FAKE, is_teacher_name, readable, teacher_name
-from .wording.needs import check_needs
-from .wording.showing import as_parts, pick_frames
-from .wording.speech import spoken
+from .frames.selection import as_parts, pick_frames
+from .text.author import Author
+from .text.ids import FAKE, is_teacher_name, readable, teacher_name
+from .text.prerequisites import check_needs
+from .text.speech import spoken
 
 INPUTS: dict[str, type[Row]] = {"frames": Frame, "transcript": Segment, "title": Video, "captions": Caption}
 """What a chat teacher may be given, and the table that it comes from."""

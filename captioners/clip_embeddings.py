@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Answer, Site, Split, Step, Work, reads, writes
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Answer, Site, Split, Step, Work, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Video
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from ..engine.errors import UserError
-from ..engine.files import write_json
-from ..engine.step import Drop, Site, Whole
+from ..engine.contract.errors import UserError
+from ..engine.contract.step import Drop, Site, Whole
+from ..engine.storage.files import write_json
 from ..schemas import Caption, Col
 from .ranking.cover import cover
 from .ranking.sheet import read_sheet

@@ -11,16 +11,16 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Map, Site, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Map, Site, Work
+from ..models.detectors.boxes import Detector
+from ..models.detectors.colours import main_colours
+from ..models.detectors.imagenet import Classifier, class_names
+from ..models.detectors.ocr import Reader, merge
+from ..models.detectors.sounds import Listener, read_span
+from ..models.encoders.frames import one_thread, picture
 from ..schemas import Clip, Col, Frame, Label, Signals, Sound
 from ..schemas import Evidence as EvidenceRow
-from .models.boxes import Detector
-from .models.colours import main_colours
-from .models.encoders.pictures import one_thread, picture
-from .models.imagenet import Classifier, class_names
-from .models.ocr import Reader, merge
-from .models.sounds import Listener, read_span
 
 _LABELS = 10
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Map, Site, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Map, Site, Work
+from ..models.encoders.choice import IMAGES, Choice, Encoder, model_of
+from ..models.encoders.frames import one_thread, picture
 from ..schemas import Col, Embedding, Frame
-from .models.encoders.choice import IMAGES, Choice, Encoder, model_of
-from .models.encoders.pictures import one_thread, picture
 
 
 @dataclass(frozen=True)

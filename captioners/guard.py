@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Site, Step, StreamWork, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Site, Step, StreamWork, Work
+from ..models.chat.model import Model
+from ..models.chat.prompt import DATA_CHARS, load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import asked
+from ..models.text.english_parser import MODEL, English, english_revision, load_english
 from ..schemas import Caption, Clip, Col, Segment, Video
-from .models.asking import Asking
-from .models.chat import Model
-from .models.english_parse import MODEL, English, english_revision, load_english
-from .models.prompt import DATA_CHARS, load_prompt
-from .models.structured import asked
-from .wording.author import Author
-from .wording.faithful import OF_SPEECH, describe_finding, unsupported
-from .wording.ids import caption_id, is_fake
-from .wording.speech import spoken
+from .text.author import Author
+from .text.faithful import OF_SPEECH, describe_finding, unsupported
+from .text.ids import caption_id, is_fake
+from .text.speech import spoken
 
 _CHECKED = ("rewrite", "merge")  # kinds that a language model made of other texts
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Step
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Step
+from ..models.chat.model import Model
+from ..models.chat.prompt import load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import asked
 from ..schemas import Caption, Clip, Col, Frame, Score, cached
-from .models.asking import Asking
-from .models.chat import Model
-from .models.prompt import load_prompt
-from .models.structured import asked
-from .wording.ids import FAKE, is_fake
-from .wording.showing import as_parts, pick_frames, shuffle_key
+from .frames.selection import as_parts, pick_frames, shuffle_key
+from .text.ids import FAKE, is_fake
 
 _TOKENS_EACH = 80
 """Room for one reason and its mark; an answer about many captions is longer than other answers."""

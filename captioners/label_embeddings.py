@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.step import Answer, Site, Split, Work
+from ..engine.contract.step import Answer, Site, Split, Work
+from ..models.encoders.choice import model_of
+from ..models.encoders.conse import Conse
 from ..schemas import Embedding, Evidence
-from .models.encoders.choice import model_of
-from .models.encoders.conse import Conse
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.errors import UserError, nearest
-from ..engine.files import replaced, write_json
-from ..engine.step import Site, Whole
+from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.step import Site, Whole
+from ..engine.storage.files import replaced, write_json
 from ..schemas import Caption, Col, Embedding, Score
 from .ranking.fit import Choice, Floats, Training, fit
 from .ranking.fit import Ranker as Learned

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Step
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Step
+from ..models.chat.model import Model
+from ..models.chat.prompt import Prompt, load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import said
 from ..schemas import Caption, Clip, Col
-from .models.asking import Asking
-from .models.chat import Model
-from .models.prompt import Prompt, load_prompt
-from .models.structured import said
-from .wording.author import Author
-from .wording.ids import FAKE, is_fake, is_teacher_name
-from .wording.timed import in_time, pieces, told_at
+from .text.author import Author
+from .text.ids import FAKE, is_fake, is_teacher_name
+from .text.timed import in_time, pieces, told_at
 
 _SHIPPED = {"summarise": "summary", "recaption": "recaption"}
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import UserError
-from ..engine.step import Step
+from ..engine.contract.errors import UserError
+from ..engine.contract.step import Step
+from ..models.chat.model import ChatModel, Model
+from ..models.chat.prompt import load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import asked
 from ..schemas import Caption, Clip, Col, Segment
-from .models.asking import Asking
-from .models.chat import ChatModel, Model
-from .models.prompt import load_prompt
-from .models.structured import asked
-from .wording.author import Author
-from .wording.ids import FAKE, is_fake
-from .wording.speech import spoken
+from .text.author import Author
+from .text.ids import FAKE, is_fake
+from .text.speech import spoken
 
 
 class ToRewrite(NamedTuple):

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple
 
-from ..engine.errors import UserError, nearest
-from ..engine.step import Site, Split, Step, Work
+from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.step import Site, Split, Step, Work
 from ..schemas import Caption, Clip, Col, Score
-from .wording.ids import caption_id, is_fake
+from .text.ids import caption_id, is_fake
 
 _BUILT_IN = ("longest", "first")
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Step
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Step
+from ..models.chat.model import Model, Part, Picture
+from ..models.chat.prompt import load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import said
 from ..schemas import Caption, Clip, Col, Frame
-from .collage.pictures import grid, stacked, strip
-from .models.asking import Asking
-from .models.chat import Model, Part, Picture
-from .models.prompt import load_prompt
-from .models.structured import said
-from .wording.author import Author
-from .wording.ids import FAKE, is_teacher_name
-from .wording.needs import check_needs
-from .wording.timed import pieces, seconds, told_at
+from .frames.collage import grid, stacked, strip
+from .text.author import Author
+from .text.ids import FAKE, is_teacher_name
+from .text.prerequisites import check_needs
+from .text.timed import pieces, seconds, told_at
 
 _SHORT_S = 0.0005
 

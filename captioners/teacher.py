@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
-from ..engine.errors import UserError, nearest
-from ..engine.options import make_step
-from ..engine.step import Site, Split, Step, Work
+from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.options import make_step
+from ..engine.contract.step import Site, Split, Step, Work
+from ..models.chat.fake import fake_text
+from ..models.chat.model import ChatModel
 from ..schemas import Caption, Clip, Col, Evidence, Row, Segment, Video, row_fields
 from .chat import Chat
-from .models.chat import ChatModel
-from .models.fake import fake_text
-from .wording.evidence import describe
-from .wording.ids import FAKE, caption_id
-from .wording.needs import check_needs
-from .wording.presets import PRESETS, with_preset
-from .wording.speech import spoken
+from .text.evidence import describe
+from .text.ids import FAKE, caption_id
+from .text.prerequisites import check_needs
+from .text.presets import PRESETS, with_preset
+from .text.speech import spoken
 
 
 class Shown(NamedTuple):

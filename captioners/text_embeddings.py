@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..engine.step import Answer, Map, Site, Work
+from ..engine.contract.step import Answer, Map, Site, Work
+from ..models.encoders.choice import TEXTS, Choice, Encoder, model_of
+from ..models.encoders.vector_cache import KnownTexts, known_texts
 from ..schemas import Caption, Col, Embedding
-from .models.encoders.choice import TEXTS, Choice, Encoder, model_of
-from .models.encoders.known import KnownTexts, known_texts
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Site, Step, StreamWork, Work
-from ..schemas import Caption, Col
-from .models.asking import Asking
-from .models.chat import Message, Model
-from .models.prompt import DATA_CHARS, load_prompt
-from .models.structured import Asked, asked
-from .wording.author import Author
-from .wording.ids import FAKE, is_teacher_name
-from .wording.languages import (
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Site, Step, StreamWork, Work
+from ..models.chat.model import Message, Model
+from ..models.chat.prompt import DATA_CHARS, load_prompt
+from ..models.chat.step import Asking
+from ..models.chat.structured import Asked, asked
+from ..models.text.languages import (
     detect,
     has_length,
     is_dense,
@@ -27,6 +24,9 @@ from .wording.languages import (
     load_detector,
     primary,
 )
+from ..schemas import Caption, Col
+from .text.author import Author
+from .text.ids import FAKE, is_teacher_name
 
 _CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
-from ..engine.errors import UserError
-from ..engine.step import Cost, Drop, Site, Step, Whole
+from ..engine.contract.errors import UserError
+from ..engine.contract.step import Cost, Drop, Site, Step, Whole
 from ..schemas import Caption, Clip, Col, Entry, Review, Score, Segment, Tags, Video
 from .release.card import Wishes
 from .release.files import mend_folder
-from .release.public import public_recipe
+from .release.provenance import before_step
+from .release.redaction import public_recipe
 from .release.splits import check_shares
-from .release.story import before_step
-from .release.write import Plan, write_release
+from .release.writer import Plan, write_release
 
 if TYPE_CHECKING:
     import duckdb

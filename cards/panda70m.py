@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
-from ..engine.errors import UserError, nearest
-from ..engine.step import Cost, Drop, Site, Step, Whole
+from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.step import Cost, Drop, Site, Step, Whole
 from ..schemas import Caption, Clip, Col, Review, Score, Shot, Video
 from .formats.panda70m import LABELS, ClipCell, VideoLine, write_lines
-from .release.public import public_uri
+from .release.redaction import public_uri
 from .release.table import caption_views
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
-from ..engine.errors import UserError
-from ..engine.files import replaced
-from ..engine.step import Cost, Drop, Site, Step, Whole
+from ..engine.contract.errors import UserError
+from ..engine.contract.step import Cost, Drop, Site, Step, Whole
+from ..engine.storage.files import replaced
 from ..schemas import Caption, Clip, Col, Review, Video
 from .formats.sharegpt import Moment, VideoLine, write_lines
-from .release.public import public_uri
+from .release.redaction import public_uri
 from .release.table import caption_views
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from ..engine.build import Build
-    from ..engine.recipe import Recipe
-    from ..engine.run import RunOptions
+    from ..engine.contract.recipe import Recipe
+    from ..engine.execution.runner import RunOptions
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (YAML).")]
 Out = Annotated[
@@ -43,10 +43,10 @@ def build(
     """
     from dataclasses import replace
 
-    from ..engine.recipe import load_recipe
-    from ..engine.run import RunOptions
+    from ..engine.contract.recipe import load_recipe
+    from ..engine.execution.runner import RunOptions
+    from .screen.formatting import command_line
     from .screen.outcome import print_outcome
-    from .screen.words import command_line
 
     loaded = load_recipe(recipe, settings or ())
     words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
@@ -61,8 +61,8 @@ def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again
     """Build with progress and signals, and write the report; ``again`` is the command that goes on."""
     from ..engine.build import Build, run_build
     from .report import write_report
+    from .screen.interrupts import stoppable
     from .screen.progress import progress
-    from .screen.stopping import stoppable
 
     with stoppable(again):
         with progress(quiet) as listeners:

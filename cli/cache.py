@@ -25,7 +25,7 @@ def stats(
     """Say how many answers are kept, of which models."""
     import json
 
-    from ..captioners.models.answerfile import answers_path, kept
+    from ..models.chat.cache_file import answers_path, kept
     from .screen.tables import Column, print_table
 
     path = answers_path()
@@ -47,17 +47,17 @@ def prune(
     max_mb: Annotated[float | None, typer.Option(metavar="N", min=0, help="Keep the newest N MB.")] = None,
 ) -> None:
     """Forget answers. What is asked again is paid for again."""
-    from ..captioners.models import answerfile
-    from ..engine.errors import UserError, nearest
+    from ..engine.contract.errors import UserError, nearest
+    from ..models.chat import cache_file
 
     if older is None and model is None and max_mb is None:
         raise UserError("nothing to forget is named", "give --older DAYS, --model NAME or --max-mb N")
-    path = answerfile.answers_path()
-    known = [each.model for each in answerfile.kept(path)]
+    path = cache_file.answers_path()
+    known = [each.model for each in cache_file.kept(path)]
     if model is not None and model not in known:
         hint = f"models: {', '.join(known)}" if known else ""
         raise UserError(f"no answers of {model} are kept{nearest(model, known)}", hint)
-    gone = answerfile.prune(
+    gone = cache_file.prune(
         path, None if older is None else older * _DAY_S, model, None if max_mb is None else round(max_mb * _MB)
     )
     print(f"{gone:,} answers forgotten")

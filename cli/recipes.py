@@ -30,7 +30,7 @@ def recipe_names() -> list[str]:
 
 def recipe_text(name: str) -> str:
     """A shipped recipe's YAML; its first line is a comment that says what it makes."""
-    from ..engine.errors import UserError, nearest
+    from ..engine.contract.errors import UserError, nearest
 
     if name not in recipe_names():
         raise UserError(f"there is no recipe {name}{nearest(name, recipe_names())}", "`cliploom recipes` lists them")

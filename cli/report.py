@@ -24,7 +24,7 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build f
 def write_report(build: Build) -> Path:
     """Write ``report.html`` into the build folder."""
     from ..cards.report import render_report
-    from ..engine.files import write_text
+    from ..engine.storage.files import write_text
 
     path = build.root / "report.html"
     write_text(path, render_report(build))

@@ -30,6 +30,6 @@ def sql(
     only: no other file, no network, and it writes nothing.
     """
     from ..engine.build import Build
-    from .screen.answers import print_answer
+    from .screen.output import print_answer
 
     print_answer(Build.read(folder), query, how.value)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from .screen.described import Described
+    from .screen.step_help import Described
 
 
 def steps(
     name: Annotated[str | None, typer.Argument(help="Say everything about this one.")] = None,
 ) -> None:
     """List the steps, or explain one."""
-    from ..engine.catalog import step_names
-    from .screen.described import describe
+    from ..engine.contract.catalog import step_names
+    from .screen.step_help import describe
     from .screen.tables import Column, print_table
 
     if name is not None:

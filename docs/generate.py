@@ -14,8 +14,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cliploom.cli.main import COMMANDS, app
-from cliploom.cli.screen.described import Described, describe
-from cliploom.engine.catalog import FOLDERS, PLUGINS, step_names
+from cliploom.cli.screen.step_help import Described, describe
+from cliploom.engine.contract.catalog import FOLDERS, PLUGINS, step_names
 from cliploom.schemas import ROWS, Row, arrow_schema
 from cliploom.schemas.tables import column_table
 

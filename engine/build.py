@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from ..schemas import ROWS, Row
-from .errors import UserError
-from .events import EventLog, Listener
-from .files import read_json, write_json, write_text
-from .guard import build_lock
-from .ledger import DROPPED, FAILED
-from .options import plain_options
-from .plan import Node, TableRef, make_plan
-from .recipe import Recipe, dump_recipe
-from .run import Runner, RunOptions
-from .sql import add_views, connect
-from .store import Store
+from .contract.errors import UserError
+from .contract.events import EventLog, Listener
+from .contract.options import plain_options
+from .contract.recipe import Recipe, dump_recipe
+from .execution.build_lock import build_lock
+from .execution.runner import Runner, RunOptions
+from .planning.plan import Node, TableRef, make_plan
+from .storage.files import read_json, write_json, write_text
+from .storage.ledger import DROPPED, FAILED
+from .storage.sql import add_views, connect
+from .storage.store import Store
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,7 +115,7 @@ def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
 
 
 def _kind(node: Node) -> str:
-    from .catalog import step_name
+    from .contract.catalog import step_name
 
     return step_name(type(node.step))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .build import Build, Stage, run_build
-from .events import Listener
-from .plan import Node, lanes_of, make_plan
-from .recipe import Recipe
-from .run import RunOptions
-from .spend import Tally, Usage, spent, total
-from .step import Item, Source
-from .task import deal_items
+from .contract.events import Listener
+from .contract.recipe import Recipe
+from .contract.step import Item, Source
+from .contract.usage import Tally, Usage, spent, total
+from .execution.runner import RunOptions
+from .execution.shard_task import deal_items
+from .planning.plan import Node, lanes_of, make_plan
 
 FOLDER = "estimate"
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from ..engine.step import Filter
+from ..engine.contract.step import Filter
 from ..schemas import Clip, Col, Review
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import RowError
-from ..engine.step import Answer, Site, Split, Work
+from ..engine.contract.errors import RowError
+from ..engine.contract.step import Answer, Site, Split, Work
 from ..schemas import Clip, Col, Embedding, Score
 
 Floats = NDArray[np.float32]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import RowError, UserError, nearest
-from ..engine.step import Answer, Site, Split, Step, Work
+from ..engine.contract.errors import RowError, UserError, nearest
+from ..engine.contract.step import Answer, Site, Split, Step, Work
 from ..schemas import Clip, Col, Evidence, Frame, Score, Signals
 from .desirability.labels import Limits, Measured, label
 from .desirability.measures import HEIGHT, WIDTH, Pictures, change, drawn, inset, movement, quiet_share, still_share

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 
-from ..engine.errors import UserError, nearest
-from ..engine.step import Drop, Site, Whole
+from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.step import Drop, Site, Whole
 from ..schemas import Caption, Clip, Col, Embedding
-from .likeness.greedy import Floats, greedy
+from .diversity.greedy import Floats, greedy
 
 if TYPE_CHECKING:
     import duckdb

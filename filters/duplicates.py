@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.step import Drop, Site, Whole
+from ..engine.contract.step import Drop, Site, Whole
 from ..schemas import Clip, Col, Frame, Video
-from .hashes.alike import Rule, gather, groups
+from .hashes.duplicate_groups import Rule, gather, groups
 
 if TYPE_CHECKING:
     import duckdb

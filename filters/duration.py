@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..engine.errors import UserError
-from ..engine.step import Filter, Step
+from ..engine.contract.errors import UserError
+from ..engine.contract.step import Filter, Step
 from ..schemas import Clip, Col
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..engine.errors import RowError, UserError, nearest
-from ..engine.step import Filter, Site, Step
+from ..engine.contract.errors import RowError, UserError, nearest
+from ..engine.contract.step import Filter, Site, Step
 from ..schemas import Col
 from .sql.columns import Kept, base_schema, full_schema, to_table
 from .sql.expression import bind, columns_of, connect, judge

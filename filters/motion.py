@@ -9,8 +9,8 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from ..engine.errors import RowError, UserError
-from ..engine.step import Filter, Step
+from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.step import Filter, Step
 from ..schemas import Clip, Col, Signals
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..engine.step import Filter
+from ..engine.contract.step import Filter
 from ..schemas import Col, Segment
 
 

@@ -4,21 +4,7 @@ from .arrow import arrow_schema, from_arrow, to_arrow
 from .check import problem
 from .col import Col, Field, Row, cached, id_name, row_fields
 from .media import Chapter, Clip, Doubles, Floats, Frame, Shot, Signals, Sound, Span, Subtitle, Video
-from .text import (
-    Box,
-    Caption,
-    Embedding,
-    Entry,
-    Evidence,
-    Halfs,
-    Label,
-    Pair,
-    Review,
-    Score,
-    Segment,
-    Tags,
-    Word,
-)
+from .text import Box, Caption, Embedding, Entry, Evidence, Halfs, Label, Pair, Review, Score, Segment, Tags, Word
 
 ROWS: tuple[type[Row], ...] = (
     Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, Embedding, Score, Review, Entry,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from cliploom.models.chat.embedded import EmbeddedModel, open_embedded
+from cliploom.models.weights import cache_dir
 
 MEDIA = Path(__file__).parent / "media"
 
@@ -13,3 +18,26 @@ MEDIA = Path(__file__).parent / "media"
 def media() -> Path:
     """The folder of small real videos, freely licensed."""
     return MEDIA
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder without answers; the weights are the usual ones."""
+    folder, usual = tmp_path_factory.mktemp("cache"), cache_dir()
+    for name in ("weights", "checked"):
+        (usual / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(usual / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIPLOOM_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def embedded(own_cache: Path) -> Iterator[EmbeddedModel]:
+    """The model that ships with the demo, loaded once."""
+    with asyncio.Runner() as runner:
+        opened = open_embedded()
+        model = runner.run(opened.__aenter__())
+        assert isinstance(model, EmbeddedModel)
+        yield model
+        runner.run(opened.__aexit__(None, None, None))

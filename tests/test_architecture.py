@@ -9,7 +9,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("schemas", "engine", "builders", "captioners", "filters", "annotation", "cards", "cli")
+FOLDERS = ("schemas", "engine", "media", "models", "builders", "captioners", "filters", "annotation", "cards", "cli")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -39,7 +39,7 @@ def test_only_the_row_loop_catches_everything() -> None:
                 reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
                 if not reraises:
                     catching.add(path.relative_to(ROOT).as_posix())
-    assert catching == {"engine/work.py"}
+    assert catching == {"engine/execution/row_loop.py"}
 
 
 def test_files_stay_short() -> None:

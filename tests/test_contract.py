@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from cliploom.engine.catalog import FOLDERS, shape_name, step_class, step_names, the_step
-from cliploom.engine.options import make_step, plain_options
-from cliploom.engine.step import Fan, Step, reads, writes
+from cliploom.engine.contract.catalog import FOLDERS, shape_name, step_class, step_names, the_step
+from cliploom.engine.contract.options import make_step, plain_options
+from cliploom.engine.contract.step import Fan, Step, reads, writes
 from cliploom.schemas import ROWS, Field, row_fields
 
 HEAVY = (

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from cliploom.cli.main import COMMANDS
-from cliploom.engine.catalog import the_step
-from cliploom.engine.plan import make_plan
-from cliploom.engine.recipe import read_recipe
-from cliploom.engine.step import reads
+from cliploom.engine.contract.catalog import the_step
+from cliploom.engine.contract.recipe import read_recipe
+from cliploom.engine.contract.step import reads
+from cliploom.engine.planning.plan import make_plan
 from cliploom.schemas import Clip, Sound
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("schemas", "builders", "captioners", "filters", "annotation", "cards", "engine", "cli", "recipes")
+FOLDERS = (
+    "schemas",
+    "builders",
+    "captioners",
+    "filters",
+    "annotation",
+    "cards",
+    "models",
+    "media",
+    "engine",
+    "cli",
+    "recipes",
+)
 AT_THE_ROOT = ("__init__.py", "py.typed", "requirements-models.txt")
 BESIDE = (*AT_THE_ROOT, "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE", "tests", "docs", "benchmarks")
 SIZE_MB = 5

@@ -10,8 +10,8 @@ import pytest
 
 from cliploom.cli.recipes import PACKAGE, recipe_names, recipe_text
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.recipe import read_recipe
-from cliploom.engine.run import RunOptions
+from cliploom.engine.contract.recipe import read_recipe
+from cliploom.engine.execution.runner import RunOptions
 
 MEDIA = dumps(str(files(PACKAGE) / "media"))
 CHEAPER = {

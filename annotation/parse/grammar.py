@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from .words import (
-    AMOUNTS,
-    COLOURS,
-    FRAME_PLACES,
-    FRAME_VERBS,
-    PLACES,
-    PLURALS,
-    QUANTIFIERS,
-    SHADES,
-)
+from .words import AMOUNTS, COLOURS, FRAME_PLACES, FRAME_VERBS, PLACES, PLURALS, QUANTIFIERS, SHADES
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...engine.errors import UserError
-from ...engine.pipelines import load_pipeline
+from ...engine.contract.errors import UserError
+from ...models.text.spacy_pipelines import load_pipeline
 
 if TYPE_CHECKING:
     from spacy.language import Language

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ...engine.errors import UserError, nearest
+from ...engine.contract.errors import UserError, nearest
 from .cells import Line, read_sheet
 from .tasks import CHOOSE, Task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...engine.files import write_text
+from ...engine.storage.files import write_text
 from .answers import typed_columns
 from .cells import sheet
 from .tasks import CHOOSE, Task

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from ...engine.errors import RowError, TransientError
-from ...engine.extras import extra
-from ...engine.files import write_text
-from ..media.container import open_media
+from ...engine.contract.errors import RowError, TransientError
+from ...engine.contract.extras import extra
+from ...engine.storage.files import write_text
+from ...media.container import open_media
 from .listing import VIDEO_EXTENSIONS
-from .probing import probe
+from .probe import probe
 
 _UNFINISHED = "unfinished"  # the folder in the folder, for what is under way
 _TOLD: tuple[str, ...] = ("title", "description", "chapters", "tags", "categories", "language", "license")

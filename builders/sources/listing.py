@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from stat import S_ISREG
 from typing import NamedTuple
 
-from ...engine.errors import UserError
+from ...engine.contract.errors import UserError
 
 _ENDINGS = (
     "3g2 3gp amv asf avi avs2 bik divx dv dvr-ms evo f4v flv gxf h264 h265 hevc ivf m1v m2p m2t m2ts m2v m4v mjpeg mjpg"

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ...engine.errors import UserError, nearest
+from ...engine.contract.errors import UserError, nearest
 from .sidecars import clean
 
 FILE_COLUMNS = ("file", "file_name", "filename", "path", "video", "video_path", "file_path")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...engine.errors import RowError, UserError, nearest
+from ...engine.contract.errors import RowError, UserError, nearest
 from ..stitching.timecode import seconds_of
 from .literals import read_list
 

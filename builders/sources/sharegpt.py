@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...engine.errors import RowError, UserError
+from ...engine.contract.errors import RowError, UserError
 from ..stitching.timecode import seconds_of
 from .sidecars import clean
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...engine.errors import RowError
+from ...engine.contract.errors import RowError
 from ...schemas import Chapter
 
 _NAMES = {

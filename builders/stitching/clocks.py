@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...engine.errors import RowError
+from ...engine.contract.errors import RowError
 from ...schemas import Shot, Signals, Video
 from .panda import cut_frames, cut_times, sample_frames, sample_times
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...engine.errors import RowError
+from ...engine.contract.errors import RowError
 from .cues import Cue, Track, read_payload, seconds
 
 _TIME = r"(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
-from ...engine.errors import RowError
+from ...engine.contract.errors import RowError
 from .blocks import read_blocks
 from .cues import Track
 from .json3 import read_json3

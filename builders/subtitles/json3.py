@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...engine.errors import RowError
+from ...engine.contract.errors import RowError
 from .cues import Cue, Token, Track, plain_tokens
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from ...engine.errors import RowError
-from ..media.container import open_media
+from ...engine.contract.errors import RowError
+from ...media.container import open_media
 from .cues import Cue, Track, read_payload
 
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...engine.errors import UserError
+from ...engine.contract.errors import UserError
 from .sheet import read_sheet
 
 ALL_BAD = "all_bad"

@@ -13,7 +13,7 @@ from ...schemas.tables import column_table, markdown_text
 from .columns import FILE
 from .files import Split
 from .licenses import card_license
-from .story import Story
+from .provenance import Story
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ...engine.errors import UserError
+from ...engine.contract.errors import UserError
 from ...schemas.features import METADATA_KEY, features_json
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from ...engine.errors import UserError
+from ...engine.contract.errors import UserError
 
 _NAME = re.compile(r"\w+(\.\w+)*")  # what `datasets` takes
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..release.card import length_of_time
-from ..release.public import public_recipe
-from .flow import Level, main_line
-from .gather import Shown, Totals, failures, set_up, splits, spreads, totals, wall
+from ..release.redaction import public_recipe
+from .data import Shown, Totals, failures, set_up, splits, spreads, totals, wall
+from .funnel import Level, main_line
+from .funnel_chart import NARROW, WIDE, Share, draw_threads
 from .histogram import draw_histogram
-from .threads import NARROW, WIDE, Share, draw_threads
 
 if TYPE_CHECKING:
     from ...engine.build import Build, Stage

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
 
+from ...engine.contract.recipe import Recipe
+from ...engine.contract.usage import Usage, spent, total
 from ...engine.estimate import Estimate, estimate
-from ...engine.recipe import Recipe
-from ...engine.run import RunOptions
-from ...engine.spend import Usage, spent, total
+from ...engine.execution.runner import RunOptions
+from .formatting import duration, number
+from .interrupts import stoppable
 from .progress import progress
-from .stopping import stoppable
 from .tables import Column, print_table
-from .words import duration, number
 
 
 def print_estimate(recipe: Recipe, root: Path, videos: int, options: RunOptions, json: bool) -> None:

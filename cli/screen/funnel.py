@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .formatting import duration, number, printable, shortened, tally
 from .tables import Column, print_table
-from .words import duration, number, printable, shortened, tally
 
 if TYPE_CHECKING:
     from ...engine.build import Build, Stage

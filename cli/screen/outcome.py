@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .formatting import printable
 from .funnel import as_json, failures, many_failed, print_funnel
-from .words import printable
 
 if TYPE_CHECKING:
     from ...engine.build import Build

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from .words import duration, number, printable, rate
+from .formatting import duration, number, printable, rate
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ...engine.events import Event, Listener
+    from ...engine.contract.events import Event, Listener
 
 _WINDOW_S = 30.0  # the rate is that of the last half minute
 _BETWEEN_LINES_S = 5.0

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, Literal, NamedTuple
 
-from .words import printable
+from .formatting import printable
 
 _ENDLESS = 100_000  # columns of a pipe: nothing is wrapped there
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...engine.errors import RowError, UserError
+from ...engine.contract.errors import RowError, UserError
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cliploom.annotation.edits import Edits, Judged
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Caption, Clip, Review, problem
 
 CLIP = Clip("v_1", "v", 0.0, 2.0, shots=[])

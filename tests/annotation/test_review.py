@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cliploom.annotation.review import Review
 from cliploom.annotation.sheets.cells import plain, read_sheet, sheet, shown
-from cliploom.engine.errors import UserError, Waiting
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import UserError, Waiting
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Caption, Clip, Row, Video, problem, to_arrow
 from cliploom.schemas import Review as ReviewRow
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cliploom.annotation.tags import Tags
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.pipelines import find_pipeline
-from cliploom.engine.step import Site, Work
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site, Work
+from cliploom.models.text.spacy_pipelines import find_pipeline
 from cliploom.schemas import Caption, Pair, problem
 from cliploom.schemas import Tags as TagsRow
 
@@ -133,7 +133,7 @@ def test_a_missing_pipeline_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_changed_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meta.json").write_text(json.dumps({"lang": "en", "name": "other", "version": "1"}))
-    monkeypatch.setattr("cliploom.engine.pipelines.find_pipeline", lambda model: tmp_path)
+    monkeypatch.setattr("cliploom.models.text.spacy_pipelines.find_pipeline", lambda model: tmp_path)
     with pytest.raises(UserError, match="are not those of 3.8.0"), Tags().open(_site(tmp_path)):
         pass
 

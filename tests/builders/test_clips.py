@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliploom.builders.clips import Clips, VideoShots
-from cliploom.builders.cutting.policy import Policy
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Answer, Drop, Site, reads, writes
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Answer, Drop, Site, reads, writes
+from cliploom.media.cutting.policy import Policy
 from cliploom.schemas import Clip, Shot, Span, Video
 from cliploom.schemas.check import problem
 

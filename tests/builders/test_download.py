@@ -21,10 +21,10 @@ from cliploom.builders.sources import download
 from cliploom.builders.sources.download import Fetching, fetch
 from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError, TransientError, UserError
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, TransientError, UserError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Video
 
 MEDIA = Path(__file__).parents[1] / "media"

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cliploom.builders.folder import Folder
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.options import make_step, plain_options
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.options import make_step, plain_options
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Chapter, Video, from_arrow, problem, to_arrow
 
 

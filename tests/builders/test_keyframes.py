@@ -23,10 +23,10 @@ from cliploom.builders.keyframing.sharegpt import Rules
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Cost, Drop, Map, Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Cost, Drop, Map, Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Clip, Embedding, Frame, Signals, Span, Video
 from cliploom.schemas.check import problem
 

@@ -26,10 +26,10 @@ from cliploom.builders.stitching.timecode import timecode
 from cliploom.cards.formats import panda70m as writing
 from cliploom.cards.panda70m import Panda70m as ToPanda70m
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Drop, Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.filters.desirability.labels import LABELS
 from cliploom.schemas import Caption, Clip, Score, Shot, Span, Video
 

@@ -15,13 +15,13 @@ import pytest
 import scenedetect
 from numpy.typing import NDArray
 
-from cliploom.builders.media.clock import Clock
-from cliploom.builders.media.decode import Watched, decode_all
-from cliploom.builders.media.pictures import Bgr, Shrinker, small_size
-from cliploom.builders.media.sound import RATE, loudness
 from cliploom.builders.scan import Scan
-from cliploom.engine.errors import RowError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError
+from cliploom.engine.contract.step import Site
+from cliploom.media.clock import Clock
+from cliploom.media.decode import Watched, decode_all
+from cliploom.media.pictures import Bgr, Shrinker, small_size
+from cliploom.media.sound import RATE, loudness
 from cliploom.schemas import Frame, Signals, Sound, Video
 from cliploom.schemas.check import problem
 

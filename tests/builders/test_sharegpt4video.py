@@ -17,10 +17,10 @@ from cliploom.builders.sources import sharegpt as reading
 from cliploom.cards.formats import sharegpt as writing
 from cliploom.cards.sharegpt4video import Sharegpt4video as ToSharegpt4video
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Shot, Video
 
 MEDIA = Path(__file__).parents[1] / "media"

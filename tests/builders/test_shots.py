@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode, ThresholdDetector
 from scenedetect.detector import FlashFilter
 
-from cliploom.builders.media.cuts import Timeline, content_cuts, frame_rate
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site
+from cliploom.media.cuts import Timeline, content_cuts, frame_rate
 from cliploom.schemas import Shot, Signals, Video
 from cliploom.schemas.check import problem
 

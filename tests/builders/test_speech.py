@@ -13,11 +13,11 @@ import av
 import numpy as np
 import pytest
 
-from cliploom.builders.hearing.models import find_model
-from cliploom.builders.hearing.windows import RATE_HZ, read_windows
 from cliploom.builders.speech import Heard, Speech
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site, Work, reads, writes
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site, Work, reads, writes
+from cliploom.models.asr.whisper_weights import find_model
+from cliploom.models.asr.windows import RATE_HZ, read_windows
 from cliploom.schemas import Segment, Sound, problem
 
 SHIFT_S = 5.0

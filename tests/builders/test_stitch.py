@@ -21,10 +21,10 @@ from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
 from cliploom.builders.stitch import Seen, Stitch
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Cost, Drop, Map, Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Cost, Drop, Map, Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Embedding, Frame, Shot, Signals, Video
 from cliploom.schemas.check import problem
 

@@ -16,7 +16,7 @@ from cliploom.builders.subtitles.rolling import clean_cues
 from cliploom.builders.subtitles.sbv import read_sbv
 from cliploom.builders.subtitles.sentences import Piece, ends_sentence, sentences
 from cliploom.builders.subtitles.streams import packet_text
-from cliploom.engine.errors import RowError
+from cliploom.engine.contract.errors import RowError
 
 ROLLING = """WEBVTT
 Kind: captions

@@ -9,8 +9,8 @@ import pytest
 
 from cliploom.builders.folder import Folder
 from cliploom.builders.transcripts import Transcripts
-from cliploom.engine.errors import RowError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Segment, Subtitle, Video, problem
 
 SPOKEN = "1\n00:00:01,000 --> 00:00:02,000\nWe fold\n\n2\n00:00:02,000 --> 00:00:03,500\nthe paper.\n"

@@ -1,35 +1,12 @@
-"""What tests of captioners share."""
+"""Tests of captioners keep the answers of models in a cache of their own."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cliploom.captioners.models.embedded import EmbeddedModel, open_embedded
-from cliploom.engine.weights import cache_dir
-
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder without answers; the weights are the usual ones."""
-    folder, usual = tmp_path_factory.mktemp("cache"), cache_dir()
-    for name in ("weights", "checked"):
-        (usual / name).mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(usual / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLIPLOOM_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="session")
-def embedded(own_cache: Path) -> Iterator[EmbeddedModel]:
-    """The model that ships with the demo, loaded once."""
-    with asyncio.Runner() as runner:
-        opened = open_embedded()
-        model = runner.run(opened.__aenter__())
-        assert isinstance(model, EmbeddedModel)
-        yield model
-        runner.run(opened.__aexit__(None, None, None))
+def _own_cache(own_cache: Path) -> Path:
+    return own_cache

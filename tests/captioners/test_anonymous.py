@@ -8,9 +8,9 @@ import pytest
 from answering import worked
 
 from cliploom.captioners.anonymous import Anonymous
-from cliploom.captioners.models.english_parse import Parsed, Span, Word, load_english
-from cliploom.captioners.wording.unnamed import without_names
-from cliploom.engine.errors import RowError, UserError
+from cliploom.captioners.text.deidentify import without_names
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.text.english_parser import Parsed, Span, Word, load_english
 from cliploom.schemas import Caption, problem
 
 SEEN = Caption("c_a_1", "v", "c", "a", "teacher", "A man named Barack Obama speaks.", [], "m", "1", raw="raw Obama")

@@ -11,11 +11,11 @@ from answering import Scripted, told, worked
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
 from cliploom.captioners.chat import Chat, Seen
-from cliploom.captioners.models.chat import ChatModel, Film, Picture
-from cliploom.captioners.wording.ids import teacher_name
-from cliploom.captioners.wording.showing import pick_frames
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.options import make_step
+from cliploom.captioners.frames.selection import pick_frames
+from cliploom.captioners.text.ids import teacher_name
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.options import make_step
+from cliploom.models.chat.model import ChatModel, Film, Picture
 from cliploom.schemas import Caption, Clip, Frame, Segment, Video, problem
 
 CLIP = Clip("v_000010000_000020000", "v", 10.0, 20.0, [])

@@ -10,8 +10,8 @@ import pytest
 from cliploom.captioners.clip_embeddings import ClipEmbeddings, Seen
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Clip, Embedding, Video, problem
 
 VIDEO = Video("v_1", "v", "v", "", 1)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cliploom.captioners.cover import REPORT_FILE, Cover
 from cliploom.captioners.ranking.cover import Covered, cover
-from cliploom.engine.errors import UserError
-from cliploom.engine.sql import connect
-from cliploom.engine.step import Drop, Site
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.storage.sql import connect
 from cliploom.schemas import Caption, to_arrow
 
 marks = st.dictionaries(st.integers(0, 30).map(str), st.frozensets(st.sampled_from("abcdef"), max_size=4), max_size=20)

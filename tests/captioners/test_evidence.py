@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from cliploom.captioners.evidence import Evidence, Look
-from cliploom.captioners.models.imagenet import class_names
-from cliploom.captioners.models.ocr import Text, merge
-from cliploom.captioners.models.sounds import read_span
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site
+from cliploom.models.detectors.imagenet import class_names
+from cliploom.models.detectors.ocr import Text, merge
+from cliploom.models.detectors.sounds import read_span
 from cliploom.schemas import Clip, Frame, Signals, Sound, problem
 from cliploom.schemas import Evidence as EvidenceRow
 

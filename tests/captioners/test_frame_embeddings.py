@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
-from cliploom.engine.errors import RowError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Embedding, Frame, problem
 
 

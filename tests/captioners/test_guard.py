@@ -8,9 +8,9 @@ import pytest
 from answering import Scripted, told, worked
 
 from cliploom.captioners.guard import Guard, Guarded
-from cliploom.captioners.models.english_parse import load_english
-from cliploom.captioners.wording.faithful import number, unsupported
-from cliploom.engine.errors import RowError, UserError
+from cliploom.captioners.text.faithful import number, unsupported
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.text.english_parser import load_english
 from cliploom.schemas import Caption, Clip, Segment, Video, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])

@@ -8,9 +8,9 @@ import pytest
 from answering import Scripted, told, worked
 
 from cliploom.captioners.judge import Judge, Judged
-from cliploom.captioners.models.chat import ChatModel, Picture
 from cliploom.captioners.select import Select
-from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.chat.model import ChatModel, Picture
 from cliploom.schemas import Caption, Clip, Frame, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cliploom.captioners.label_embeddings import LabelEmbeddings
-from cliploom.captioners.models.minilm import MiniLM
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
+from cliploom.models.demo.minilm import MiniLM
 from cliploom.schemas import Embedding, Evidence, Label, problem
 
 

@@ -9,9 +9,9 @@ import pytest
 from answering import Scripted, told, worked
 
 from cliploom.captioners.merge import Merge, Notes
-from cliploom.captioners.models.chat import ChatModel
-from cliploom.captioners.models.prompt import load_prompt
-from cliploom.engine.errors import UserError
+from cliploom.engine.contract.errors import UserError
+from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Segment, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.captioners.models import asking
-from cliploom.captioners.models.chat import Answer, ChatModel, Model, Request
-from cliploom.captioners.models.embedded import NAME, EmbeddedModel
 from cliploom.captioners.rewrite import Rewrite, ToRewrite
-from cliploom.engine.errors import RowError, UserError, Waiting
-from cliploom.engine.options import make_step
-from cliploom.engine.spend import Spend, spent
-from cliploom.engine.step import Answer as Made
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError, Waiting
+from cliploom.engine.contract.options import make_step
+from cliploom.engine.contract.step import Answer as Made
+from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.usage import Spend, spent
+from cliploom.models.chat import step as asking
+from cliploom.models.chat.embedded import NAME, EmbeddedModel
+from cliploom.models.chat.model import Answer, ChatModel, Model, Request
 from cliploom.schemas import Caption, Clip, Segment, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])

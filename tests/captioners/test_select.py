@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cliploom.captioners.select import Candidates, Select
 from cliploom.captioners.teacher import Teacher
-from cliploom.engine.errors import UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Site
 from cliploom.filters.clip_score import ClipScore
 from cliploom.schemas import Caption, Clip, Score, problem
 

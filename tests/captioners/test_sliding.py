@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from cliploom.builders.scan import Scan
-from cliploom.captioners.collage import pictures
-from cliploom.captioners.models.answerfile import AnswerFile
-from cliploom.captioners.models.cache import Cached
-from cliploom.captioners.models.chat import Answer, ChatModel, Picture, Request
-from cliploom.captioners.models.prompt import load_prompt
+from cliploom.captioners.frames import collage as pictures
 from cliploom.captioners.retell import Retell, Told
 from cliploom.captioners.sliding import Sliding, Watched
-from cliploom.captioners.wording.timed import pieces
-from cliploom.engine.errors import RowError, UserError, Waiting
-from cliploom.engine.step import Site
+from cliploom.captioners.text.timed import pieces
+from cliploom.engine.contract.errors import RowError, UserError, Waiting
+from cliploom.engine.contract.step import Site
+from cliploom.models.chat.cache import Cached
+from cliploom.models.chat.cache_file import AnswerFile
+from cliploom.models.chat.model import Answer, ChatModel, Picture, Request
+from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Frame, Span
 from cliploom.schemas.check import problem
 

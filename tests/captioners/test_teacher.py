@@ -13,13 +13,13 @@ from cliploom.builders.scan import Scan
 from cliploom.captioners.chat import Chat
 from cliploom.captioners.evidence import Evidence as EvidenceStep
 from cliploom.captioners.teacher import Shown, Teacher
-from cliploom.captioners.wording.english import counted, listed, plural
-from cliploom.captioners.wording.evidence import describe
-from cliploom.captioners.wording.presets import PRESETS
-from cliploom.captioners.wording.speech import clean, spoken
-from cliploom.engine.errors import UserError
-from cliploom.engine.options import make_step
-from cliploom.engine.step import Site
+from cliploom.captioners.text.english import counted, listed, plural
+from cliploom.captioners.text.evidence import describe
+from cliploom.captioners.text.presets import PRESETS
+from cliploom.captioners.text.speech import clean, spoken
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.options import make_step
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Box, Caption, Chapter, Clip, Evidence, Label, Segment, Video, Word, problem
 
 CLIP = Clip("v_000010000_000020000", "v", 10.0, 20.0, [])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cliploom.captioners.text_embeddings import TextEmbeddings
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Caption, Embedding, problem
 
 

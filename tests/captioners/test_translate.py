@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from answering import Scripted, told, worked
 
-from cliploom.captioners.models.chat import ChatModel
 from cliploom.captioners.translate import Translate
-from cliploom.captioners.wording.languages import detect, has_length, is_language, language_name, language_of
-from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.chat.model import ChatModel
+from cliploom.models.text.languages import detect, has_length, is_language, language_name, language_of
 from cliploom.schemas import Caption, problem
 
 SEEN = Caption(

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.recipe import Recipe, read_recipe
-from cliploom.engine.run import RunOptions
+from cliploom.engine.contract.recipe import Recipe, read_recipe
+from cliploom.engine.execution.runner import RunOptions
 
 MEDIA = Path(__file__).parent.parent / "media"
 RECIPE = f"""

@@ -19,11 +19,11 @@ from cliploom.cards.release.columns import Example, release_schema, score_column
 from cliploom.cards.release.files import Split
 from cliploom.cards.release.licenses import card_license
 from cliploom.cards.release.models import model_license
-from cliploom.cards.release.story import Made, Model, Story
+from cliploom.cards.release.provenance import Made, Model, Story
 from cliploom.engine.build import Stage, run_build
-from cliploom.engine.recipe import load_recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Site
+from cliploom.engine.contract.recipe import load_recipe
+from cliploom.engine.contract.step import Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import arrow_schema
 
 HOSTILE = "<img src=x onerror=alert(1)> | [win](https://evil.example) `x` *now*\n# heading"

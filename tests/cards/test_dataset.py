@@ -16,8 +16,8 @@ import told
 import yaml
 
 from cliploom.cards.dataset import Dataset
-from cliploom.engine.errors import UserError
-from cliploom.engine.step import Drop, Site
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Drop, Site
 from cliploom.schemas import Caption, Clip, Entry, Pair, Review, Row, Tags, Word
 
 STEP = Path("media/cards.dataset/0123456789abcdef")

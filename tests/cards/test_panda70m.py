@@ -13,8 +13,8 @@ import told
 
 from cliploom.cards.formats.panda70m import COLUMNS
 from cliploom.cards.panda70m import Panda70m
-from cliploom.engine.errors import UserError
-from cliploom.engine.step import Drop, Site, Split
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Drop, Site, Split
 from cliploom.schemas import Clip, Row, Score, Shot, Span
 
 STEP = Path("media/cards.panda70m/0123456789abcdef")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliploom.cards.release.files import FOLDER_FILES, TableFiles, clip_name, mend_folder, replaced_folder
-from cliploom.cards.release.public import public_options, public_uri
+from cliploom.cards.release.redaction import public_options, public_uri
 from cliploom.cards.release.splits import assign_splits
 from cliploom.schemas import Clip, arrow_schema, to_arrow
 

@@ -14,11 +14,11 @@ import pytest
 import told
 
 from cliploom.cards.report import render_report
-from cliploom.cards.report.flow import Level, Loss, main_line
+from cliploom.cards.report.funnel import Level, Loss, main_line
+from cliploom.cards.report.funnel_chart import NARROW, WIDE, Share, draw_threads
 from cliploom.cards.report.histogram import Spread, draw_histogram
 from cliploom.cards.report.page import clock
-from cliploom.cards.report.pictures import HEIGHT_PX, WIDTH_PX, small_picture
-from cliploom.cards.report.threads import NARROW, WIDE, Share, draw_threads
+from cliploom.cards.report.thumbnails import HEIGHT_PX, WIDTH_PX, small_picture
 from cliploom.engine.build import Stage
 
 VOID = {"meta", "img", "br", "hr", "link", "path", "rect"}

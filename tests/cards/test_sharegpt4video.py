@@ -12,9 +12,9 @@ import pytest
 
 from cliploom.cards.formats import sharegpt as writing
 from cliploom.cards.sharegpt4video import Sharegpt4video as ToSharegpt4video
-from cliploom.engine.errors import UserError
-from cliploom.engine.sql import connect
-from cliploom.engine.step import Drop, Site
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.storage.sql import connect
 from cliploom.schemas import Caption, Clip, Review, Row, Span, Video, to_arrow
 
 FIRST = writing.VideoLine(

@@ -10,8 +10,8 @@ from commands import Run, Said, few_videos
 
 from cliploom.cli.main import main
 from cliploom.engine.build import run_build
-from cliploom.engine.recipe import read_recipe
-from cliploom.engine.run import RunOptions
+from cliploom.engine.contract.recipe import read_recipe
+from cliploom.engine.execution.runner import RunOptions
 
 
 @pytest.fixture

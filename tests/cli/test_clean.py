@@ -8,7 +8,7 @@ import toys
 from commands import Run
 
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.run import RunOptions
+from cliploom.engine.execution.runner import RunOptions
 
 
 def test_what_earlier_options_left_can_go(tmp_path: Path, cliploom: Run) -> None:

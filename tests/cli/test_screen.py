@@ -6,10 +6,10 @@ import io
 
 import pytest
 
+from cliploom.cli.screen.formatting import duration, number, printable, rate, shortened, tally
 from cliploom.cli.screen.progress import Board, PlainLines, live_table, progress
 from cliploom.cli.screen.tables import Column, print_table
-from cliploom.cli.screen.words import duration, number, printable, rate, shortened, tally
-from cliploom.engine.events import Event, Kind
+from cliploom.engine.contract.events import Event, Kind
 
 
 def event(kind: Kind, step: str = "", **said: object) -> Event:

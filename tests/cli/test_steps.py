@@ -9,8 +9,8 @@ import yaml
 from commands import Run
 
 from cliploom.cli.recipes import recipe_names, recipe_text
-from cliploom.cli.screen import health
-from cliploom.cli.screen.described import type_words
+from cliploom.cli.screen import checks as health
+from cliploom.cli.screen.step_help import type_words
 
 
 def test_steps(cliploom: Run) -> None:

@@ -10,9 +10,9 @@ import toys
 
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
-from cliploom.engine.errors import UserError
-from cliploom.engine.plan import make_plan
-from cliploom.engine.recipe import Recipe, Use, dump_recipe, load_recipe, read_recipe
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.recipe import Recipe, Use, dump_recipe, load_recipe, read_recipe
+from cliploom.engine.planning.plan import make_plan
 from cliploom.filters.duration import Duration
 
 GOOD = """\

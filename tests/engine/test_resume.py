@@ -17,8 +17,8 @@ import pytest
 import toys
 
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import UserError
-from cliploom.engine.run import RunOptions
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.execution.runner import RunOptions
 
 KILLS = 32
 PROGRAM = (sys.executable, "-c", "import toys; toys.main()")

@@ -15,10 +15,10 @@ from typing import Any
 import asks
 
 from cliploom.engine.build import Build, run_build
+from cliploom.engine.contract.recipe import read_recipe
+from cliploom.engine.contract.usage import Budget, Price, Spend, Tally, Usage, spent
 from cliploom.engine.estimate import estimate
-from cliploom.engine.recipe import read_recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.spend import Budget, Price, Spend, Tally, Usage, spent
+from cliploom.engine.execution.runner import RunOptions
 
 PROGRAM = (sys.executable, "-c", "import asks; asks.main()")
 

@@ -11,10 +11,10 @@ import pytest
 from cliploom.captioners.label_embeddings import LabelEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.errors import RowError
-from cliploom.engine.recipe import read_recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError
+from cliploom.engine.contract.recipe import read_recipe
+from cliploom.engine.contract.step import Site
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.filters.clip_score import ClipScore, Compared
 from cliploom.schemas import Caption, Clip, Embedding, Evidence, Label, Score, problem
 

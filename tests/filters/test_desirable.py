@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site, Split
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site, Split
 from cliploom.filters.desirability.labels import (
     LABELS,
     Limits,

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliploom.builders.scan import Scan
-from cliploom.engine.step import Drop, Site, reads, writes
+from cliploom.engine.contract.step import Drop, Site, reads, writes
 from cliploom.filters.duplicates import Duplicates
-from cliploom.filters.hashes.alike import Rule, gather, groups
-from cliploom.filters.hashes.near import near_pairs
+from cliploom.filters.hashes.duplicate_groups import Rule, gather, groups
+from cliploom.filters.hashes.neighbours import near_pairs
 from cliploom.schemas import Clip, Frame, Row, Video, to_arrow
 
 MEDIA = Path(__file__).parents[1] / "media"

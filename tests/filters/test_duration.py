@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.engine.errors import UserError
-from cliploom.engine.options import make_step
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.options import make_step
+from cliploom.engine.contract.step import Site
 from cliploom.filters.duration import Duration
 from cliploom.schemas import Clip
 

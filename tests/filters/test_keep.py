@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Map, Site, Step, reads
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Map, Site, Step, reads
 from cliploom.filters.keep import Keep
 from cliploom.filters.sql.columns import Kept, base_schema
 from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.filters.motion import Motion, Moving, mean_motion
 from cliploom.schemas import Clip, Signals, Span
 

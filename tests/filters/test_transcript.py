@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cliploom.builders.hearing.doubts import Measures
 from cliploom.filters.transcript import Transcript
+from cliploom.models.asr.hallucinations import Measures
 from cliploom.schemas import Segment
 
 

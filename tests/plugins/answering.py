@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cliploom.captioners.models.asking import Asking
-from cliploom.captioners.models.chat import Answer, Request
-from cliploom.engine.step import Site, Split
+from cliploom.engine.contract.step import Site, Split
+from cliploom.models.chat.model import Answer, Request
+from cliploom.models.chat.step import Asking
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -15,11 +15,11 @@ from typing import Annotated
 import toys
 
 from cliploom.engine.build import run_build
-from cliploom.engine.errors import RowError, TransientError, Waiting
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.spend import Budget
-from cliploom.engine.step import Answer, Drop, Site, Split, StreamWork
+from cliploom.engine.contract.errors import RowError, TransientError, Waiting
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Answer, Drop, Site, Split, StreamWork
+from cliploom.engine.contract.usage import Budget
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col
 
 TROUBLE = {"v00001_1": "raise", "v00002_2": "row", "v00003_0": "slow", "v00004_1": "drop"}

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from cliploom.engine.build import run_build
-from cliploom.engine.errors import Waiting
-from cliploom.engine.recipe import Recipe
-from cliploom.engine.run import RunOptions
-from cliploom.engine.step import Drop, Fan, Filter, Item, Map, Part, Site, Source, Split, Whole, Work
+from cliploom.engine.contract.errors import Waiting
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Drop, Fan, Filter, Item, Map, Part, Site, Source, Split, Whole, Work
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col, Score, Segment, Video
 
 

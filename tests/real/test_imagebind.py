@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from cliploom.captioners.models.encoders.choice import Choice
-from cliploom.engine.errors import UserError
+from cliploom.engine.contract.errors import UserError
+from cliploom.models.encoders.choice import Choice
 
 
 class Small(torch.nn.Module):  # type: ignore[misc]

@@ -28,11 +28,11 @@ from PIL import Image
 
 from cliploom.captioners.clip_embeddings import ClipEmbeddings, Seen
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
-from cliploom.captioners.models.encoders.choice import Choice, Encoder
 from cliploom.captioners.text_embeddings import TextEmbeddings
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site
 from cliploom.filters.clip_score import ClipScore, Compared
+from cliploom.models.encoders.choice import Choice, Encoder
 from cliploom.schemas import Caption, Clip, Embedding, Frame, Score, Video, problem
 
 MODEL = "ViT-B-32"

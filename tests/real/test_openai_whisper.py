@@ -13,12 +13,12 @@ import pytest
 import torch
 import whisper
 
-from cliploom.builders.hearing.checkpoints import find_checkpoint
-from cliploom.builders.hearing.models import WEIGHTS, find_model
-from cliploom.builders.hearing.original import OriginalWhisper, load_original
 from cliploom.builders.speech import Heard, Speech
-from cliploom.engine.errors import RowError, UserError
-from cliploom.engine.step import Site
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Site
+from cliploom.models.asr.openai_checkpoints import find_checkpoint
+from cliploom.models.asr.whisper_torch import OriginalWhisper, load_original
+from cliploom.models.asr.whisper_weights import WEIGHTS, find_model
 from cliploom.schemas import Segment, Sound, problem
 
 MEDIA = Path(__file__).parents[1] / "media"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from cliploom.captioners.models.chat import ChatModel, Model
-from cliploom.captioners.models.vllm_model import open_vllm
+from cliploom.models.chat.model import ChatModel, Model
+from cliploom.models.chat.vllm_model import open_vllm
 
 if TYPE_CHECKING:
     import transformers

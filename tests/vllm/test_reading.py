@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from vllm.v1.engine.llm_engine import LLMEngine
 
-from cliploom.captioners.models.chat import Answer, ChatModel, Message, Model, Picture, Request
-from cliploom.captioners.models.structured import said
-from cliploom.captioners.models.vllm_model import open_vllm
-from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.chat.model import Answer, ChatModel, Message, Model, Picture, Request
+from cliploom.models.chat.structured import said
+from cliploom.models.chat.vllm_model import open_vllm
 
 SCHEMA = {
     "type": "object",

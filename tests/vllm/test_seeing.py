@@ -11,9 +11,9 @@ import pytest
 from vllm.multimodal.media import MediaConnector
 from vllm.v1.engine.llm_engine import LLMEngine
 
-from cliploom.captioners.models.chat import Film, Message, Model, Picture, Request
-from cliploom.captioners.models.vllm_films import FilmReader, packed
-from cliploom.engine.errors import RowError
+from cliploom.engine.contract.errors import RowError
+from cliploom.models.chat.model import Film, Message, Model, Picture, Request
+from cliploom.models.chat.vllm_video import FilmReader, packed
 
 Pair = tuple[asyncio.Runner, Model]
 PROMPT = 33

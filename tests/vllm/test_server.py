@@ -17,9 +17,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from cliploom.captioners.models.chat import ChatModel, Film, Message, Model, Picture, Request
-from cliploom.captioners.models.remote import open_remote
-from cliploom.engine.errors import RowError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.models.chat.model import ChatModel, Film, Message, Model, Picture, Request
+from cliploom.models.chat.remote import open_remote
 
 PATIENCE_S = 240
 SCHEMA = {

@@ -1,0 +1,117 @@
+"""What a video's container says of itself, without decoding more than a frame."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...engine.contract.errors import RowError
+from ...media.container import best_audio, best_video, open_media, rotation
+from ...schemas import Chapter
+from .languages import bcp47
+from .sidecars import Told, clean, web_address
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+TEXT_CODECS = frozenset(("ass", "mov_text", "subrip", "text", "webvtt"))
+"""Subtitle codecs that hold text; the others hold pictures."""
+_HDR_CURVES = (16, 18)  # ITU-T H.273: SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG)
+_TELLING = {
+    "title": ("title",),
+    "description": ("description", "synopsis", "comment"),
+    "uploader": ("artist",),
+    "uri": ("purl",),
+}  # container tags, among them those that yt-dlp embeds
+
+
+@dataclass(slots=True)
+class TextStream:
+    """A subtitle stream that holds text."""
+
+    index: int
+    language: str
+
+
+@dataclass(slots=True)
+class Probe:
+    """A container and its best streams; the names are those of ``Video``."""
+
+    facts: dict[str, Any]
+    told: Told
+    streams: list[TextStream]
+    start_s: float  # when the container's clock starts; what counts from the first picture is this much earlier
+
+
+def probe(path: str) -> Probe:
+    """Look into a local file.
+
+    Raises:
+        RowError: ``unreadable``, also for a file of neither pictures nor sound; or ``too_large``.
+    """
+    with open_media(path) as container:
+        video, audio = best_video(container), best_audio(container)
+        if video is None and audio is None:
+            raise RowError(f"{os.path.basename(path)}: neither pictures nor sound that can be decoded", "unreadable")
+        facts: dict[str, Any] = {"duration_s": _duration(container)}
+        if video is not None:
+            facts |= _pictures(video)
+        if audio is not None:
+            facts["audio_codec"] = audio.codec_context.codec.canonical_name
+        streams = [
+            TextStream(s.index, bcp47(s.metadata.get("language", "")))
+            for s in container.streams.subtitles
+            if s.codec_context is not None and s.codec_context.codec.canonical_name in TEXT_CODECS
+        ]
+        return Probe(facts, _told(container), streams, start_of(container))
+
+
+def start_of(container: InputContainer) -> float:
+    """When the first stream starts on the container's clock, never below 0."""
+    import av
+
+    return max(0, container.start_time or 0) / av.time_base
+
+
+def _pictures(video: VideoStream) -> dict[str, Any]:
+    context, rate = video.codec_context, video.average_rate
+    return {
+        "video_codec": context.codec.canonical_name,
+        "width_px": context.width or None,
+        "height_px": context.height or None,
+        "pixel_format": context.pix_fmt or "",
+        "fps": float(rate) if rate else None,
+        "hdr": context.color_trc in _HDR_CURVES,
+        "rotation_deg": rotation(video),
+    }
+
+
+def _duration(container: InputContainer) -> float | None:
+    import av
+
+    declared = container.duration
+    return None if declared is None or declared < 0 else declared / av.time_base
+
+
+def _told(container: InputContainer) -> Told:
+    tags = {key.lower(): str(clean(value)).strip() for key, value in container.metadata.items()}
+    fields = {}
+    for name, spellings in _TELLING.items():
+        said = next((tags[s] for s in spellings if tags.get(s)), "")
+        said = web_address(said) if name == "uri" else said
+        if said:
+            fields[name] = said
+    return Told(fields, _chapters(container))
+
+
+def _chapters(container: InputContainer) -> list[Chapter]:
+    found = []
+    for chapter in container.chapters():
+        base = chapter["time_base"]
+        if base is not None:
+            start_s, end_s = float(chapter["start"] * base), float(chapter["end"] * base)
+            title = str(clean(chapter["metadata"].get("title", ""))).strip()
+            found.append(Chapter(start_s, max(start_s, end_s), title))
+    return sorted(found, key=lambda c: c.start_s)

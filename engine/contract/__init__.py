@@ -1,0 +1,1 @@
+"""What a step, a recipe and an error are."""

@@ -1,0 +1,250 @@
+"""The step contract: six shapes, each a frozen dataclass whose fields are the recipe's options."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+from ...schemas import Row, cached
+from .errors import RowError
+from .usage import Spend
+
+if TYPE_CHECKING:
+    import duckdb
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+Cost = Literal["row", "io", "cpu", "llm", "gpu"]
+
+
+class Drop(NamedTuple):
+    """A verdict: what has this id leaves the build here, and why.
+
+    A ``Whole`` step says it of a row that it reads; a ``Split`` of a part of its input that it makes no row of.
+    """
+
+    id: str
+    video_id: str
+    reason: str  # a short word that drops are counted by
+    detail: str = ""
+
+
+Answer = Sequence[Out | Drop] | RowError
+"""What a step says of one input row: its rows and drops (none is an answer too), or why it cannot be done."""
+Work = Callable[[list[In]], Sequence[Answer[Out]]]
+"""A batch of input rows to one answer each, in the same order."""
+StreamWork = Callable[[In], Awaitable[Answer[Out]]]
+"""One input row to its answer; many are under way at once."""
+FanWork = Callable[[list[In], frozenset[str]], Sequence[dict[str, Answer[Row]]]]
+"""A batch of input rows and the names of the wanted parts, to one answer per row and part."""
+
+
+class Item(NamedTuple):
+    """One thing that a source found: an id, a digest that changes when it does, and what to read."""
+
+    video_id: str
+    digest: str
+    payload: Any
+
+
+class Part(NamedTuple):
+    """One table of a ``Fan``: its name, its row type, and the options that its rows depend on."""
+
+    name: str
+    out: type[Row]
+    options: tuple[str, ...]
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a step works. Files that rows name are relative to ``root``, the build folder."""
+
+    root: Path
+    folders: dict[str, Path]  # by part; "" for a step of one table
+    spend: Spend = field(default_factory=Spend)  # what the step's models cost; its own count
+
+    def folder(self, part: str = "") -> Path:
+        """This step's own folder for files, made if need be. Replace files whole (``os.replace``)."""
+        folder = self.root / self.folders[part]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+class Step:
+    """What all shapes share. The class attributes say what a step costs; the planner reads them.
+
+    ``row`` steps are cheap Python and run inside the runner; all others run in worker processes of
+    their own, where a crash or a hang costs one row.
+    """
+
+    version: ClassVar[int] = 1  # raise it when the same options give other rows
+    cost: ClassVar[Cost] = "cpu"
+    memory_mb: ClassVar[int] = 300  # of one worker process
+    patience_s: ClassVar[float] = 600.0  # a row that takes longer is given up
+    batch: ClassVar[int] = 16  # rows per call of the work function
+    isolate: ClassVar[bool] = False  # decodes untrusted media: its workers get a memory limit
+    narrows: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
+    watch: ClassVar[tuple[str, ...]] = ()  # the input's fields that matter; empty: all of them
+    measures: ClassVar[tuple[str, ...]] = ()  # names of the scores that it writes
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Raise ``UserError`` for options that make no sense here; ``earlier`` are the steps before."""
+
+    def revision(self) -> str:
+        """What else its rows depend on, beyond its options: the text of a prompt, a model's version."""
+        return ""
+
+    def expand(self) -> Sequence[tuple[str, Step]]:
+        """Itself, or one step per table where it stands for several: ``(suffix of the name, step)``."""
+        return (("", self),)
+
+    def rows_per_call(self) -> int:
+        """Rows per call of the work function, where that depends on options."""
+        return self.batch
+
+
+class Split(Step, Generic[In, Out]):
+    """One input row to any number of rows."""
+
+    def open(self, site: Site) -> AbstractContextManager[Work[In, Out]]:
+        """Load what it takes, yield the batch function, close. Called once in each worker."""
+        raise NotImplementedError
+
+    def lanes(self) -> int:
+        """How many rows it only waits for at once (answers of a server): 0 for work done in worker processes.
+
+        With lanes the runner calls ``stream`` in place of ``open``, on an event loop in its own process.
+        """
+        return 0
+
+    def stream(self, site: Site) -> AbstractAsyncContextManager[StreamWork[In, Out]]:
+        """As ``open``, for a step with lanes: yields a coroutine function of one row."""
+        raise NotImplementedError
+
+
+class Map(Split[In, Out]):
+    """One input row to one row: override ``make``, or ``open`` for what must be loaded first."""
+
+    def make(self, row: In) -> Out:
+        """The row that comes of ``row``; raises ``RowError`` where there is none."""
+        raise NotImplementedError
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[In, Out]]:
+        """Yield a function that makes the rows one by one."""
+        yield lambda rows: [[self.make(row)] for row in rows]
+
+
+class Source(Split[Item, Out]):
+    """Where rows come from. ``find`` is cheap and runs in every build; ``open`` reads what is new."""
+
+    def find(self) -> Iterator[Item]:
+        """Everything that is there, in any order; ``UserError`` where there is nothing."""
+        raise NotImplementedError
+
+
+class Fan(Step, Generic[In]):
+    """One input row, rows of several tables, each with a fingerprint of its own (the decode pass)."""
+
+    def parts(self) -> Sequence[Part]:
+        """The tables that it writes."""
+        raise NotImplementedError
+
+    def open(self, site: Site) -> AbstractContextManager[FanWork[In]]:
+        """As for ``Split``; the work function is told which parts are wanted."""
+        raise NotImplementedError
+
+
+class Filter(Step, Generic[In]):
+    """Decides for each row whether it stays. It writes no rows: its verdicts are its ledger."""
+
+    cost = "row"
+    batch = 1024
+
+    def drop(self, row: In) -> str | None:
+        """Why the row leaves, or None for one that stays."""
+        raise NotImplementedError
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:
+        """Yield the batch function; override it where a whole batch is cheaper to judge."""
+        yield lambda rows: [self.drop(row) for row in rows]
+
+
+class Whole(Step, Generic[In, Out]):
+    """Reads everything that reaches it, across all shards, once it has all arrived."""
+
+    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Out | Drop]:
+        """Its rows or verdicts, from a database with a view per table it reads (``clips``, …).
+
+        The views hold only what filters let through. Order by ids: the result must not depend on
+        the order of files. Raise ``Waiting`` after the rows that are known to wait for the rest.
+        """
+        raise NotImplementedError
+
+    def outside(self, site: Site) -> str:
+        """A digest of what it reads besides tables (an answer sheet); a change runs it again."""
+        return ""
+
+
+class Join(NamedTuple):
+    """One field of a view: rows of ``row`` that belong to the anchor."""
+
+    name: str
+    row: type[Row]
+    many: bool
+    required: bool  # False where the view has a default: nothing need write that table
+
+
+class Reads(NamedTuple):
+    """What a step reads: the anchor, whose id keys the ledger, and what is joined to it."""
+
+    anchor: type[Row] | None  # None for a source
+    view: type | None  # the NamedTuple, or None for plain rows
+    joins: tuple[Join, ...]
+
+
+@cached
+def reads(step: type[Step]) -> Reads:
+    """What a step class reads, from its header."""
+    first = _arguments(step)[0]
+    if first is Item:
+        return Reads(None, None, ())
+    if isinstance(first, type) and issubclass(first, Row):
+        return Reads(first, None, ())
+    from typing import get_type_hints
+
+    hints = get_type_hints(first)
+    anchor, *others = hints.items()
+    defaults = first._field_defaults
+    joins = [Join(n, get_args(h)[0] if get_origin(h) is list else h, get_origin(h) is list, n not in defaults)
+             for n, h in others]  # fmt: skip
+    return Reads(anchor[1], first, tuple(joins))
+
+
+@cached
+def writes(step: type[Step]) -> type[Row] | None:
+    """The row type that a step class writes; None for filters, fans and verdicts alone."""
+    arguments = _arguments(step)
+    out = arguments[1] if len(arguments) > 1 else None
+    if isinstance(step, type) and issubclass(step, Source):
+        out = arguments[-1]
+    return out if isinstance(out, type) and issubclass(out, Row) else None
+
+
+def _arguments(step: type) -> tuple[Any, ...]:
+    """The type arguments of the shape that a step class is made from; for a source, ``(Item, Out)``."""
+    for base in getattr(step, "__orig_bases__", ()):
+        origin = get_origin(base)
+        if isinstance(origin, type) and issubclass(origin, Step):
+            args = get_args(base)
+            return (Item, *args) if issubclass(origin, Source) else args
+    for base in step.__mro__[1:]:
+        if issubclass(base, Step) and base is not Step:
+            return _arguments(base)
+    raise TypeError(f"{step.__name__} does not say what it reads: write Map[In, Out], Filter[In], …")

@@ -1,0 +1,65 @@
+"""An event loop in the runner's process, for steps that only wait for servers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+
+from ..contract.step import Site
+from ..planning.plan import Node
+from ..storage.join import Batch
+from .row_loop import Outcome, StreamJob
+
+
+class Stream:
+    """One step on a loop of its own. The runner treats it as a seat that takes several batches at once."""
+
+    def __init__(self, node: Node, site: Site) -> None:
+        self.node, self.site = node, site
+        self.rows = 0  # under way
+        self._most = 2 * node.step.lanes()  # type: ignore[attr-defined]  # as many wait as are asked: no lane idles
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=f"stream {node.name}", daemon=True)
+        self._thread.start()
+        self._job: StreamJob | None = None
+        self.opening: Future[None] = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _open(self) -> None:
+        job = StreamJob(self.node, self.site)
+        await job.open()
+        self._job = job
+
+    @property
+    def ready(self) -> bool:
+        """Does it take another batch?"""
+        return self._job is not None and self.rows < self._most
+
+    def submit(self, batch: Batch) -> Future[dict[str, Outcome]]:
+        """Start a batch."""
+        assert self._job is not None
+        self.rows += len(batch.ids)
+        return asyncio.run_coroutine_threadsafe(self._job.do(batch), self._loop)
+
+    def landed(self, batch: Batch) -> None:
+        """A batch is done."""
+        self.rows -= len(batch.ids)
+
+    def close(self) -> None:
+        """Give up what is under way, let go of the step, end the loop."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._job is not None:
+            await self._job.close()

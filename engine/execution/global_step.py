@@ -1,0 +1,111 @@
+"""Steps that read everything at once: run in a process of their own, stored under a key of what they read."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ...schemas import Row, problem
+from ..contract.errors import UserError, Waiting
+from ..contract.options import digest
+from ..contract.step import Drop, Site, Whole
+from ..contract.usage import Budget, Spend
+from ..planning.plan import Node
+from ..storage.files import write_json
+from ..storage.ledger import DONE, DROPPED, Entry
+from ..storage.sql import step_database
+from ..storage.store import Shard, Store, shard_of
+from .row_loop import content_version, stored
+from .shard_task import input_token
+
+_COMMIT_ROWS = 20_000
+
+
+def whole_key(node: Node, store: Store, site: Site) -> str:
+    """A hash of the set that reaches the step, and of what it reads besides."""
+    assert isinstance(node.step, Whole)
+    tokens = [input_token(node, store, number, ()) for number in range(store.shards)]
+    return digest(tokens, node.step.outside(site))
+
+
+def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, site: Site) -> str:
+    """Run the step and commit its tables under ``key``; returns what it waits for, or ""."""
+    node, store = nodes[index], Store(root, shards)
+    base = store.base(node.tables[0])
+    shutil.rmtree(base / key, ignore_errors=True)
+    waiting, came = "", 0
+    with step_database(nodes, node, store) as db:
+        assert isinstance(node.step, Whole) and node.reads.anchor is not None
+        came = int(db.execute(f"SELECT count(*) FROM {node.reads.anchor.table}").fetchall()[0][0])
+        sink = _Sink(node, store, key)
+        try:
+            for answer in node.step.rows(db, site):
+                sink.add(answer)
+        except Waiting as error:
+            waiting = str(error)
+        sink.finish()
+    base.mkdir(parents=True, exist_ok=True)
+    write_json(base / "whole.json", {"key": key, "waiting": waiting, "came": came})
+    for old in base.iterdir():
+        if old.is_dir() and old.name != key:
+            shutil.rmtree(old, ignore_errors=True)
+    return waiting
+
+
+class _Sink:
+    """Deals rows and verdicts out to their shards."""
+
+    def __init__(self, node: Node, store: Store, key: str) -> None:
+        self.node, self.store, self.key = node, store, key
+        self.entries: dict[int, list[Entry]] = defaultdict(list)
+        self.rows: dict[int, list[Row]] = defaultdict(list)
+        self.held = 0
+        self.shards: dict[int, Shard] = {}
+
+    def add(self, answer: Any) -> None:
+        """Take one row or verdict."""
+        number = shard_of(answer.video_id, self.store.shards)
+        if isinstance(answer, Drop):
+            entry = Entry(answer.id, answer.video_id, 0, DROPPED, answer.reason, answer.detail)
+        else:
+            wrong = problem(answer) if type(answer) is self.node.tables[0].row else f"it is {type(answer).__name__}"
+            if wrong:
+                raise UserError(f"{self.node.name} gave a wrong row: {wrong}")
+            entry = Entry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
+            self.rows[number].append(answer)
+        self.entries[number].append(entry)
+        self.held += 1
+        if self.held >= _COMMIT_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = self.node.tables[0]
+        for number, entries in self.entries.items():
+            shard = self.shards.setdefault(number, self.store.shard(table, number, self.key))
+            rows: pa.Table | None = None
+            if table.row and self.rows[number]:
+                made = self.rows[number]
+                rows = stored(table.row, made, [r.id for r in made], [content_version(r) for r in made])
+            shard.commit(entries, rows)
+        self.entries.clear()
+        self.rows.clear()
+        self.held = 0
+
+    def finish(self) -> None:
+        """Commit the rest and close the shards."""
+        self._flush()
+        for shard in self.shards.values():
+            shard.finish({i: e.digest for i, e in shard.ledger().items()}, self.key)
+
+
+def sites(node: Node, root: Path, budget: Budget | None = None) -> Site:
+    """Where a node's steps put files: ``media/<step>/<fingerprint>``; and what they may cost."""
+    folders = {
+        t.name.removeprefix(node.name).removeprefix("."): Path("media") / t.name / t.fingerprint for t in node.tables
+    }
+    return Site(root, folders, Spend(root, node.name, budget))

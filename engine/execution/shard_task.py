@@ -1,0 +1,184 @@
+"""One step in one shard: what is to do, what is under way, and what waits to be committed."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from ..contract.errors import UserError
+from ..contract.options import digest
+from ..contract.step import Item, Source
+from ..planning.plan import Node, TableRef
+from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
+from ..storage.ledger import FAILED, Entry
+from ..storage.store import Shard, Store, shard_of
+from .row_loop import Outcome
+
+_COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
+
+
+@dataclass
+class Pending:
+    """Outcomes of one table that are not on disk yet."""
+
+    entries: list[Entry] = field(default_factory=list)
+    rows: list[pa.Table] = field(default_factory=list)
+    size: int = 0  # of the rows, in bytes
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def full(self) -> bool:
+        """Is it time to commit?"""
+        return (
+            len(self.entries) >= _COMMIT_ROWS
+            or self.size >= _COMMIT_BYTES
+            or time.monotonic() - self.since >= _COMMIT_S
+        )
+
+
+class Task:
+    """The work of one node in one shard. Commits as it goes; ``finish`` closes the shard."""
+
+    def __init__(self, nodes: Sequence[Node], node: Node, store: Store, number: int, items: Sequence[Item]) -> None:
+        self.node, self.number = node, number
+        self.shards = {t.name: store.shard(t, number) for t in node.tables}
+        self.token = input_token(node, store, number, items)
+        self.flying = 0
+        self.again: deque[Batch] = deque()  # what goes out next: a batch read ahead, the rows of a lost one
+        self.pending = {t.name: Pending() for t in node.tables}
+        self.done = self.failed = 0
+        self._nodes, self._store, self._items = nodes, store, items
+        self.wanted: Mapping[str, frozenset[str]] = {}
+        self._source: Iterator[Batch] = iter(())
+
+    def settled(self, retry_failed: bool) -> bool:
+        """Was all this done before, from the very same inputs?"""
+        return all(self._settled(shard, retry_failed) for shard in self.shards.values())
+
+    def _settled(self, shard: Shard, retry_failed: bool) -> bool:
+        state = shard.state
+        if state is None:
+            return not self._inputs_exist() and not shard.folder.exists()
+        return state["inputs"] == self.token and not (retry_failed and state["failed"])
+
+    def _inputs_exist(self) -> bool:
+        if self.node.reads.anchor is None:
+            return bool(self._items)
+        return any(self._store.shard(t, self.number).live_file for t in self.node.anchors)
+
+    def open(self, retry_failed: bool) -> None:
+        """Find out what is to do."""
+        self.inputs = self._read_inputs()
+        wanted: dict[str, set[str]] = {}
+        for table in self.node.tables:
+            part = _part(self.node, table)
+            for id_ in todo(self.shards[table.name].ledger(), self.inputs, retry_failed):
+                wanted.setdefault(id_, set()).add(part)
+        self.wanted = {i: frozenset(parts) for i, parts in wanted.items()}
+        self._source = self._batches()
+
+    def _read_inputs(self) -> Inputs:
+        if self.node.reads.anchor is None:
+            digests = {i.video_id: output_version(0, i.digest) for i in self._items}
+            return Inputs({i.video_id: i.video_id for i in self._items}, digests)
+        return inputs_of(self._nodes, self.node, self._store, self.number)
+
+    def _batches(self) -> Iterator[Batch]:
+        if self.node.reads.anchor is not None:
+            yield from batches(self._nodes, self.node, self._store, self.number, self.inputs, self.wanted)
+            return
+        items, size = [i for i in self._items if i.video_id in self.wanted], self.node.step.rows_per_call()
+        for start in range(0, len(items), size):
+            some = items[start : start + size]
+            ids = [i.video_id for i in some]
+            yield Batch(ids, ids, [self.inputs.digests[i] for i in ids], frozenset([""]), some)
+
+    def more(self) -> bool:
+        """Is there a batch to hand out?"""
+        if not self.again and (batch := next(self._source, None)) is not None:
+            self.again.append(batch)
+        return bool(self.again)
+
+    def next_batch(self) -> Batch | None:
+        """The next batch to hand out; None when all are."""
+        return self.again.popleft() if self.more() else None
+
+    def land(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Take a batch's outcome; commits when enough has come together."""
+        for name, outcome in outcomes.items():
+            before = self.shards[name].ledger()
+            pending = self.pending[name]
+            for entry in outcome.entries:
+                old = before.get(entry.id)
+                tries = old.attempts if old and old.digest == entry.digest and old.status == FAILED else 0
+                pending.entries.append(entry._replace(attempts=tries + 1) if tries else entry)
+                self.failed += entry.status == FAILED
+            if outcome.rows is not None:
+                pending.rows.append(outcome.rows)
+                pending.size += outcome.rows.nbytes
+            if pending.full:
+                self.commit(name)
+        self.done += max((len(o.entries) for o in outcomes.values()), default=0)
+
+    def lose(self, batch: Batch, kind: str, message: str) -> None:
+        """The worker died or hung on this batch: try its rows one by one, or give up the only one."""
+        if len(batch.ids) > 1:
+            self.again.extend(batch.one(i) for i in range(len(batch.ids)))
+            return
+        entry = Entry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
+        self.land({self.node.table(part).name: Outcome([entry], None) for part in batch.wanted})
+
+    def commit(self, name: str) -> None:
+        """Put what is pending on disk."""
+        pending, self.pending[name] = self.pending[name], Pending()
+        if pending.entries:
+            self.shards[name].commit(pending.entries, pa.concat_tables(pending.rows) if pending.rows else None)
+
+    def save(self) -> None:
+        """Commit everything that has come in."""
+        for name in self.shards:
+            self.commit(name)
+
+    def finish(self) -> None:
+        """All is done: fold the shards and say of which inputs they are the outcome."""
+        self.save()
+        for shard in self.shards.values():
+            shard.finish(self.inputs.digests, self.token)
+
+
+def deal_items(source: Source[Any], limit: int | None, shards: int) -> dict[int, list[Item]]:
+    """What a source finds, by shard; the first ``limit`` by id. ``UserError`` for an id that comes twice."""
+    found = sorted(source.find(), key=lambda item: item.video_id)
+    for before, after in zip(found, found[1:], strict=False):
+        if before.video_id == after.video_id:
+            raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")
+    dealt: dict[int, list[Item]] = defaultdict(list)
+    for item in found[:limit]:
+        dealt[shard_of(item.video_id, shards)].append(item)
+    return dealt
+
+
+def todo(ledger: Mapping[str, Entry], inputs: Inputs, retry_failed: bool) -> list[str]:
+    """The ids that the ledger lacks, that have changed since, or that are to be tried again."""
+    found = []
+    for id_, digest_ in inputs.digests.items():
+        entry = ledger.get(id_)
+        if entry is None or entry.digest != digest_ or (retry_failed and entry.status == FAILED):
+            found.append(id_)
+    return found
+
+
+def input_token(node: Node, store: Store, number: int, items: Sequence[Item]) -> str:
+    """A hash of all that the node reads in this shard: equal tokens, equal inputs."""
+    tables = [*node.anchors, *(t for join in node.joined for t in join), *node.filters]
+    tokens = [store.shard(table, number).token for table in tables]
+    return digest(tokens, [(i.video_id, i.digest) for i in items])
+
+
+def _part(node: Node, table: TableRef) -> str:
+    return table.name.removeprefix(node.name).removeprefix(".")

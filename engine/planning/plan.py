@@ -1,0 +1,155 @@
+"""From a recipe to nodes: who reads whose tables, under which fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ...schemas import ROWS, Row, row_fields
+from ..contract.catalog import shape_name, step_name
+from ..contract.errors import UserError, nearest
+from ..contract.options import digest, plain_options
+from ..contract.recipe import Recipe, Use
+from ..contract.step import Fan, Filter, Reads, Split, Step, Whole, reads, writes
+
+
+class TableRef(NamedTuple):
+    """One table of one node: a folder ``tables/<name>/<fingerprint>``."""
+
+    node: int
+    name: str
+    row: type[Row] | None  # None for verdicts
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of the plan, wired. A step that expands is several nodes."""
+
+    index: int
+    name: str
+    use: Use
+    step: Step
+    shape: str
+    tables: tuple[TableRef, ...]
+    reads: Reads
+    anchors: tuple[TableRef, ...]  # the tables that the anchor's rows come from
+    joined: tuple[tuple[TableRef, ...], ...]  # the same for each join
+    filters: tuple[TableRef, ...]  # verdicts that count for what it reads
+
+    @property
+    def patience_s(self) -> float:
+        """The time limit of one call."""
+        return self.use.patience_s or self.step.patience_s
+
+    @property
+    def needs(self) -> set[int]:
+        """The nodes that must be done before this one; a barrier waits for all before it."""
+        if self.shape == "whole":
+            return set(range(self.index))
+        inputs = [*self.anchors, *(t for join in self.joined for t in join), *self.filters]
+        return {table.node for table in inputs}
+
+    def table(self, part: str) -> TableRef:
+        """The table of a fan's part, or the only one."""
+        return next(t for t in self.tables if t.name == (f"{self.name}.{part}" if part else self.name))
+
+
+def lanes_of(node: Node) -> int:
+    """Rows that the node's step waits for at once on an event loop; 0 for one that works."""
+    return node.step.lanes() if isinstance(node.step, Split) else 0
+
+
+def make_plan(recipe: Recipe) -> list[Node]:
+    """Wire the steps of a recipe.
+
+    Raises:
+        UserError: naming the place, for a step that reads what nothing writes, reads from an unknown or
+            a later step, or has options that make no sense after the steps before it.
+    """
+    nodes: list[Node] = []
+    uses = recipe.uses()
+    names = [use.name for use in uses]
+    for i, use in enumerate(uses):
+        for source in use.reads_from:
+            _check_from(source, i, names, use)
+        earlier = [u.step for u in uses[:i]]
+        try:
+            use.step.check(earlier)
+            for suffix, step in use.step.expand():
+                name = f"{use.name}.{suffix}" if suffix else use.name
+                nodes.append(_node(len(nodes), name, use, step, nodes))
+        except UserError as error:
+            place = f"{use.where}: " if use.where and not error.message.startswith(use.where) else ""
+            raise UserError(f"{place}{error.message}", error.hint) from None
+    return nodes
+
+
+def _check_from(source: str, at: int, names: Sequence[str], use: Use) -> None:
+    place = f"{use.where}: " if use.where else ""
+    if source not in names:
+        raise UserError(f"{place}{use.name} reads from {source}, which is no step{nearest(source, names[:at])}")
+    if names.index(source) >= at:
+        what = "itself" if source == use.name else f"{source}, which comes after it"
+        raise UserError(f"{place}{use.name} reads from {what}: a step reads only what steps before it write")
+
+
+def _node(index: int, name: str, use: Use, step: Step, before: Sequence[Node]) -> Node:
+    what = reads(type(step))
+    anchors = _sources(what.anchor, use, before, True) if what.anchor else ()
+    joined = tuple(_sources(j.row, use, before, j.required) for j in what.joins)
+    filters = tuple(t for node in before for t in node.tables if isinstance(node.step, (Filter, Whole)))
+    filters = tuple(t for t in filters if t.row is None or issubclass(type(before[t.node].step), Whole))
+    inputs = [t.fingerprint for group in (anchors, *joined) for t in group]
+    tables = tuple(_tables(index, name, step, inputs))
+    return Node(index, name, use, step, shape_name(type(step)), tables, what, anchors, joined, filters)
+
+
+def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[TableRef]:
+    kind, options = step_name(type(step)), plain_options(step, hashed=True)
+    if not isinstance(step, Fan):
+        said: list[Any] = [kind, step.version, options, step.revision(), inputs]
+        yield TableRef(index, name, writes(type(step)), digest(*said))
+        return
+    for part in step.parts():
+        chosen = {option: options[option] for option in part.options}
+        print_ = digest(kind, part.name, step.version, part.version, chosen, step.revision(), inputs)
+        yield TableRef(index, f"{name}.{part.name}", part.out, print_)
+
+
+def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -> tuple[TableRef, ...]:
+    """The tables of a row type that a step reads: all writers since the last that narrows, or those named."""
+    others = [node for node in before if node.use is not use]  # what one step expands to does not read each other
+    writers = [(node, t) for node in others for t in node.tables if t.row is row]
+    named = [(node, t) for node, t in writers if node.use.name in use.reads_from]
+    if named:
+        return tuple(t for _, t in named)
+    narrowing = [i for i, (node, _) in enumerate(writers) if node.step.narrows]
+    if narrowing:
+        last = writers[narrowing[-1]][0].use.name
+        first = next(i for i, (node, _) in enumerate(writers) if node.use.name == last)
+        writers = writers[first:]
+    if not writers and required:
+        hint = ", ".join(_makers(row)) or "no step that ships makes them"
+        raise UserError(f"{use.name} reads {row.table}, and no step before it writes them", f"steps that do: {hint}")
+    return tuple(t for _, t in writers)
+
+
+def _makers(row: type[Row]) -> Iterator[str]:
+    from ..contract.catalog import step_class, step_names
+
+    for name in step_names():
+        step = step_class(name)
+        if issubclass(step, Fan):
+            outs = [part.out for part in step().parts()]
+        else:
+            outs = [out] if (out := writes(step)) else []
+        if row in outs:
+            yield name
+
+
+def link_columns(row: type[Row]) -> tuple[str, ...]:
+    """The id columns of a row type, its own and those of the rows that it belongs to."""
+    ids = {row_fields(r)[0].name for r in ROWS}
+    return tuple(f.name for f in row_fields(row) if f.name in ids)

@@ -1,0 +1,183 @@
+"""What a build would do, found out without doing any of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .build import LOCK, Build
+from .contract.errors import UserError
+from .contract.options import plain_options
+from .contract.recipe import Recipe
+from .contract.step import Item, Source
+from .execution.global_step import sites, whole_key
+from .execution.runner import RunOptions
+from .execution.shard_task import Task, deal_items
+from .planning.plan import Node, TableRef, make_plan
+from .storage.join import inputs_of
+from .storage.ledger import FAILED, Entry
+from .storage.store import Store
+
+
+class Forecast(NamedTuple):
+    """What stands before one table of a plan."""
+
+    name: str
+    shape: str
+    done: int  # inputs that are dealt with: done, dropped or failed
+    failed: int  # of them
+    to_do: int  # inputs that are known to be missing
+    why: dict[str, int]  # reasons of ``to_do``, with their numbers
+    changed: str  # what differs from the last build: options, code, or what it reads
+    after: str  # the step whose rows are not there yet, so that there may be more to do; or ""
+    waiting: str  # what it waits for, if it is people
+
+
+@dataclass
+class _Count:
+    done: int = 0
+    failed: int = 0
+    why: Counter[str] = field(default_factory=Counter)
+    after: str = ""
+
+
+def survey(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
+    """What ``run_build`` would do in this folder; reads tables and ledgers, writes nothing.
+
+    Raises:
+        UserError: as ``run_build``, for a wrong recipe or a folder of another one.
+    """
+    nodes = make_plan(recipe)
+    old = Build.read(root).lock if (root / LOCK).exists() else None
+    if old and old["name"] != recipe.name:
+        raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
+    return list(_Survey(nodes, Store(root, recipe.shards), options, old).forecasts())
+
+
+class _Survey:
+    def __init__(
+        self, nodes: Sequence[Node], store: Store, options: RunOptions, lock: Mapping[str, Any] | None
+    ) -> None:
+        self.nodes, self.store, self.options = nodes, store, options
+        self.before = {step["name"]: step for step in lock["steps"]} if lock else {}
+        self.settled: set[tuple[int, int]] = set()  # (node, shard); a whole step's shard is 0
+
+    def forecasts(self) -> list[Forecast]:
+        """Node by node, so that each finds out what is settled before it."""
+        found = []
+        for node in self.nodes:
+            items = (
+                deal_items(node.step, self.options.limit, self.store.shards) if isinstance(node.step, Source) else {}
+            )
+            found += self._whole(node) if node.shape == "whole" else self._shards(node, items)
+        return found
+
+    def _open(self, node: Node, number: int) -> str:
+        """The first step that must run before this shard can be looked at; "" where none must."""
+        needs = [(need, 0 if self.nodes[need].shape == "whole" else number) for need in sorted(node.needs)]
+        return next((self.nodes[need].name for need, at in needs if (need, at) not in self.settled), "")
+
+    def _shards(self, node: Node, items: Mapping[int, Sequence[Item]]) -> list[Forecast]:
+        counts = {table.name: _Count() for table in node.tables}
+        for number in range(self.store.shards):
+            if after := self._open(node, number):
+                for table in node.tables:
+                    self._known(counts[table.name], table, number, after)
+                continue
+            task = Task(self.nodes, node, self.store, number, items.get(number, ()))
+            if task.settled(self.options.retry_failed):
+                self.settled.add((node.index, number))
+                for table in node.tables:
+                    self._known(counts[table.name], table, number, "")
+                continue
+            task.open(self.options.retry_failed)
+            if not task.wanted and not any(shard.ledger() for shard in task.shards.values()):
+                self.settled.add((node.index, number))  # nothing reaches it, and nothing ever did
+            for table in node.tables:
+                self._missing(counts[table.name], node, table, task)
+        return [self._forecast(node, table, counts[table.name], "") for table in node.tables]
+
+    def _known(self, count: _Count, table: TableRef, number: int, after: str) -> None:
+        state = self.store.shard(table, number).state or {}
+        count.done += sum(state.get(key, 0) for key in ("done", "dropped", "failed"))
+        count.failed += state.get("failed", 0)
+        count.after = count.after or after
+
+    def _missing(self, count: _Count, node: Node, table: TableRef, task: Task) -> None:
+        part = table.name.removeprefix(node.name).removeprefix(".")
+        ledger = task.shards[table.name].ledger()
+        anew = self._made_anew(node, table)
+        for id_ in task.inputs.digests:
+            entry = ledger.get(id_)
+            if part in task.wanted.get(id_, ()):
+                count.why[_why(entry, task.inputs.digests[id_], anew)] += 1
+            else:
+                count.done += 1
+                count.failed += entry is not None and entry.status == FAILED
+
+    def _whole(self, node: Node) -> list[Forecast]:
+        [table] = node.tables
+        state, count = self.store.whole(table), _Count()
+        opened = [self._open(node, number) for number in range(self.store.shards)]
+        if after := next(filter(None, opened), ""):
+            count.after, count.done = after, state["came"] if state else 0
+            return [self._forecast(node, table, count, "")]
+        key = whole_key(node, self.store, sites(node, self.store.root))
+        same = state is not None and state["key"] == key
+        came = sum(len(inputs_of(self.nodes, node, self.store, n).digests) for n in range(self.store.shards))
+        if state and same:
+            count.done = came
+            if not state["waiting"]:
+                self.settled.add((node.index, 0))
+        else:
+            why = "what it reads changed" if state else self._made_anew(node, table) or "new"
+            count.why[why] += came
+        return [self._forecast(node, table, count, str(state["waiting"]) if state and same else "")]
+
+    def _made_anew(self, node: Node, table: TableRef) -> str:
+        """Why a table that the last build had is begun again, in a word; "" where it goes on."""
+        old = self._old_fingerprint(node, table)
+        return "" if old is None or old == table.fingerprint else self._changed(node, table).partition(":")[0]
+
+    def _old_fingerprint(self, node: Node, table: TableRef) -> str | None:
+        tables = self.before[node.name]["tables"] if node.name in self.before else []
+        return next((t["fingerprint"] for t in tables if t["name"] == table.name), None)
+
+    def _changed(self, node: Node, table: TableRef) -> str:
+        """What differs from the last build, in words; "" where nothing does."""
+        old = self._old_fingerprint(node, table)
+        if old is None or old == table.fingerprint:
+            return ""
+        step, now = self.before[node.name], plain_options(node.step, hashed=True)
+        if differ := list(_differing(step["options"], now)):
+            return f"options changed: {', '.join(differ)}"
+        if step.get("revision", "") != node.step.revision():
+            return "its model or prompt changed"
+        if any(self._made_anew(self.nodes[t.node], t) for group in (node.anchors, *node.joined) for t in group):
+            return "what it reads is made anew"
+        return "its code or the tables it reads changed"
+
+    def _forecast(self, node: Node, table: TableRef, count: _Count, waiting: str) -> Forecast:
+        to_do, why, changed = sum(count.why.values()), dict(count.why), self._changed(node, table)
+        return Forecast(
+            table.name, node.shape, count.done, count.failed, to_do, why, changed, count.after, waiting
+        )  # fmt: skip
+
+
+def _differing(was: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:
+    """Each option that is another now, with both values; facts of the machine, which ``now`` lacks, do not count."""
+    for key, value in now.items():
+        old = was.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            yield from _differing(old, value, f"{of}{key}.")
+        elif old != value:
+            yield f"{of}{key} {old!r} → {value!r}"
+
+
+def _why(entry: Entry | None, digest: int, anew: str) -> str:
+    if entry is None:
+        return anew or "new"
+    return "what it reads changed" if entry.digest != digest else "failed before"

@@ -1,0 +1,145 @@
+"""Opening media files that nobody vouches for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..engine.contract.errors import RowError
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+MAX_SIDE_PX = 16_384
+"""No side of a picture may be longer."""
+MAX_PIXELS = 100_000_000
+"""No picture may have more pixels: a header of a few bytes can claim gigabytes."""
+
+_UNSAFE_FORMATS = frozenset(
+    ("applehttp", "concat", "dash", "data", "ffmetadata", "hls", "image2", "image2pipe", "imf", "lavfi")
+    + ("rtp", "rtsp", "sap", "sdp", "tty", "webm_dash_manifest")
+)
+"""Demuxers that open what a file names, or take any text for pictures."""
+
+
+@contextmanager
+def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
+    """A local media file, opened for reading; nothing that the file names is opened in turn.
+
+    Raises:
+        RowError: ``unreadable``, with the reason in plain words, or ``too_large`` where a header
+            claims a picture of more than 16384 px a side or 100 megapixels.
+    """
+    import av
+
+    real = os.path.abspath(path)  # a relative name such as `concat:a` would be read as a protocol
+    try:
+        container = av.open(
+            real,
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options={"protocol_whitelist": "file", "format_whitelist": _formats()},
+            metadata_errors="ignore",
+        )
+    except (av.FFmpegError, OSError, EOFError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+        raise RowError(f"{os.path.basename(real)}: {_reason(real, error)}", "unreadable") from error
+    with container:
+        for stream in container.streams.video:
+            context = stream.codec_context
+            if context is not None:
+                _check_size(real, context.width, context.height)
+                context.options = {"max_pixels": str(MAX_PIXELS)}  # the size may change later in the stream
+        yield container
+
+
+def best_video(container: InputContainer) -> VideoStream | None:
+    """The video stream that FFmpeg picks; never a cover picture, nor one that it has no decoder for."""
+    best = container.streams.best("video")
+    streams = [s for s in container.streams.video if s.codec_context is not None and not _is_cover(s)]
+    if best in streams:
+        return streams[streams.index(best)]
+    return max(streams, key=lambda s: s.codec_context.width * s.codec_context.height, default=None)
+
+
+def best_audio(container: InputContainer) -> AudioStream | None:
+    """The sound stream that FFmpeg picks; never one that it has no decoder for."""
+    best = container.streams.best("audio")
+    streams = [s for s in container.streams.audio if s.codec_context is not None]
+    if best in streams:
+        return streams[streams.index(best)]
+    return next(iter(streams), None)
+
+
+def rotation(picture: VideoFrame | VideoStream) -> int:
+    """The clockwise turn that shows the picture upright: 0, 90, 180 or 270 degrees.
+
+    A stream tells it only through its first frame: that is decoded, and the container goes back to
+    its start. A stream of which nothing decodes is taken to be upright.
+    """
+    import av
+
+    if isinstance(picture, av.VideoFrame):
+        return round(-picture.rotation / 90) % 4 * 90
+    container = picture.container
+    assert isinstance(container, av.container.InputContainer)
+    try:
+        frame = next(container.decode(picture), None)
+        container.seek(0)
+    except av.FFmpegError:
+        return 0
+    return 0 if frame is None else rotation(frame)
+
+
+@cache
+def _formats() -> str:
+    """The demuxers that may be used, as FFmpeg takes them."""
+    import av
+
+    return ",".join(sorted(n for n in av.formats_available if not set(n.split(",")) & _UNSAFE_FORMATS))
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _check_size(path: str, width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
+        raise RowError(
+            f"{os.path.basename(path)}: its header claims pictures of {width}x{height} px; "
+            f"{MAX_SIDE_PX} px a side and {MAX_PIXELS // 1_000_000} megapixels are the limit",
+            "too_large",
+        )
+
+
+def _reason(path: str, error: Exception) -> str:
+    """Why a file does not open, from its first bytes where they say more than FFmpeg does."""
+    if not os.path.exists(path):
+        return "there is no such file"
+    if not os.path.isfile(path):
+        return "not a file"
+    try:
+        with open(path, "rb") as file:
+            head = file.read(512)
+    except OSError as cause:
+        return f"the file cannot be read ({cause.strerror})"
+    if not head:
+        return "the file is empty (0 bytes)"
+    if not head.strip(b"\0"):
+        return "the file begins with zeros: an unfinished or damaged download"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text:
+        return "an HTML page, not a media file: the download brought an error or login page"
+    if text.startswith((b"{", b"[", b"<?xml", b"#extm3u")):
+        return "a text file (JSON, XML or a playlist), not a media file"
+    if head[4:8] in (b"ftyp", b"moov", b"mdat"):
+        return "an MP4 file without a usable index: it was cut off, or is damaged"
+    if isinstance(error, EOFError):
+        return "the file ends before any stream begins: it was cut off"
+    return "not a media file, or its beginning is damaged"

@@ -1,0 +1,217 @@
+"""Where the frames of a video lie in its file: read from the packets, without decoding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.contract.errors import RowError
+from ..clock import Clock
+from ..container import best_video, open_media
+from ..decode import Watched, decode_all
+from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, nal_units, parameter_sets, read_sps
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+Ticks = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MOST_DELAY = 32
+"""No codec shows a frame this many packets later than it is sent: the times are not to be trusted."""
+_FINEST = 1_000_000
+"""Ticks per second; players get into trouble with finer ones."""
+_ODD_TICK = Fraction(1, 90_000)
+_TRIED_FRAMES = 300
+
+
+@dataclass(frozen=True)
+class Packets:
+    """The packets of a video stream in file order, ``(N,)`` each."""
+
+    ticks: Ticks  # when the frame is shown
+    key: Flags  # a decoder can begin here
+    idr: Flags  # nothing after it refers to anything before it (H.264)
+    hidden: Flags  # decoded but not shown
+
+
+@dataclass(frozen=True)
+class Index:
+    """The frames of a video by time.
+
+    ``packets`` is None where the file's own times are not to be trusted (missing, twice the same,
+    going back); the n-th frame that decodes is then the n-th of ``frames``.
+    """
+
+    tick: Fraction  # seconds
+    ratio: Fraction  # ticks per unit of the stream's own time base
+    frames: Ticks  # when each frame is shown, ascending
+    end: int  # end of the last frame
+    packets: Packets | None
+    sets: ParameterSets | None  # of an H.264 stream that edges can be added to
+
+    def ticks(self, pts: int) -> int:
+        """A time of the stream in ticks."""
+        return pts if self.ratio == 1 else round(pts * self.ratio)
+
+    def seconds(self, ticks: int) -> float:
+        """Ticks in seconds, on the container's clock."""
+        return float(ticks * self.tick)
+
+
+def read_index(path: str) -> Index:
+    """Read all packets of a file's best video stream.
+
+    Raises:
+        RowError: ``unreadable`` or ``too_large`` as ``open_media`` says; ``no_video``.
+    """
+    with open_media(path) as container:
+        stream = best_video(container)
+        if stream is None:
+            raise RowError(f"{os.path.basename(path)}: it has no pictures", "no_video")
+        index = _from_packets(container, stream)
+        # No frame is sent out of order, though the codec has prepared for it: perhaps the file tells
+        # only when frames are sent.
+        doubtful = index is not None and not _late(index) and stream.codec_context.reorder_depth > 0
+    if index is None or (doubtful and not _ascends(path)):
+        return _by_decoding(path)
+    return index
+
+
+def _from_packets(container: InputContainer, stream: VideoStream) -> Index | None:
+    base = stream.time_base or _ODD_TICK
+    tick = Fraction(1, base.denominator) if base.denominator <= _FINEST else _ODD_TICK
+    step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
+    sets = _plain_sets(stream)
+    reader = _Reader(sets)
+    for packet in packets_of(container, [stream]):
+        if packet.size:
+            reader.add(packet)
+    if not reader.is_sane():
+        return None
+    ratio = base / tick
+    exact = ratio.denominator == 1
+    ticks = np.array([t * ratio.numerator if exact else round(t * ratio) for t in reader.pts], np.int64)
+    hidden = np.array(reader.hidden, np.bool_)
+    frames = np.sort(ticks[~hidden])
+    end = 0
+    if len(frames):
+        last = reader.durations[int(np.argmax(np.where(hidden, np.iinfo(np.int64).min, ticks)))]
+        end = int(frames[-1]) + (max(1, round(last * ratio)) if last else step)
+    packets = Packets(ticks, np.array(reader.key, np.bool_), np.array(reader.idr, np.bool_), hidden)
+    return Index(tick, ratio, frames, end, packets, sets if reader.uniform else None)
+
+
+def reorder(ticks: Ticks) -> int:
+    """By how many packets a frame may be sent before it is shown; 0 where all are in order."""
+    order = np.argsort(ticks, kind="stable")  # order[r]: the packet that is shown as r-th
+    return int(np.max(order - np.arange(len(order)), initial=0))
+
+
+class _Reader:
+    """Collects what the packets say of themselves."""
+
+    def __init__(self, sets: ParameterSets | None) -> None:
+        self.pts: list[Any] = []
+        self.durations: list[int] = []
+        self.key: list[bool] = []
+        self.idr: list[bool] = []
+        self.hidden: list[bool] = []
+        self.uniform = True  # every key frame uses the same parameter sets
+        self._sets = sets
+
+    def add(self, packet: Packet[Any]) -> None:
+        key = packet.is_keyframe
+        self.pts.append(packet.pts)
+        self.durations.append(packet.duration or 0)
+        self.key.append(key)
+        self.hidden.append(packet.is_discard)
+        self.idr.append(key and self._sets is not None and self._is_idr(bytes(packet), self._sets))
+        self.uniform = self.uniform and not packet.has_sidedata("new_extradata")
+
+    def _is_idr(self, data: bytes, sets: ParameterSets) -> bool:
+        units = nal_units(data, sets.length_size)
+        self.uniform = self.uniform and all(u in sets for u in units if u[0] & 31 in (SPS, PPS))
+        return any(u[0] & 31 == IDR for u in units)
+
+    def is_sane(self) -> bool:
+        """Have all packets a time of their own, and are they nearly in order?"""
+        if any(t is None for t in self.pts) or len(set(self.pts)) < len(self.pts):
+            return False
+        return reorder(np.array(self.pts, np.int64)) <= MOST_DELAY
+
+
+def _plain_sets(stream: VideoStream) -> ParameterSets | None:
+    context = stream.codec_context
+    if context.codec.canonical_name != "h264" or not context.extradata or (context.width | context.height) % 2:
+        return None  # x264 takes no odd sizes
+    try:
+        sets = parameter_sets(context.extradata)
+        sets.free_id()
+        return sets if all(read_sps(s).plain for s in sets.sps) else None
+    except Unreadable:
+        return None
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of some streams, and the empty ones at the end of the file that empty the decoders."""
+    import av
+
+    try:
+        yield from container.demux(*streams)
+    except av.FFmpegError:
+        return  # what comes after the damage cannot be had
+
+
+def _late(index: Index) -> int:
+    return reorder(index.packets.ticks) if index.packets is not None else 0
+
+
+def _ascends(path: str) -> bool:
+    """Do the first frames come out of the decoder in the order of their times?"""
+    import av
+
+    times: list[int] = []
+    with open_media(path) as container:
+        stream = best_video(container)
+        assert stream is not None
+        stream.codec_context.thread_type, stream.codec_context.thread_count = "SLICE", 1
+        try:
+            for frame in container.decode(stream):
+                times.append(frame.pts or 0)
+                if len(times) == _TRIED_FRAMES:
+                    break
+        except av.FFmpegError:
+            pass  # the frames before the damage tell enough
+    return all(a < b for a, b in pairwise(times))
+
+
+def _by_decoding(path: str) -> Index:
+    """An index by decoding everything: frames get the times that builders.scan gives them."""
+    clock = Clock()
+    times: list[float] = []
+
+    def watch(frame: Any) -> None:
+        lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step_s
+        times.append(clock.tell(frame.time, lasts_s))
+
+    with open_media(path) as container:
+        stream = best_video(container)
+        assert stream is not None
+        step_s = 1 / float(stream.guessed_rate or 25)
+        decode_all(container, [Watched(stream, watch)])
+    count = np.arange(len(times))
+    frames = np.round(np.array(times, np.float64) / float(_ODD_TICK)).astype(np.int64)
+    frames = np.maximum.accumulate(frames - count) + count  # no two at once
+    end = round(clock.end_s / _ODD_TICK) if times else 0
+    return Index(_ODD_TICK, Fraction(1), frames, end, None, None)

@@ -1,0 +1,68 @@
+"""How the streams of a written clip really lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...engine.contract.errors import RowError
+from ..container import best_audio, best_video, open_media
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_TOGETHER_S = 0.001
+
+
+class Span(NamedTuple):
+    """Of one stream, in seconds."""
+
+    start_s: float
+    end_s: float
+
+
+class Measures(NamedTuple):
+    """How the streams of a file lie, in seconds."""
+
+    video_s: float
+    audio_s: float | None
+    start_gap_s: float | None
+    end_gap_s: float | None
+
+    def check(self, name: str, frame_s: float) -> None:
+        """Sound and pictures must begin together and end within ``frame_s`` of each other.
+
+        Raises:
+            RowError: ``av_sync``, where they do not.
+        """
+        start_s, end_s = self.start_gap_s or 0.0, self.end_gap_s or 0.0
+        if abs(start_s) > _TOGETHER_S or abs(end_s) > frame_s + _TOGETHER_S:
+            raise RowError(
+                f"{name}: its sound begins {start_s:+.3f} s and ends {end_s:+.3f} s after its pictures", "av_sync"
+            )
+
+
+def measure(path: Path) -> Measures:
+    """Read a file's packets and tell when its streams begin and end; ``RowError`` where it has no pictures."""
+    with open_media(path) as container:
+        video, audio = best_video(container), best_audio(container)
+        if video is None:
+            raise RowError(f"{path.name}: the written file has no pictures", "no_video")
+        spans = _spans(container, [video] if audio is None else [video, audio])
+    seen = spans[0]
+    if audio is None:
+        return Measures(seen.end_s - seen.start_s, None, None, None)
+    heard = spans[1]
+    return Measures(
+        seen.end_s - seen.start_s, heard.end_s - heard.start_s, heard.start_s - seen.start_s, heard.end_s - seen.end_s
+    )
+
+
+def _spans(container: InputContainer, streams: list[Any]) -> list[Span]:
+    """From the first packet that is shown to the end of the track as the file declares it."""
+    starts = {s.index: float("inf") for s in streams}
+    for packet in container.demux(*streams):
+        if packet.pts is not None and packet.size and not packet.is_discard:
+            time_s = float(packet.pts * packet.time_base)
+            starts[packet.stream_index] = min(starts[packet.stream_index], time_s)
+    return [Span(starts[s.index], starts[s.index] + float((s.duration or 0) * s.time_base)) for s in streams]

@@ -1,0 +1,129 @@
+"""Models by name: one is opened, with its answers kept and counted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
+
+from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.step import Site
+from ...engine.contract.usage import Budget, Spend
+from .cache import Cached
+from .model import Answer, ChatModel, Model, Request
+from .openai_protocol import shown_url
+
+_HERE = ("embedded", "fake")
+_ROWS = {"embedded": 1, "fake": 256}  # an embedded answer takes seconds: a batch would make a kill dearer
+_VLLM_ROWS = 256  # what its engine has under way at once, unless told otherwise
+_SERVER_ROWS = 32
+
+
+class Counted:
+    """A model whose calls count in a build's budget."""
+
+    def __init__(self, model: Model, spend: Spend) -> None:
+        self._model, self._spend = model, spend
+        self.name, self.revision = model.name, model.revision
+
+    async def ask(self, request: Request) -> Answer:
+        """As ``Model.ask``; a call counts when it begins, its tokens when it ends."""
+        self._spend.begin()
+        self._spend.add(self.name, 0, 0, calls=1)
+        answer = await self._model.ask(request)
+        self._spend.add(self.name, answer.prompt_tokens, answer.completion_tokens, calls=0)
+        return answer
+
+
+@asynccontextmanager
+async def open_model(model: ChatModel, site: Site) -> AsyncIterator[Model]:
+    """Load a model, or connect to its servers.
+
+    Outside in: answers that were given before come from the cache; what is asked counts in the budget;
+    servers are asked politely.
+
+    Raises:
+        UserError: there is no such model, its packages are absent, its servers do not know us or it, or money is
+            limited and its price is not known.
+    """
+    check_model(model)
+    _check_price(model, site.spend.budget)
+    async with _backend(model) as backend:
+        counted = Counted(backend, site.spend)
+        try:
+            if _is_here(model, "fake"):
+                yield counted  # it is quicker than the cache
+            else:
+                async with Cached.open(counted, model, site.spend) as cached:
+                    yield cached
+        finally:
+            site.spend.close()
+
+
+def check_model(model: ChatModel) -> None:
+    """Raise ``UserError`` for a model that there is not; loads nothing."""
+    if model.url and model.run:
+        raise UserError(f"the model {model.name} has url and run: it is asked there, or runs here", "take one out")
+    if model.name in _HERE:
+        if model.url or model.run:
+            raise UserError(f"{model.name} names no model of a server or of vLLM", "give name: as its server calls it")
+    elif not model.url and not model.run:
+        models = f"models: {', '.join(_HERE)}; for one on a server give its url, for vLLM run: vllm"
+        raise UserError(f"there is no model {model.name} here{nearest(model.name, _HERE)}", models)
+    for url in model.url:
+        if not _is_address(url):
+            raise UserError(f"{shown_url(url)!r} is no server's address", "write it as http://host:port/v1")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and not any(c.isspace() for c in url)
+        return parts.scheme in ("http", "https") and named and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
+
+
+def _check_price(model: ChatModel, budget: Budget) -> None:
+    if not model.url or budget.max_cost is None or model.name in budget.prices:
+        return
+    raise UserError(
+        f"the budget has max_cost, and its prices have no {model.name}{nearest(model.name, budget.prices)}",
+        f"add {model.name}: {{input: …, output: …}} to budget.prices, with zeros for a server that costs nothing",
+    )
+
+
+def model_revision(model: ChatModel) -> str:
+    """Which weights and settings a model stands for, as far as they are known without loading it."""
+    from .embedded import REVISION
+
+    return REVISION if _is_here(model, "embedded") else model.revision
+
+
+def rows_at_once(model: ChatModel) -> int:
+    """Rows per batch that make good use of a model."""
+    if model.run == "vllm":
+        return int(model.settings.get("max_num_seqs", _VLLM_ROWS))
+    return _SERVER_ROWS if model.url else _ROWS.get(model.name, 1)
+
+
+def _is_here(model: ChatModel, name: str) -> bool:
+    return model.name == name and not model.url and not model.run
+
+
+def _backend(model: ChatModel) -> AbstractAsyncContextManager[Model]:
+    if model.url:
+        from .remote import open_remote
+
+        return open_remote(model)
+    if model.run == "vllm":
+        from .vllm_model import open_vllm
+
+        return open_vllm(model)
+    if model.name == "fake":
+        from .fake import open_fake
+
+        return open_fake()
+    from .embedded import open_embedded
+
+    return open_embedded()

@@ -1,0 +1,206 @@
+"""OpenAI's chat protocol: questions as JSON bodies, bodies and errors as answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ...engine.contract.errors import RowError, UserError, Waiting
+from .answers import SHOWN_CHARS
+from .load_balancer import Trouble
+from .model import Answer, ChatModel, Film, Message, Part, Picture, Request
+
+_TOO_LONG = re.compile(
+    r"context.{0,3}(?:length|size|window)|maximum (?:context|model|input)|too (?:long|many tokens|large)|"
+    r"exceeds? the (?:available|max|limit|model)|longer than the max",
+    re.IGNORECASE,
+)
+_BLIND = re.compile(
+    r"(?:image|video|vision).{0,40}(?:not supported|unsupported)|not (?:a )?multimodal|"
+    r"(?:not|n't) support.{0,20}(?:image|video|vision)",
+    re.IGNORECASE,
+)
+_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.?output|guided|grammar", re.IGNORECASE)
+_FOREVER_S = 1e9
+
+
+def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
+    """The body of a question. What the recipe's ``extra`` sets to null is left out."""
+    film_url = _film_url if options.film == "video" else None
+    body: dict[str, Any] = {
+        "model": options.name,
+        "messages": [turn(message, film_url) for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+    }
+    if request.top_p < 1:
+        body["top_p"] = request.top_p
+    if request.schema is not None:
+        wanted = {"name": "answer", "schema": request.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+    if options.extra:
+        body.update(options.extra)
+        body = {key: value for key, value in body.items() if value is not None}
+    return body
+
+
+def turn(message: Message, film_url: Callable[[Film], str] | None) -> dict[str, Any]:
+    """A message as OpenAI's protocol has it; a film is one video at a ``data:`` URL, or its frames as pictures."""
+    content = message["content"]
+    if isinstance(content, str):
+        return {"role": message["role"], "content": content}
+    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film_url)]}
+
+
+def _sent(part: Part, film_url: Callable[[Film], str] | None) -> list[dict[str, Any]]:
+    if isinstance(part, str):
+        return [{"type": "text", "text": part}]
+    if isinstance(part, Picture):
+        return [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_base64(part)}"}}]
+    if film_url is not None:
+        return [{"type": "video_url", "video_url": {"url": film_url(part)}}]
+    return [sent for frame in part.frames for sent in _sent(frame, None)]
+
+
+def _film_url(film: Film) -> str:
+    """The form that vLLM's server takes: https://docs.vllm.ai/en/latest/features/multimodal_inputs.html."""
+    return f"data:video/jpeg;base64,{','.join(_base64(frame) for frame in film.frames)}"
+
+
+def _base64(picture: Picture) -> str:
+    return base64.b64encode(picture.jpeg).decode("ascii")
+
+
+def with_schema_in_words(request: Request) -> Request:
+    """The question for a server that takes no schemas: it is added to the last turn."""
+    wanted = f"Answer with a JSON object of this JSON schema, and nothing else:\n{json.dumps(request.schema)}"
+    *before, last = request.messages
+    content = last["content"]
+    parts: Sequence[Part] = [content] if isinstance(content, str) else content
+    joined: str | list[Part] = f"{content}\n\n{wanted}" if isinstance(content, str) else [*parts, wanted]
+    return request._replace(messages=[*before, Message(role=last["role"], content=joined)], schema=None)
+
+
+def schema_is_refused(message: str) -> bool:
+    """Does a server's error speak of JSON schemas?"""
+    return _NO_SCHEMA.search(message) is not None
+
+
+def read_answer(content: bytes, url: str) -> Answer:
+    """The answer that a body holds.
+
+    Raises:
+        Trouble: it is no answer at all.
+        RowError, UserError, Waiting: it is an error that came as a success.
+    """
+    reply = as_json(content)
+    if reply is not None and isinstance(reply.get("error"), dict) and not reply.get("choices"):
+        code = reply["error"].get("code")
+        raise failure(code if isinstance(code, int) else 500, content, {}, url)
+    try:
+        assert reply is not None
+        choice = reply["choices"][0]
+        message = choice["message"]
+        text, why = _text(message.get("content")), str(choice.get("finish_reason") or "stop")
+        if not text and isinstance(message.get("refusal"), str) and message["refusal"]:
+            text, why = message["refusal"], "refusal"
+        usage = reply.get("usage") or {}
+        counts = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+    except (AssertionError, LookupError, TypeError, ValueError, AttributeError):
+        raise Trouble("failed", f"{url} sent no answer but {_excerpt(content)}") from None
+    return Answer(_clean(text), why, *counts)
+
+
+def _text(content: Any) -> str:
+    """A message's text. Some servers send it in parts; what a model thought stands elsewhere and is left out."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
+
+
+def _clean(text: str) -> str:
+    """Without the halves of characters that JSON can hold and UTF-8 cannot."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def failure(
+    status: int, content: bytes, headers: Mapping[str, str], url: str
+) -> RowError | UserError | Waiting | Trouble:
+    """What an HTTP error means: for the row, for the user, for the build, or for a while."""
+    said = _message(content)
+    what = f"{url} answered {status}: {said}" if said else f"{url} answered {status}"
+    if status in (401, 403):
+        hint = "put the right key into the environment variable that key_env names (else OPENAI_API_KEY)"
+        return UserError(what[:400], hint)
+    if status == 402 or "insufficient_quota" in said or b'"insufficient_quota"' in content:
+        return Waiting(f"{what[:400]}; build again when there is credit")
+    if _BLIND.search(said[:200]):
+        return UserError(what[:400], "ask a model that sees pictures")
+    if status == 429:
+        return Trouble("busy", what, after_s(headers))
+    after = after_s(headers) if status in (503, 529) else None
+    if status in (408, 409, 425) or (status >= 500 and status != 501):
+        if schema_is_refused(said):
+            return RowError(what, "bad_request")
+        return Trouble("busy" if after is not None else "failed", what, after)
+    if status == 413 or _TOO_LONG.search(said):
+        return RowError(f"{what}; give it less to read", "too_long")
+    return RowError(what, "refused" if "content_filter" in said or b'"content_filter"' in content else "bad_request")
+
+
+def after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, given as a number or as a date."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        wait = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        wait = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(wait, 0.0), _FOREVER_S) if wait == wait else None
+
+
+def as_json(content: bytes) -> dict[str, Any] | None:
+    """A body as a JSON object, or None."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _message(content: bytes) -> str:
+    """What an error's body says, in one line."""
+    found: Any = as_json(content)
+    for key in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(key):
+            found = found[key]
+    said = found if isinstance(found, str) else _plain(content)
+    return " ".join(said.split())[:SHOWN_CHARS]
+
+
+def _excerpt(content: bytes) -> str:
+    return repr(_plain(content)[:200]) if content else "nothing"
+
+
+def _plain(content: bytes) -> str:
+    return content[: SHOWN_CHARS * 2].decode("utf-8", "replace")
+
+
+def shown_url(url: str) -> str:
+    """An address without the name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//", url.rstrip("/"))

@@ -1,0 +1,150 @@
+"""Models on servers that speak OpenAI's chat protocol: vLLM, llama.cpp, SGLang, hosted ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ...engine.contract.errors import RowError, UserError
+from ...engine.contract.extras import extra
+from .health_check import greet
+from .load_balancer import Endpoint, Polite, Trouble
+from .model import Answer, ChatModel, Model, Request
+from .openai_protocol import body_of, failure, read_answer, schema_is_refused, shown_url, with_schema_in_words
+
+if TYPE_CHECKING:
+    import openai
+
+_CONNECT_S = 10.0
+_LIST_S = 30.0  # a list of models takes no longer
+_LANES = 8
+"""Connections per HTTP client: a client looks at all of its connections for every question."""
+
+
+class RemoteServer:
+    """One server of a model."""
+
+    def __init__(self, url: str, options: ChatModel, clients: list[openai.AsyncOpenAI]) -> None:
+        self.url, self._options = shown_url(url), options
+        self._clients = clients
+        self._free = [client for client in clients for _ in range(_LANES)]
+        self._takes_schemas = True
+
+    async def ask(self, request: Request) -> Answer:
+        """As ``Server.ask``. One that refuses JSON schemas gets them in words from then on."""
+        if request.schema is not None and not self._takes_schemas:
+            request = with_schema_in_words(request)
+        try:
+            return await self._ask(request)
+        except RowError as error:
+            if request.schema is None or not schema_is_refused(error.message):
+                raise
+        answer = await self._ask(with_schema_in_words(request))
+        self._takes_schemas = False
+        return answer
+
+    async def _ask(self, request: Request) -> Answer:
+        return read_answer(await self.send("/chat/completions", body_of(request, self._options)), self.url)
+
+    async def send(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """POST a body, or GET; the content of what comes back.
+
+        Raises:
+            Trouble: it may go well another time.
+            RowError, UserError, Waiting: as ``failure`` says.
+        """
+        import httpx2
+        import openai
+
+        limit_s = self._options.timeout_s if body is not None else min(_LIST_S, self._options.timeout_s)
+        client = self._free.pop() if self._free else self._clients[0]
+        try:
+            async with asyncio.timeout(limit_s):
+                return await _sent(client, path, body)
+        except (openai.APITimeoutError, TimeoutError) as error:
+            if isinstance(error.__cause__, httpx2.ConnectTimeout):
+                raise Trouble("gone", f"{self.url}: no connection in {_CONNECT_S:g} s") from None
+            said = f"{self.url} did not answer within {limit_s:g} s"
+            raise Trouble("gone" if body is None else "slow", said) from None
+        except openai.APIConnectionError as error:
+            self._lost(error)
+        except openai.APIStatusError as error:
+            got = error.response
+            raise failure(got.status_code, got.content, got.headers, self.url) from None
+        except UnicodeEncodeError:
+            raise RowError("the question has characters that cannot be sent", "bad_request") from None
+        finally:
+            self._free.append(client)
+
+    def _lost(self, error: openai.APIConnectionError) -> NoReturn:
+        import httpx2
+
+        cause = error.__cause__
+        why = str(cause).strip() or type(cause).__name__
+        if isinstance(cause, httpx2.ConnectError):
+            raise Trouble("gone", f"{self.url}: no connection ({why})") from None
+        if isinstance(cause, (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)):
+            raise UserError(f"{self.url} cannot be asked: {why}") from None
+        raise Trouble("failed", f"{self.url}: the connection was lost ({why})") from None
+
+
+async def _sent(client: openai.AsyncOpenAI, path: str, body: Mapping[str, Any] | None) -> bytes:
+    import httpx2
+
+    if body is None:
+        got = await client.get(path, cast_to=httpx2.Response)
+    else:
+        got = await client.post(path, cast_to=httpx2.Response, body=body)
+    return got.content
+
+
+@asynccontextmanager
+async def open_remote(model: ChatModel) -> AsyncIterator[Model]:
+    """Connect to a model's servers and see that they have it.
+
+    The revision is the recipe's, or what the first server says of the model. A server that is out of reach is set
+    aside if another one answers.
+
+    Raises:
+        UserError: no server is there, the key or the address is wrong, or the model is not on it.
+        Waiting: a server was busy with something else for all of ``patience_s``.
+    """
+    with extra("llm"):
+        clients = {url: _clients(url, model) for url in model.url}
+    async with AsyncExitStack() as stack:
+        for client in chain.from_iterable(clients.values()):
+            await stack.enter_async_context(client)
+        servers = [RemoteServer(url, model, mine) for url, mine in clients.items()]
+        greetings = await asyncio.gather(*(greet(server, model) for server in servers))
+        told = [greeting.revision for greeting in greetings if not greeting.trouble]
+        if not told:
+            raise UserError(greetings[0].trouble, "start the server, or mend the model's url")
+        endpoints = [
+            Endpoint(server, model.at_once, model.per_minute, gone=bool(greeting.trouble))
+            for server, greeting in zip(servers, greetings, strict=True)
+        ]
+        yield Polite(model.name, model.revision or told[0] or model.name, endpoints, model.patience_s)
+
+
+def _clients(url: str, model: ChatModel) -> list[openai.AsyncOpenAI]:
+    import openai  # first, so that it is what is said to be missing
+    import httpx2  # isort: skip
+
+    timeout = httpx2.Timeout(model.timeout_s, connect=min(_CONNECT_S, model.timeout_s), pool=None)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    tls = httpx2.create_ssl_context()  # takes 40 ms: one for all
+    key = os.environ.get(model.key_env) or "none"
+    try:
+        return [
+            openai.AsyncOpenAI(
+                api_key=key, base_url=url, max_retries=0, timeout=timeout,
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits, timeout=timeout, verify=tls),
+            )
+            for _ in range(-(-model.at_once // _LANES))
+        ]  # fmt: skip
+    except httpx2.InvalidURL as error:
+        raise UserError(f"{shown_url(url)} is no address: {error}", "write it as http://host:port/v1") from None

@@ -1,0 +1,116 @@
+"""Steps that ask a chat model about each of their rows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, TypeVar
+
+from ...engine.contract.errors import RowError
+from ...engine.contract.options import digest, plain_options
+from ...engine.contract.step import Answer, Site, Split, Step, StreamWork, Work
+from ...schemas import Col
+from .client import check_model, model_revision, open_model, rows_at_once
+from .model import ChatModel, Model
+from .prompt import Prompt, load_prompt
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Asking(Split[In, Out]):
+    """A step with a model: a subclass says in ``answer`` what it asks about a row.
+
+    Servers are asked from the runner's event loop, many rows at once; a model that runs here sits in a
+    worker process and gets batches.
+    """
+
+    cost = "llm"
+    memory_mb = 2000
+    patience_s = 3600.0
+
+    model: Annotated[ChatModel, Col("the model: a word, or its options")] = field(default_factory=ChatModel)
+
+    async def answer(self, row: In, model: Model) -> Sequence[Out]:
+        """The rows made of one row; ``RowError`` for an answer that cannot be used."""
+        raise NotImplementedError
+
+    def check(self, earlier: Sequence[Step]) -> None:
+        """Raise ``UserError`` for a model that there is not."""
+        check_model(self.model)
+
+    def revision(self) -> str:
+        """The model's weights, as far as they are known without loading them."""
+        return model_revision(self.model)
+
+    def digits(self, parents: Sequence[str]) -> str:
+        """Eight hexadecimal digits of what a text depends on: the step's options and what it is made of."""
+        return hashlib.blake2b("\0".join([self._made_from, *parents]).encode(), digest_size=4).hexdigest()
+
+    @cached_property
+    def _made_from(self) -> str:
+        return digest(plain_options(self, hashed=True), self.revision())  # steps are opened as copies: it holds for one
+
+    def loaded(self, name: str) -> Prompt:
+        """A prompt as it was when the step was opened: a file that changes meanwhile changes nothing."""
+        if name not in self._prompts:
+            self._prompts[name] = load_prompt(name)
+        return self._prompts[name]
+
+    @cached_property
+    def _prompts(self) -> dict[str, Prompt]:
+        return {}
+
+    def rows_per_call(self) -> int:
+        """Rows that make good use of the model."""
+        return rows_at_once(self.model)
+
+    def lanes(self) -> int:
+        """Questions that its servers take at once."""
+        return self.model.lanes
+
+    @asynccontextmanager
+    async def stream(self, site: Site) -> AsyncIterator[StreamWork[In, Out]]:
+        """Connect to the servers."""
+        opened = replace(self)
+        async with open_model(self.model, site) as model:
+            yield lambda row: opened._one(row, model)
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[In, Out]]:
+        """Load the model into this process."""
+        opened = replace(self)
+        with asyncio.Runner() as runner:
+            stack = AsyncExitStack()
+            model = runner.run(stack.enter_async_context(open_model(self.model, site)))
+
+            def work(rows: Sequence[In]) -> list[Answer[Out]]:
+                try:
+                    return runner.run(opened._all(rows, model))
+                finally:
+                    site.spend.close()  # a worker that is done with may be ended before it has let go of its step
+
+            try:
+                yield work
+            finally:
+                runner.run(stack.aclose())
+
+    async def _one(self, row: In, model: Model) -> Answer[Out]:
+        try:
+            return await self.answer(row, model)
+        except RowError as error:
+            return error
+
+    async def _all(self, rows: Sequence[In], model: Model) -> list[Answer[Out]]:
+        answers = await asyncio.gather(*(self._one(row, model) for row in rows), return_exceptions=True)
+        found: list[Answer[Out]] = []
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, RowError):
+                raise answer  # not before all have ended: what was answered is kept
+            found.append(answer)
+        return found

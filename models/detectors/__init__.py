@@ -1,0 +1,1 @@
+"""Detectors: boxes, classes, colours and text in pictures, and sounds."""

@@ -1,0 +1,178 @@
+"""Answers of a known shape are asked for, checked, and mended once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from cliploom.engine.contract.errors import RowError
+from cliploom.models.chat.answer_schema import shape_of
+from cliploom.models.chat.fake import FakeModel
+from cliploom.models.chat.model import Answer, ChatModel, Message, Request
+from cliploom.models.chat.structured import asked, said
+from cliploom.schemas import Col
+
+HELLO = [Message(role="user", content="Hello?")]
+OPTIONS = ChatModel("m", max_tokens=99, temperature=0.5, seed=3)
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: Annotated[str, Col("what it is")]
+    count: Annotated[int, Col("how many", low=1, high=9)]
+
+
+@dataclass(frozen=True)
+class View:
+    caption: Annotated[str, Col("the caption")]
+    sure: Annotated[float, Col("how sure", low=0, high=1)]
+    mood: Annotated[str, Col("the mood", choices=("calm", "tense"))]
+    where: Annotated[Literal["indoors", "outdoors"], Col("where")]
+    night: Annotated[bool, Col("is it night?")]
+    things: Annotated[list[Thing], Col("what is seen")]
+    song: Annotated[str | None, Col("a song's name")] = None
+    note: Annotated[str, Col("anything else")] = ""
+    marks: Annotated[list[int], Col("marks", low=0, high=5)] = field(default_factory=list)
+
+
+GOOD: dict[str, Any] = {
+    "caption": "Two  dogs\n run.", "sure": 1, "mood": "Calm ", "where": "outdoors", "night": False,
+    "things": [{"name": "dog", "count": "2", "colour": "red"}], "song": None, "note": " ", "marks": [1, 2.0],
+}  # fmt: skip
+VIEW = View("Two dogs run.", 1.0, "calm", "outdoors", False, [Thing("dog", 2)], None, "", [1, 2])
+
+
+class Scripted:
+    name, revision = "scripted", "1"
+
+    def __init__(self, *answers: str | Answer) -> None:
+        self.answers = [Answer(a, "stop", 1, 1) if isinstance(a, str) else a for a in answers]
+        self.asked: list[Request] = []
+
+    async def ask(self, request: Request) -> Answer:
+        self.asked.append(request)
+        return self.answers.pop(0)
+
+
+def ask(*answers: str | Answer) -> View:
+    return asyncio.run(asked(Scripted(*answers), OPTIONS, HELLO, View)).value
+
+
+def but(**others: Any) -> str:
+    return json.dumps({**GOOD, **others})
+
+
+def test_the_schema_says_types_ranges_and_choices() -> None:
+    schema = shape_of(View).schema
+    fields = schema["properties"]
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == list(fields) == list(GOOD)
+    assert fields["caption"] == {"type": "string", "description": "the caption"}
+    assert fields["sure"] == {"type": "number", "minimum": 0, "maximum": 1, "description": "how sure"}
+    assert fields["mood"]["enum"] == ["calm", "tense"]
+    assert fields["where"]["enum"] == ["indoors", "outdoors"]
+    assert fields["things"]["items"]["properties"]["count"]["maximum"] == 9
+    assert fields["song"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
+    model = Scripted(json.dumps(GOOD))
+    asyncio.run(asked(model, OPTIONS, HELLO, View))
+    assert model.asked == [Request(HELLO, schema, 99, 0.5, 1.0, 3)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(GOOD, indent=2),
+        f"```json\n{json.dumps(GOOD)}\n```",
+        f"Sure! Here it is:\n```\n{json.dumps(GOOD)}\n```\nAnything else?",
+        f'The {{"caption"}} is {{}} and the answer {json.dumps(GOOD)}, I think.',
+        f"<think>{{}} maybe</think>{json.dumps(GOOD)}",
+        Answer(json.dumps(GOOD) + " " * 50, "length", 1, 99),  # it is whole all the same
+        json.dumps({k: v for k, v in GOOD.items() if k not in ("song", "note")}),
+        json.dumps({**GOOD, "more": 1}),
+    ],
+)
+def test_answers_that_fit(text: str | Answer) -> None:
+    assert ask(text) == VIEW
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "what"),
+    [
+        ("Two dogs.", "malformed", "not a JSON object"),
+        ('["caption"]', "malformed", "not a JSON object"),
+        ('{"caption": NaN}', "malformed", "not a JSON object"),
+        ("[" * 100_000, "malformed", "not a JSON object"),
+        ('{"caption": "Two dogs run."}', "invalid", "sure is missing"),
+        (but(caption=3), "invalid", "caption is no text"),
+        (but(sure=1.5), "invalid", "sure is 1.5; it must be from 0 to 1"),
+        (but(sure="high"), "invalid", "it must be a number"),
+        (but(sure=True), "invalid", "it must be a number"),
+        (but(mood="happy"), "invalid", "one of calm, tense"),
+        (but(night="perhaps"), "invalid", "true or false"),
+        (but(things={}), "invalid", "things is no list"),
+        (but(things=[{"name": "dog", "count": 2.5}]), "invalid", "things[0].count is 2.5; it must be a whole"),
+        (but(marks=[1, 9]), "invalid", "marks[1] is 9"),
+        (but(where=None), "invalid", "where is None"),
+    ],
+)
+def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: str) -> None:
+    model = Scripted(text, json.dumps(GOOD))
+    got = asyncio.run(asked(model, OPTIONS, HELLO, View))
+    assert (got.value, got.raw) == (VIEW, json.dumps(GOOD))
+    first, second = model.asked
+    assert second.messages[:1] == first.messages
+    assert [m["role"] for m in second.messages] == ["user", "assistant", "user"]
+    assert str(second.messages[1]["content"]) == text[:4000]
+    assert what in str(second.messages[2]["content"])
+    with pytest.raises(RowError) as caught:
+        ask("{}", text)
+    assert caught.value.kind == kind
+    assert what in caught.value.message
+    assert repr(text[:40])[1:-1] in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer('{"caption": "A dog ru', "length", 1, 99), "truncated"),
+        (Answer('{"caption": ' + " \n" * 200, "length", 1, 99), "truncated"),
+        ("", "empty"),
+        (but(caption=" "), "empty"),
+        (but(things=[{"name": "", "count": 1}]), "empty"),
+        ("I'm sorry, I can't assist with that.", "refused"),
+        (but(caption="I cannot see the video."), "refused"),
+        (but(caption="a dog " * 9), "looping"),
+    ],
+)
+def test_answers_that_asking_again_would_not_mend(answer: str | Answer, kind: str) -> None:
+    with pytest.raises(RowError) as caught:
+        ask(answer)
+    assert caught.value.kind == kind
+
+
+def test_plain_text() -> None:
+    got = asyncio.run(said(Scripted(" A dog. "), OPTIONS, HELLO))
+    assert (got.text, got.raw) == ("A dog.", " A dog. ")
+    with pytest.raises(RowError, match="refused"):
+        asyncio.run(said(Scripted("I'm sorry, I can't help."), OPTIONS, HELLO))
+
+
+def test_the_fake_model_fits_every_shape() -> None:
+    views = [asyncio.run(asked(FakeModel(), OPTIONS, [Message(role="user", content=str(i))], View)) for i in range(40)]
+    assert {v.value.mood for v in views} == {"calm", "tense"}
+    assert all(v.value.caption.startswith("[fake] ") for v in views)
+    assert len({v.raw for v in views}) == 40
+
+
+def test_a_field_that_json_cannot_give_is_our_mistake() -> None:
+    @dataclass(frozen=True)
+    class Wrong:
+        when: Annotated[Mapping[str, str], Col("when")]
+
+    with pytest.raises(TypeError, match="text, a number"):
+        shape_of(Wrong)
