@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.contract.errors import RowError
 
@@ -44,7 +45,7 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
             real,
             options={"max_pixels": str(MAX_PIXELS)},
             container_options={"protocol_whitelist": "file", "format_whitelist": _formats()},
-            metadata_errors="ignore",
+            **_tag_options(),
         )
     except (av.FFmpegError, OSError, EOFError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         raise RowError(f"{os.path.basename(real)}: {_reason(real, error)}", "unreadable") from error
@@ -93,6 +94,28 @@ def rotation(picture: VideoFrame | VideoStream) -> int:
     except av.FFmpegError:
         return 0
     return 0 if frame is None else rotation(frame)
+
+
+def fraction(rational: Any) -> Fraction | None:
+    """A rational number of PyAV; None where it is unset (None in PyAV 18; 0/0, 0/1 or 1/0 in PyAV 19)."""
+    return Fraction(rational.numerator, rational.denominator) if rational else None
+
+
+def tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a container, stream or chapter; bytes that are no UTF-8 are left out."""
+    return {_text(key): _text(value) for key, value in metadata.items()}
+
+
+def _text(tag: str) -> str:
+    return tag.encode("utf-8", "ignore").decode()
+
+
+@cache
+def _tag_options() -> dict[str, Any]:
+    """PyAV 18 fails on tags that are no UTF-8 unless it is told to leave bytes out; PyAV 19 has no such option."""
+    import av
+
+    return {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 @cache

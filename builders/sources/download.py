@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ...engine.contract.errors import RowError, TransientError
 from ...engine.contract.extras import extra
 from ...engine.storage.files import write_text
-from ...media.container import open_media
+from ...media.container import fraction, open_media
 from .listing import VIDEO_EXTENSIONS
 from .probe import probe
 
@@ -242,8 +242,9 @@ def _span(path: Path, declared_s: float) -> tuple[float, float]:
         with suppress(av.FFmpegError):  # so far, and no further
             container.seek(start + int(max(declared_s - 5.0, 0.0) * av.time_base))
             for packet in container.demux():
-                if packet.pts is not None and packet.time_base is not None:
-                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                tick = fraction(packet.time_base)
+                if packet.pts is not None and tick is not None:
+                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * tick))
     return start / av.time_base, last_s
 
 

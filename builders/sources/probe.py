@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import RowError
-from ...media.container import best_audio, best_video, open_media, rotation
+from ...media.container import best_audio, best_video, fraction, open_media, rotation, tags
 from ...schemas import Chapter
 from .languages import bcp47
 from .sidecars import Told, clean, web_address
@@ -61,7 +61,7 @@ def probe(path: str) -> Probe:
         if audio is not None:
             facts["audio_codec"] = audio.codec_context.codec.canonical_name
         streams = [
-            TextStream(s.index, bcp47(s.metadata.get("language", "")))
+            TextStream(s.index, bcp47(tags(s.metadata).get("language", "")))
             for s in container.streams.subtitles
             if s.codec_context is not None and s.codec_context.codec.canonical_name in TEXT_CODECS
         ]
@@ -96,10 +96,10 @@ def _duration(container: InputContainer) -> float | None:
 
 
 def _told(container: InputContainer) -> Told:
-    tags = {key.lower(): str(clean(value)).strip() for key, value in container.metadata.items()}
+    said_of = {key.lower(): str(clean(value)).strip() for key, value in tags(container.metadata).items()}
     fields = {}
     for name, spellings in _TELLING.items():
-        said = next((tags[s] for s in spellings if tags.get(s)), "")
+        said = next((said_of[s] for s in spellings if said_of.get(s)), "")
         said = web_address(said) if name == "uri" else said
         if said:
             fields[name] = said
@@ -109,9 +109,9 @@ def _told(container: InputContainer) -> Told:
 def _chapters(container: InputContainer) -> list[Chapter]:
     found = []
     for chapter in container.chapters():
-        base = chapter["time_base"]
+        base = fraction(chapter["time_base"])
         if base is not None:
             start_s, end_s = float(chapter["start"] * base), float(chapter["end"] * base)
-            title = str(clean(chapter["metadata"].get("title", ""))).strip()
+            title = str(clean(tags(chapter["metadata"]).get("title", ""))).strip()
             found.append(Chapter(start_s, max(start_s, end_s), title))
     return sorted(found, key=lambda c: c.start_s)

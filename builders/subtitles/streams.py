@@ -6,7 +6,7 @@ import os
 import re
 
 from ...engine.contract.errors import RowError
-from ...media.container import open_media
+from ...media.container import fraction, open_media
 from .cues import Cue, Track, read_payload
 
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
@@ -32,10 +32,11 @@ def read_stream(path: str, index: int) -> Track:
         cues = []
         try:
             for packet in container.demux(stream):
-                if packet.pts is None or not packet.size or packet.time_base is None:
+                tick = fraction(packet.time_base)
+                if packet.pts is None or not packet.size or tick is None:
                     continue
-                start_s = float(packet.pts * packet.time_base)
-                end_s = start_s + float((packet.duration or 0) * packet.time_base)
+                start_s = float(packet.pts * tick)
+                end_s = start_s + float((packet.duration or 0) * tick)
                 cues.append(Cue(start_s, end_s, read_payload(packet_text(bytes(packet), codec))))
         except (av.FFmpegError, OSError) as error:
             raise RowError(f"{name}: stream {index} is damaged: {error}", "bad_subtitle") from None

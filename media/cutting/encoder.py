@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..container import fraction
 from .h264 import ParameterSets, nal_units, packet, parameter_sets, read_sps
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def whole_encoder(target: VideoStream, shown: VideoFrame, turn: int, source: Sou
 
     ``shown`` is its first frame as it will be encoded, ``turn`` by how many degrees that was turned.
     """
-    context, aspect = target.codec_context, source.stream.sample_aspect_ratio
+    context, aspect = target.codec_context, fraction(source.stream.sample_aspect_ratio)
     _set_up(context, shown, source)
     if aspect:
         context.sample_aspect_ratio = 1 / aspect if turn in (90, 270) else aspect
@@ -85,7 +86,7 @@ def edge_encoder(frame: VideoFrame, source: Source) -> Encoder:
     sps = max((read_sps(s) for s in sets.sps), key=lambda s: s.profile)
     context = av.CodecContext.create("libx264", "w")
     _set_up(context, frame, source)
-    context.sample_aspect_ratio = source.stream.codec_context.sample_aspect_ratio or Fraction(0)
+    context.sample_aspect_ratio = fraction(source.stream.codec_context.sample_aspect_ratio) or Fraction(0)
     context.flags |= _GLOBAL_HEADER
     own = f"sps-id={sets.free_id()}:bframes=0:dpb-size={min(max(sps.max_refs, 1), 16)}"
     if sps.level >= 10:
@@ -102,7 +103,7 @@ def _options(quality: Quality, own: str = "") -> dict[str, str]:
 
 def _set_up(context: VideoCodecContext, frame: VideoFrame, source: Source) -> None:
     """Give an encoder the size, the colours and the clock of its frames."""
-    rate = source.stream.guessed_rate
+    rate = fraction(source.stream.guessed_rate)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
     context.time_base = source.index.tick
     context.framerate = min(rate, _FASTEST) if rate else Fraction(25)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import RowError
 from ..clock import Clock
-from ..container import best_video, open_media
+from ..container import best_video, fraction, open_media
 from ..decode import Watched, decode_all
 from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, nal_units, parameter_sets, read_sps
 
@@ -89,7 +89,7 @@ def read_index(path: str) -> Index:
 
 
 def _from_packets(container: InputContainer, stream: VideoStream) -> Index | None:
-    base = stream.time_base or _ODD_TICK
+    base = fraction(stream.time_base) or _ODD_TICK
     tick = Fraction(1, base.denominator) if base.denominator <= _FINEST else _ODD_TICK
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)

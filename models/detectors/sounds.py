@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.contract.errors import RowError
 from ...engine.contract.extras import extra
+from ...media.container import open_media
 from ...schemas import Label
 from ..weights import find_weight
 
@@ -60,21 +62,24 @@ class Listener:
 def read_span(file: Path, start_s: float, end_s: float) -> NDArray[np.float32]:
     """The samples of ``[start_s, end_s)`` of a 16 kHz mono file, in -1..1; none where it has none.
 
-    Only that span is decoded. Raises ``av.error.FFmpegError``, or ``FileNotFoundError``.
+    Only that span is decoded. Raises ``RowError``, ``bad_sound``.
     """
     import av
 
     parts, start = [np.empty(0, np.float32)], max(0, round(start_s * RATE_HZ))
     stop = round(end_s * RATE_HZ)
-    with av.open(str(file), metadata_errors="ignore") as container:
-        plain = av.AudioResampler("flt", "mono", RATE_HZ)
-        container.seek(int(start / RATE_HZ * av.time_base))
-        for coded in container.decode(audio=0):
-            at = round((coded.time or 0.0) * RATE_HZ)
-            if at >= stop:
-                break
-            samples = np.concatenate([frame.to_ndarray()[0] for frame in plain.resample(coded)])
-            parts.append(samples[max(0, start - at) : max(0, stop - at)])
+    try:
+        with open_media(file) as container:
+            plain = av.AudioResampler("flt", "mono", RATE_HZ)
+            container.seek(int(start / RATE_HZ * av.time_base))
+            for coded in container.decode(audio=0):
+                at = round((coded.time or 0.0) * RATE_HZ)
+                if at >= stop:
+                    break
+                samples = np.concatenate([frame.to_ndarray()[0] for frame in plain.resample(coded)])
+                parts.append(samples[max(0, start - at) : max(0, stop - at)])
+    except (RowError, av.FFmpegError) as error:
+        raise RowError(f"cannot read the sound {file.name}: {error}", "bad_sound") from error
     return np.concatenate(parts)
 
 

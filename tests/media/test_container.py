@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from cliploom.engine.contract.errors import RowError
-from cliploom.media.container import best_audio, best_video, open_media, rotation
+from cliploom.media.container import best_audio, best_video, fraction, open_media, rotation, tags
 
 
 def refusal(path: str | Path) -> RowError:
@@ -60,6 +61,27 @@ def test_a_header_cannot_claim_a_huge_picture(tmp_path: Path, width: int, height
     error = refusal(path)
     assert error.kind == "too_large"
     assert f"{width}x{height}" in error.message
+
+
+def test_tags_that_are_no_utf8_lose_their_other_bytes_and_stop_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tags.mkv"
+    with av.open(str(path), "w") as output:
+        output.metadata["title"] = "Caf1, 2 pm"
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 16
+        output.mux(stream.encode(av.VideoFrame(16, 16, "yuv420p")))
+        output.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes().replace(b"Caf1", b"Caf\xe9"))
+    with open_media(path) as container:
+        assert tags(container.metadata)["title"] == "Caf, 2 pm"
+
+
+def test_a_rational_number_is_a_fraction_or_unset(media: Path) -> None:
+    with open_media(media / "sintel_trailer_270p.mp4") as container:
+        stream = best_video(container)
+        assert stream is not None
+        assert fraction(stream.time_base) == Fraction(1, 12288)
+        assert fraction(stream.sample_aspect_ratio) is None
 
 
 def test_an_error_of_the_caller_stays_its_own(media: Path) -> None:
