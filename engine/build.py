@@ -22,7 +22,7 @@ from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .storage.files import read_json, write_json, write_text
 from .storage.ledger import DROPPED, FAILED
-from .storage.sql import add_views, connect
+from .storage.sql import add_views, connect, parquet_table
 from .storage.store import Store
 
 if TYPE_CHECKING:
@@ -231,8 +231,7 @@ class Build:
     def _add_dataset(self, db: duckdb.DuckDBPyConnection) -> None:
         files = sorted((self.root / "dataset").glob("**/*.parquet"))
         if files:
-            listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-            db.execute(f"CREATE VIEW dataset AS SELECT * FROM read_parquet([{listed}], union_by_name=true)")
+            db.execute(f"CREATE VIEW dataset AS SELECT * FROM {parquet_table(files, ', union_by_name=true')}")
         else:
             db.execute("CREATE VIEW dataset AS SELECT * FROM entries WHERE false")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
+from ...engine.storage.sql import literal_path
 from .tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def print_answer(build: Build, query: str, how: str) -> None:
 
 def _shut(db: duckdb.DuckDBPyConnection, build: Build) -> None:
     """Leave only the files behind the views within reach."""
-    files = [str(f) for place in ("tables", "dataset") for f in (build.root / place).glob("**/*.parquet")]
+    found = [f for place in ("tables", "dataset") for f in (build.root / place).glob("**/*.parquet")]
+    files = {path for file in found for path in (str(file.absolute()), literal_path(file))}
     db.execute("SET python_enable_replacements = false")
-    db.execute("SET allowed_paths = $files", {"files": files}) if files else None
+    db.execute("SET allowed_paths = $files", {"files": sorted(files)}) if files else None
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
 

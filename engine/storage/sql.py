@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ...schemas import ROWS, Row, arrow_schema
+from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
 from .join import dropped_ids
 from .store import Store
@@ -51,31 +53,46 @@ def add_views(db: duckdb.DuckDBPyConnection, sources: Sources, store: Store, dro
         schema = arrow_schema(row)
         parts = [part for table in sources.get(row, ()) if (part := _select(table, store, schema.names))]
         if not parts:
-            db.register(f"_empty_{row.table}", _empty(schema))
-            parts = [f"SELECT * FROM _empty_{row.table}"]
+            _create_empty(db, row.table, schema)
+            continue
         where = [f"{c} IS NULL OR {c} NOT IN (SELECT id FROM _dropped_{c})" for c in dropped if c in schema.names]
         condition = "".join(f" AND ({w})" for w in where)
         db.execute(f"CREATE VIEW {row.table} AS SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE true{condition}")
 
 
-def _empty(schema: pa.Schema) -> pa.Table:
+def _create_empty(db: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> None:
     columns = [pa.field("_step", pa.string())]
     for field in reversed(schema):
         halfs = field.type == pa.list_(pa.field("item", pa.float16(), nullable=False))
         columns.insert(0, pa.field(field.name, pa.list_(pa.float32())) if halfs else field)  # DuckDB has no float16
-    return pa.schema(columns).empty_table()
+    db.register("_columns", pa.schema(columns).empty_table())
+    db.execute(f"CREATE TABLE {name} AS SELECT * FROM _columns")
+    db.unregister("_columns")
 
 
 def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
     files = [file for number in range(store.shards) for file in store.shard(table, number).row_files()]
     if not files:
         return ""
-    names = ", ".join(columns)
-    return f"SELECT {names}, {quoted(table.name)} AS _step FROM read_parquet([{', '.join(map(_path, files))}])"
+    return f"SELECT {', '.join(columns)}, {quoted(table.name)} AS _step FROM {parquet_table(files)}"
 
 
-def _path(file: Path) -> str:
-    return quoted(str(file))
+def parquet_table(files: Iterable[Path], options: str = "") -> str:
+    """SQL for the rows of exactly these Parquet files: nothing in a path is a pattern or becomes a column.
+
+    Raises:
+        UserError: a path that DuckDB has no way to name.
+    """
+    listed = ", ".join(quoted(literal_path(file)) for file in files)
+    return f"read_parquet([{listed}], hive_partitioning=false{options})"
+
+
+def literal_path(file: Path) -> str:
+    """A file's absolute path as DuckDB takes it for no pattern, and for no home folder."""
+    path = str(file.absolute())
+    if "\\" in path and re.search(r"[*?\[]", path):  # a backslash cannot be escaped inside a pattern
+        raise UserError(f"the path {path} has a backslash and one of * ? [", "choose another folder with --out")
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
 
 
 def quoted(text: str) -> str:

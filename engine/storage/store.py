@@ -27,10 +27,10 @@ _HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that r
 
 
 class Store:
-    """The tables of a build folder."""
+    """The tables of a build folder. Paths are absolute: libraries take a relative ``~`` or ``s3:/x`` for another."""
 
     def __init__(self, root: Path, shards: int) -> None:
-        self.root, self.shards = root, shards
+        self.root, self.shards = root.absolute(), shards
 
     def base(self, table: TableRef) -> Path:
         """The folder of a table, of all its keys."""
