@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Drop, Site, Whole
 from ..engine.storage.files import write_json
+from ..engine.storage.sheets import read_form
 from ..schemas import Caption, Col
 from .ranking.cover import cover
-from .ranking.sheet import read_sheet
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,4 +60,4 @@ class Cover(Whole[Caption, Drop]):
 
 
 def _marked(path: Path) -> set[str]:
-    return {line.cells["caption_id"] for line in read_sheet(path, ["caption_id"], "marks")} - {""}
+    return {row.cells["caption_id"].strip() for row in read_form(path, ["caption_id"])} - {""}

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
-from .cells import Line, read_sheet
+from ...engine.storage.sheets import SheetRow
+from .cells import read_answers
 from .tasks import CHOOSE, Task
 
 VERDICTS = ("accept", "reject", "edit")
@@ -51,26 +52,27 @@ class Filled(NamedTuple):
     """A line that someone filled in, and where it stands."""
 
     path: Path
-    line: Line
+    row: SheetRow
 
     @property
     def task_id(self) -> str:
         """The task that it answers."""
-        return self.line.cells["task_id"].strip()
+        return self.cell("task_id")
 
     def cell(self, column: str) -> str:
         """What was typed there."""
-        return self.line.cells.get(column, "").strip()
+        return self.row.cells.get(column, "").strip()
 
     def wrong(self, said: str, hint: str = "") -> UserError:
         """The error that names this line."""
-        return UserError(f"{self.path}:{self.line.number}: {said}", hint)
+        return UserError(f"{self.path}:{self.row.line}: {said}", hint)
 
 
 def filled_lines(folder: Path, kind: str) -> list[Filled]:
     """The lines of all answer files in which someone typed an answer."""
-    needed = ("task_id", *(c for c in typed_columns(kind) if c not in ("person", "seconds")))
-    lines = (Filled(path, line) for path in answer_files(folder) for line in read_sheet(path, needed))
+    optional = ("person", "seconds")
+    needed = ("task_id", *(c for c in typed_columns(kind) if c not in optional))
+    lines = (Filled(path, row) for path in answer_files(folder) for row in read_answers(path, needed, optional))
     return [line for line in lines if any(line.cell(column) for column in ("verdict", "text", "choice"))]
 
 
@@ -90,7 +92,7 @@ def answers(lines: list[Filled], tasks: Mapping[str, Task]) -> Iterator[Answer]:
             yield answer
         elif before[1] != answer:
             first = before[0]
-            said = f"{answer.person} has answered {answer.task_id} before, at {first.path}:{first.line.number}"
+            said = f"{answer.person} has answered {answer.task_id} before, at {first.path}:{first.row.line}"
             raise line.wrong(said, "keep one of the two lines, or give each its own person")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import UserError
-from .sheet import read_sheet
+from ...engine.storage.sheets import read_form
 
 ALL_BAD = "all_bad"
 _COLUMNS = ("clip_id", "caption_id")
@@ -39,11 +39,11 @@ def read_picks(path: Path) -> list[Pick]:
 
 
 def _from_csv(path: Path) -> Iterator[Pick]:
-    for line in read_sheet(path, _COLUMNS, "picks"):
-        clip, caption = (line.cells[column] for column in _COLUMNS)
+    for row in read_form(path, _COLUMNS, ("person",)):
+        clip, caption = (row.cells[column].strip() for column in _COLUMNS)
         if not clip:
-            raise UserError(f"{path}:{line.number}: the clip_id is empty")
-        yield Pick(clip, "" if caption == ALL_BAD else caption, line.cells.get("person", ""))
+            raise UserError(f"{path}:{row.line}: the clip_id is empty")
+        yield Pick(clip, "" if caption == ALL_BAD else caption, row.cells.get("person", "").strip())
 
 
 def _from_json(path: Path) -> Iterator[Pick]:
