@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, Waiting, nearest
-from ..engine.contract.step import Site, Step, Whole
-from ..schemas import Caption, Clip, Col, Video
+from ..engine.contract.step import Drop, Site, Step, Whole
+from ..schemas import Caption, Clip, Col, Video, to_arrow
 from ..schemas import Review as ReviewRow
+from .edits import Edits
 from .sheets.answers import Answer, answers, digest_files, filled_lines
 from .sheets.folder import asked_tasks, write_tasks
-from .sheets.tasks import CHOOSE, JUDGE, Task, sampled_tasks, tasks_named
+from .sheets.outcome import Rules, outcomes
+from .sheets.tasks import Task, sampled_tasks, tasks_named
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,15 +32,20 @@ class Reviewed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Review(Whole[Reviewed, ReviewRow]):
+class Review(Rules, Whole[Reviewed, ReviewRow]):
     """Ask people about captions: the build writes ``<sheet>/tasks.csv`` and waits for ``answers*.csv`` there.
 
-    With ``kind: judge`` a task is one caption (right, wrong, or mended), with ``kind: choose`` one clip and all its
-    captions in an order that tells nothing. One row per task and person. Raises ``UserError``, naming file and line,
-    for an answer that cannot be meant; answers to captions that have changed since are left out.
+    With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``kind: choose`` one clip and all its
+    captions in an order that tells nothing. One row per task and person. What people say takes effect for the steps
+    after: clips none of whose captions is left leave (``rejected``, ``unreviewed``), and what ``annotation.edits`` says
+    becomes of captions. Corrections are measured as the captions before them were, except by steps that read
+    everything at once. Raises ``UserError``, naming file and line, for an answer that cannot be meant; answers to
+    captions that have changed since are left out.
     """
 
-    kind: Annotated[str, Col("judge each caption, or choose among a clip's", choices=(JUDGE, CHOOSE))] = JUDGE
+    version = 2
+
+    apply: Annotated[bool, Col("verdicts and edits take effect; false: they are kept as rows, and no more")] = True
     sample: Annotated[int | None, Col("how many tasks; null for all", low=1)] = None
     seed: Annotated[int, Col("seed of the sample and of the candidates' order")] = 0
     quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0
@@ -52,11 +59,16 @@ class Review(Whole[Reviewed, ReviewRow]):
             said = f"annotation.review is used twice with the folder {self.sheet}"
             raise UserError(said, "give the second one a folder of its own with `sheet:`")
 
+    def expand(self) -> Sequence[tuple[str, Step]]:
+        """Itself, and what puts the edits in their places."""
+        edits = Edits(kind=self.kind, unreviewed=self.unreviewed, tie=self.tie)
+        return [("", self), ("edits", edits)] if self.apply else [("", self)]
+
     def outside(self, site: Site) -> str:
         """A digest of the answer files."""
         return digest_files(self._folder(site))
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[ReviewRow]:
+    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[ReviewRow | Drop]:
         """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
         folder = self._folder(site)
         asked = sampled_tasks(db, self.kind, self.sample, self.seed)
@@ -72,8 +84,12 @@ class Review(Whole[Reviewed, ReviewRow]):
         found: dict[str, list[Answer]] = defaultdict(list)
         for answer in answers(lines, tasks):
             found[answer.task_id].append(answer)
-        for task_id, task in tasks.items():
-            yield from (_row(task, one) for one in sorted(found[task_id], key=lambda a: a.person))
+        rows = [_row(t, one) for id_, t in tasks.items() for one in sorted(found[id_], key=lambda a: a.person)]
+        yield from rows
+        if self.apply:
+            db.register("_answered", to_arrow(ReviewRow, rows))
+            clips = [one for one in outcomes(db, self, "_answered") if one.outcome.reason]
+            yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
         answered = sum(bool(found[task.task_id]) for task in asked)
         if answered < self.quorum * len(asked) - 1e-9:
             gone = len(outside - set(tasks))
@@ -87,7 +103,7 @@ class Review(Whole[Reviewed, ReviewRow]):
 
 def _row(task: Task, answer: Answer) -> ReviewRow:
     chosen = None if answer.choice is None else task.candidates[answer.choice - 1].caption_id
-    if len(task.candidates) == 1:  # a caption that is rejected is the one that was judged
+    if len(task.candidates) == 1:  # a caption that is rejected, or that nobody can tell of, is the one that was judged
         chosen = task.candidates[0].caption_id
     return ReviewRow(
         f"{task.task_id}_{answer.person}", task.video_id, task.clip_id, chosen,

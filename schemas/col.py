@@ -40,6 +40,7 @@ class Row:
 
     __slots__ = ()
     table: ClassVar[str]
+    outlives: ClassVar[tuple[str, ...]] = ()  # id columns of rows that it tells of: it stays when those are dropped
     video_id: str
 
     @property

@@ -98,7 +98,7 @@ class Caption(Row):
     clip_id: Annotated[str, Col("the clip")]
     teacher: Annotated[str, Col("who said it; `fake` for the dry-run teacher")]
     kind: Annotated[
-        str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation", "differential"))
+        str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation", "differential", "edit"))
     ]
     text: Annotated[str, Col("the caption")]
     parents: Annotated[list[str], Col("ids of the captions that it was made from")]
@@ -170,12 +170,13 @@ class Review(Row):
     """One person's answer to one task."""
 
     table: ClassVar[str] = "reviews"
+    outlives: ClassVar[tuple[str, ...]] = ("caption_id",)
     review_id: Annotated[str, Col("the task and the person")]
     video_id: Annotated[str, Col("the video")]
     clip_id: Annotated[str, Col("the clip")]
     caption_id: Annotated[str | None, Col("the caption that was judged or chosen; null for none of them")]
     person: Annotated[str, Col("who answered, as they call themselves")]
-    verdict: Annotated[str, Col("the answer", choices=("accept", "reject", "edit"))]
+    verdict: Annotated[str, Col("the answer", choices=("accept", "edit", "reject", "cannot_tell"))]
     text: Annotated[str, Col("the corrected text, or a remark")] = ""
     seconds: Annotated[float | None, Col("time spent", unit="s", low=0)] = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from ...engine.storage.sheets import SheetRow
 from .cells import read_answers
 from .tasks import CHOOSE, Task
 
-VERDICTS = ("accept", "reject", "edit")
+VERDICTS = ("accept", "reject", "edit", "cannot_tell")
 _TYPED = ("verdict", "text", "person", "seconds")
 
 
@@ -87,24 +88,30 @@ def answers(lines: list[Filled], tasks: Mapping[str, Task]) -> Iterator[Answer]:
         if line.task_id not in tasks:
             continue
         answer = _answer(line, tasks[line.task_id])
-        before = seen.setdefault((answer.task_id, answer.person), (line, answer))
+        before = seen.setdefault((answer.task_id, answer.person.casefold()), (line, answer))
         if before[0] is line:
             yield answer
-        elif before[1] != answer:
+        elif before[1] != answer._replace(person=before[1].person):
             first = before[0]
             said = f"{answer.person} has answered {answer.task_id} before, at {first.path}:{first.row.line}"
             raise line.wrong(said, "keep one of the two lines, or give each its own person")
 
 
 def _answer(line: Filled, task: Task) -> Answer:
-    verdict = line.cell("verdict").lower()
+    verdict = "_".join(line.cell("verdict").lower().replace("_", " ").split())
     if verdict not in VERDICTS:
         said = f"verdict is {verdict!r}{nearest(verdict, VERDICTS)}" if verdict else "there is no verdict"
-        raise line.wrong(said, "a verdict is accept, reject or edit; leave the whole line empty to answer later")
+        hint = "a verdict is accept, reject, edit or cannot_tell; leave the whole line empty to answer later"
+        raise line.wrong(said, hint)
     text = line.cell("text")
-    if verdict == "edit" and not text:
+    if verdict == "edit" and not _is_visible(text):
         raise line.wrong("the verdict is edit, and there is no text", "write the corrected caption into text")
     return Answer(task.task_id, _person(line), verdict, text, _seconds(line), _choice(line, task, verdict))
+
+
+def _is_visible(text: str) -> bool:
+    """Is there a character that is neither a blank nor a control or format mark?"""
+    return any(unicodedata.category(char)[0] not in "ZC" for char in text)
 
 
 def _person(line: Filled) -> str:
@@ -128,7 +135,7 @@ def _seconds(line: Filled) -> float | None:
 
 def _choice(line: Filled, task: Task, verdict: str) -> int | None:
     typed, count = line.cell("choice"), len(task.candidates)
-    if verdict == "reject":
+    if verdict in ("reject", "cannot_tell"):
         return None
     if not typed:
         if count > 1 and verdict == "accept":

@@ -30,7 +30,8 @@ the text; leave it where it is.
 _SEE = {CHOOSE: ", and read the numbered `candidates`", "": ", and read its `caption`"}
 _COLUMNS = {
     "choice": "the number of the best candidate",
-    "verdict": "`accept` (it is right), `reject` (it is wrong, or none of them is right), or `edit` (you mend it)",
+    "verdict": "`accept` (it is right), `reject` (it is wrong, or none of them is right), `edit` (you correct it), or"
+    " `cannot_tell`",
     "text": "with `edit`: the caption as it should be; otherwise a remark, if you have one",
     "person": "your name, if the file's name does not say it",
     "seconds": "how long it took you, if you like",

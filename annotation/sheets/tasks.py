@@ -52,14 +52,15 @@ def tasks_named(db: duckdb.DuckDBPyConnection, kind: str, seed: int, ids: Iterab
 
 
 def _tasks(kind: str) -> str:
-    key = "caption_id" if kind == JUDGE else "clip_id"
+    key, rivals = ("caption_id", "true") if kind == JUDGE else ("clip_id", "kind <> 'differential' AND start_s IS NULL")
     return f"""
         WITH asked AS (
-            SELECT {key} AS key, clip_id, list([caption_id, text] ORDER BY md5(? || caption_id), caption_id) AS texts
-            FROM captions GROUP BY key, clip_id
+            SELECT {key} AS key, clip_id, list([caption_id, text] ORDER BY md5(? || caption_id), caption_id) AS texts,
+                min(start_s) AS from_s, max(end_s) AS to_s
+            FROM captions WHERE {rivals} GROUP BY key, clip_id
         )
-        SELECT key, clip_id, video_id, coalesce(nullif(title, ''), video_id), start_s, end_s,
-            coalesce(clips.file, path, ''), texts
+        SELECT key, clip_id, video_id, coalesce(nullif(title, ''), video_id), coalesce(from_s, start_s),
+            coalesce(to_s, end_s), coalesce(clips.file, path, ''), texts
         FROM asked JOIN clips USING (clip_id) LEFT JOIN videos USING (video_id)
     """
 

@@ -46,9 +46,13 @@ class Example:
     pairs: Annotated[list[Pair] | None, Col("which attribute describes which object")]
     transcript: Annotated[str | None, Col("what is said inside the clip")]
     review: Annotated[
-        str | None, Col("what most people who checked the clip said", choices=("accept", "edit", "reject"))
+        str | None,
+        Col(
+            "what most people said of the caption, or of the one that it corrects; null: nobody was asked",
+            choices=("accept", "edit", "reject", "cannot_tell"),
+        ),
     ]
-    reviewers: Annotated[int, Col("how many people checked the clip", low=0)]
+    reviewers: Annotated[int, Col("how many people answered about the clip", low=0)]
     title: Annotated[str, Col("title of the source video, empty where unknown")]
     uploader: Annotated[str, Col("who published the source video, empty where unknown")]
     uri: Annotated[str, Col("where the source video came from: a URL, or a path inside the source folder")]

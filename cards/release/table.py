@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SPLIT, SOURCE = "_split", "_file"  # columns that are written down elsewhere
 
-_RANK = "CASE kind WHEN 'choice' THEN 0 WHEN 'merge' THEN 1 WHEN 'rewrite' THEN 2 WHEN 'teacher' THEN 3 ELSE 4 END"
+_RANK = "coalesce(list_position(['edit', 'choice', 'merge', 'rewrite', 'teacher'], kind), 9)"
 
 _TEACHER = "CASE WHEN model = 'person' THEN 'review' ELSE teacher END"  # as annotation.edits marks them
 _CAPTIONS = """
@@ -37,11 +37,20 @@ JOIN (SELECT clip_id, family FROM _chosen) c ON t.clip_id = c.clip_id AND list_c
 QUALIFY row_number() OVER (PARTITION BY t.clip_id ORDER BY list_position(family, t.caption_id), tags_id) = 1;
 """
 
+# An answer about another caption says nothing of the one that is published; a correction has those of its original.
 _REVIEWS = """
 CREATE TEMP VIEW _reviews AS
-SELECT clip_id, arg_max(verdict, (n, verdict)) AS review, sum(n)::BIGINT AS reviewers
-FROM (SELECT clip_id, verdict, count(*) AS n FROM reviews GROUP BY ALL) GROUP BY clip_id;
-"""
+SELECT clip_id, arg_max(verdict, (n, list_position({verdicts}, verdict))) FILTER (told) AS review,
+    any_value(people) AS reviewers
+FROM (
+    SELECT clip_id, verdict, r.caption_id IS NULL OR list_contains(list_concat(family, parents), r.caption_id) AS told,
+        count(DISTINCT person) AS n, any_value(people) AS people
+    FROM reviews r JOIN _chosen c USING (clip_id)
+    JOIN (SELECT clip_id, count(DISTINCT lower(person)) AS people FROM reviews GROUP BY ALL) USING (clip_id)
+    GROUP BY ALL
+) GROUP BY clip_id;
+""".format(verdicts=["cannot_tell", "reject", "accept", "edit"])  # of equals, what took effect
+
 
 # Each word belongs to the clip that its middle is in; a sentence without word times goes by its own middle. One
 # transcript a video: subtitles before speech models, then the one that says most. Buckets keep the join linear.

@@ -89,6 +89,7 @@ class Step:
     batch: ClassVar[int] = 16  # rows per call of the work function
     isolate: ClassVar[bool] = False  # decodes untrusted media: its workers get a memory limit
     narrows: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
+    corrects: ClassVar[bool] = False  # its captions replace some that it drops; what measured those measures them too
     watch: ClassVar[tuple[str, ...]] = ()  # the input's fields that matter; empty: all of them
     measures: ClassVar[tuple[str, ...]] = ()  # names of the scores that it writes
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ...schemas import ROWS, Row, row_fields
+from ...schemas import ROWS, Caption, Embedding, Row, row_fields
 from ..contract.catalog import shape_name, step_name
 from ..contract.errors import UserError, nearest
 from ..contract.options import digest, plain_options
@@ -37,6 +37,7 @@ class Node:
     anchors: tuple[TableRef, ...]  # the tables that the anchor's rows come from
     joined: tuple[tuple[TableRef, ...], ...]  # the same for each join
     filters: tuple[TableRef, ...]  # verdicts that count for what it reads
+    amends: frozenset[str] = frozenset()  # steps whose rows its rows complete: `from:` one of them means this too
 
     @property
     def patience_s(self) -> float:
@@ -48,8 +49,12 @@ class Node:
         """The nodes that must be done before this one; a barrier waits for all before it."""
         if self.shape == "whole":
             return set(range(self.index))
-        inputs = [*self.anchors, *(t for join in self.joined for t in join), *self.filters]
-        return {table.node for table in inputs}
+        return {table.node for table in (*self.inputs, *self.filters)}
+
+    @property
+    def inputs(self) -> list[TableRef]:
+        """The tables that it reads rows of."""
+        return [*self.anchors, *(t for join in self.joined for t in join)]
 
     def table(self, part: str) -> TableRef:
         """The table of a fan's part, or the only one."""
@@ -78,12 +83,64 @@ def make_plan(recipe: Recipe) -> list[Node]:
         try:
             use.step.check(earlier)
             for suffix, step in use.step.expand():
-                name = f"{use.name}.{suffix}" if suffix else use.name
-                nodes.append(_node(len(nodes), name, use, step, nodes))
+                _append(nodes, use, suffix, step)
         except UserError as error:
             place = f"{use.where}: " if use.where and not error.message.startswith(use.where) else ""
             raise UserError(f"{place}{error.message}", error.hint) from None
     return nodes
+
+
+def _append(nodes: list[Node], use: Use, suffix: str, step: Step) -> None:
+    """Add the node of a step, or of one that its use expands to, and what must come with it."""
+    name = f"{use.name}.{suffix}" if suffix else use.name
+    if step.corrects and suffix:  # it reads what the rest of its use writes
+        use = replace(use, name=name, reads_from=(use.name, *use.reads_from))
+    node = _node(len(nodes), name, use, step, nodes)
+    if step.corrects:
+        node = replace(node, amends=frozenset(_written_by(node.anchors, nodes)))
+    nodes.append(node)
+    if step.corrects:
+        nodes += _measured_again(nodes, name.removesuffix(f".{suffix}"))
+
+
+def _written_by(captions: Sequence[TableRef], nodes: Sequence[Node]) -> Iterator[str]:
+    """The names of the steps that wrote these captions, and of those that wrote what they were made of."""
+    for table in captions:
+        node = nodes[table.node]
+        yield node.use.name
+        yield from _written_by([t for t in node.inputs if t.row is table.row], nodes)
+
+
+def _measured_again(nodes: Sequence[Node], name: str) -> list[Node]:
+    """What measures captions, once more for the corrections that the last node writes.
+
+    A copy reads the corrections in place of the captions, and vectors of the corrections in place of the captions'.
+    """
+    [corrected] = nodes[-1].tables
+    copies: list[Node] = []
+    vectors: dict[TableRef, TableRef] = {}
+    for node in nodes[:-1]:
+        read = {
+            t: corrected if t.row is Caption else vectors[t] for t in node.inputs if t.row is Caption or t in vectors
+        }
+        if not read or node.amends or not _measures_captions(node):
+            continue
+        groups = [tuple(dict.fromkeys(read.get(t, t) for t in group)) for group in (node.anchors, *node.joined)]
+        own, index = f"{name}.{node.name}", len(nodes) + len(copies)
+        tables = tuple(_tables(index, own, node.step, [t.fingerprint for group in groups for t in group]))
+        vectors |= {node.tables[0]: tables[0]} if tables[0].row is Embedding else {}
+        copies.append(
+            replace(
+                node, index=index, name=own, use=replace(node.use, name=own), tables=tables, anchors=groups[0],
+                joined=tuple(groups[1:]), filters=_filters(nodes), amends=frozenset({node.use.name}),
+            )
+        )  # fmt: skip
+    return copies
+
+
+def _measures_captions(node: Node) -> bool:
+    out = writes(type(node.step))
+    return node.shape in ("map", "split") and out not in (None, Caption) and "caption_id" in link_columns(out)
 
 
 def _check_from(source: str, at: int, names: Sequence[str], use: Use) -> None:
@@ -99,11 +156,15 @@ def _node(index: int, name: str, use: Use, step: Step, before: Sequence[Node]) -
     what = reads(type(step))
     anchors = _sources(what.anchor, use, before, True) if what.anchor else ()
     joined = tuple(_sources(j.row, use, before, j.required) for j in what.joins)
-    filters = tuple(t for node in before for t in node.tables if isinstance(node.step, (Filter, Whole)))
-    filters = tuple(t for t in filters if t.row is None or issubclass(type(before[t.node].step), Whole))
     inputs = [t.fingerprint for group in (anchors, *joined) for t in group]
     tables = tuple(_tables(index, name, step, inputs))
-    return Node(index, name, use, step, shape_name(type(step)), tables, what, anchors, joined, filters)
+    return Node(index, name, use, step, shape_name(type(step)), tables, what, anchors, joined, _filters(before))
+
+
+def _filters(before: Sequence[Node]) -> tuple[TableRef, ...]:
+    """The tables whose verdicts count after these nodes."""
+    filters = tuple(t for node in before for t in node.tables if isinstance(node.step, (Filter, Whole)))
+    return tuple(t for t in filters if t.row is None or issubclass(type(before[t.node].step), Whole))
 
 
 def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[TableRef]:
@@ -122,7 +183,7 @@ def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -
     """The tables of a row type that a step reads: all writers since the last that narrows, or those named."""
     others = [node for node in before if node.use is not use]  # what one step expands to does not read each other
     writers = [(node, t) for node in others for t in node.tables if t.row is row]
-    named = [(node, t) for node, t in writers if node.use.name in use.reads_from]
+    named = [(node, t) for node, t in writers if {node.use.name, *node.amends} & {*use.reads_from}]
     if named:
         return tuple(t for _, t in named)
     narrowing = [i for i, (node, _) in enumerate(writers) if node.step.narrows]

@@ -65,7 +65,9 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     dropped = dropped_ids(nodes, node, store, number)
     watch = node.step.watch
     key, light = id_name(anchor), _light(anchor)
-    table = _load(node.anchors, store, number, [*light, *(w for w in watch if w not in light)], dropped)
+    table = _load(
+        node.anchors, store, number, [*light, *(w for w in watch if w not in light)], _applying(dropped, anchor)
+    )
     if table is None:
         return Inputs({}, {})
     ids, videos = table.column(key).to_pylist(), table.column("video_id").to_pylist()
@@ -86,7 +88,7 @@ def _with_joins(
     digests = [[str(v) for v in versions]]
     for join, tables in zip(node.reads.joins, node.joined, strict=True):
         on = join_column(node.reads.anchor, join.row)
-        joined = _load(tables, store, number, _light(join.row), dropped)
+        joined = _load(tables, store, number, _light(join.row), _applying(dropped, join.row))
         groups: dict[str, list[str]] = defaultdict(list)
         if joined is not None:
             columns = (joined.column(c).to_pylist() for c in (on, id_name(join.row), VERSION))
@@ -141,6 +143,11 @@ def _load(
     return _ordered(_passing(pa.concat_tables(parts), dropped)) if parts else None
 
 
+def _applying(dropped: Mapping[str, pa.Array], row: type[Row]) -> dict[str, pa.Array]:
+    """The drops that take rows of this type along."""
+    return {column: ids for column, ids in dropped.items() if column not in row.outlives}
+
+
 def _passing(table: pa.Table, dropped: Mapping[str, pa.Array]) -> pa.Table:
     for column, ids in dropped.items():
         if column in table.column_names:
@@ -174,7 +181,7 @@ def batches(
         table = pa.concat_tables([read_window(f, None, low, high) for f in anchor_files])
         table = _ordered(table.filter(pc.is_in(table.column(key), ids)))
         joined = [
-            _passing(pa.concat_tables([read_window(f, None, low, high) for f in files]), dropped)
+            _passing(pa.concat_tables([read_window(f, None, low, high) for f in files]), _applying(dropped, join.row))
             if files
             else stored_schema(join.row).empty_table()
             for files, join in zip(join_files, node.reads.joins, strict=True)

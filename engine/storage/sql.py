@@ -55,7 +55,8 @@ def add_views(db: duckdb.DuckDBPyConnection, sources: Sources, store: Store, dro
         if not parts:
             _create_empty(db, row.table, schema)
             continue
-        where = [f"{c} IS NULL OR {c} NOT IN (SELECT id FROM _dropped_{c})" for c in dropped if c in schema.names]
+        names = [c for c in dropped if c in schema.names and c not in row.outlives]
+        where = [f"{c} IS NULL OR {c} NOT IN (SELECT id FROM _dropped_{c})" for c in names]
         condition = "".join(f" AND ({w})" for w in where)
         db.execute(f"CREATE VIEW {row.table} AS SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE true{condition}")
 

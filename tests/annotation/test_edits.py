@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from cliploom.annotation.edits import Edits, Judged
-from cliploom.engine.contract.step import Site
-from cliploom.schemas import Caption, Clip, Review, problem
+import told
 
-CLIP = Clip("v_1", "v", 0.0, 2.0, shots=[])
-CHOICES = [
-    Caption(f"v_1_{t}_1", "v", "v_1", t, "teacher", f"{t} says", [], "m", "1", language="en-GB")
-    for t in ("a", "b", "c")
-]
+from cliploom.annotation.edits import Edits
+from cliploom.engine.contract.step import Drop, Site
+from cliploom.schemas import Caption, Review, problem
+
+CLIP = told.clip("v", 0, 2)
+ONE, TWO = (
+    Caption(f"{CLIP.clip_id}_{t}_1", "v", CLIP.clip_id, t, "teacher", f"{t} says", [], "m", "1", language="en-GB")
+    for t in ("a", "b")
+)
+MOMENT = Caption(
+    f"{CLIP.clip_id}_c_1", "v", CLIP.clip_id, "c", "differential", "It turns.", [], "m", "1", start_s=0.5, end_s=1.0
+)
 
 
-def _said(person: str, verdict: str, caption: Caption | None = None, text: str = "") -> Review:
+def review(person: str, verdict: str, caption: Caption | None = None, text: str = "") -> Review:
     id_ = caption.caption_id if caption else None
-    return Review(f"{id_}_{person}", "v", "v_1", id_, person, verdict, text)
+    return Review(f"{id_}_{person}", "v", CLIP.clip_id, id_, person, verdict, text)
 
 
-def test_edits_take_the_place_of_what_they_correct(tmp_path: Path) -> None:
-    one, two, three = CHOICES[:3]
-    reviews = [
-        _said("b", "edit", one, "second text"), _said("a", "edit", one, "first text"),
-        _said("a", "reject", two), _said("b", "reject", two), _said("c", "accept", two),
-    ]  # fmt: skip
-    views = [
-        Judged(CLIP, [one, two, three], reviews),
-        Judged(CLIP, [one, two], []),
-        Judged(CLIP, [one], [_said("a", "edit", one, one.text)]),
-        Judged(CLIP, [one, two], [_said("a", "edit", None, "my own")]),
-    ]
-    with Edits().open(Site(tmp_path, {"": Path("x")})) as work:
-        first, untouched, same, own = work(views)
-    assert isinstance(first, list) and isinstance(own, list)
-    assert [caption.text for caption in first] == ["first text", three.text]
-    made = first[0]
-    assert (made.teacher, made.kind, made.parents) == ("person", "rewrite", [one.caption_id])
-    assert problem(made) is None and made.caption_id != one.caption_id
-    assert (untouched, same) == ([one, two], [one])
-    assert [caption.text for caption in own] == [one.text, two.text, "my own"]
-    with Edits(unjudged="drop").open(Site(tmp_path, {"": Path("x")})) as work:
-        [only] = work([Judged(CLIP, [one, two], [_said("a", "accept", two)])])
-    assert only == [two]
+def left(
+    captions: Sequence[Caption], reviews: Sequence[Review], **options: Any
+) -> tuple[list[Caption], dict[str, str]]:
+    rows = list(Edits(**options).rows(told.database([*captions, *reviews]), Site(Path(), {"": Path("x")})))
+    return [r for r in rows if isinstance(r, Caption)], {r.id: r.reason for r in rows if isinstance(r, Drop)}
+
+
+def test_corrections_are_captions_and_what_they_correct_leaves() -> None:
+    [made], dropped = left([ONE, TWO], [review("a", "edit", ONE, "better"), review("a", "reject", TWO)])
+    assert (made.teacher, made.kind, made.text, made.parents) == ("person", "edit", "better", [ONE.caption_id])
+    assert (made.model, made.language, made.start_s) == ("person", "en-GB", None) and problem(made) is None
+    assert dropped == {ONE.caption_id: "edited", TWO.caption_id: "rejected"}
+    assert left([ONE, TWO], []) == ([], {})
+
+
+def test_a_text_of_ones_own_has_no_parent() -> None:
+    [made], dropped = left([ONE, TWO], [review("a", "edit", None, "my own")], kind="choose")
+    assert (made.text, made.parents, made.language) == ("my own", [], "en-GB")
+    assert set(dropped.values()) == {"not_chosen"} and len(dropped) == 2
+
+
+def test_a_corrected_moment_stays_one() -> None:
+    [made], _ = left([ONE, MOMENT], [review("a", "edit", MOMENT, "It turns left.")])
+    assert (made.kind, made.start_s, made.end_s) == ("differential", 0.5, 1.0)
+
+
+def test_what_nobody_answered_about_may_leave() -> None:
+    assert left([ONE, TWO], [review("a", "accept", TWO)], unreviewed="drop") == ([], {ONE.caption_id: "unreviewed"})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cliploom.annotation.review import Review
 from cliploom.annotation.sheets.cells import plain, read_answers, sheet, shown
 from cliploom.engine.contract.errors import UserError, Waiting
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import Drop, Site
 from cliploom.schemas import Caption, Clip, Row, Video, problem, to_arrow
 from cliploom.schemas import Review as ReviewRow
 
@@ -52,9 +52,14 @@ class Desk:
     ) -> tuple[list[ReviewRow], str]:
         """The rows, and what the build waits for."""
         rows: list[ReviewRow] = []
+        self.dropped = dict[str, str]()
         with _database(clips, captions) as db:
             try:
-                rows.extend(self.step.rows(db, self.site))
+                for made in self.step.rows(db, self.site):
+                    if isinstance(made, Drop):
+                        self.dropped[made.id] = made.reason
+                    else:
+                        rows.append(made)
             except Waiting as waiting:
                 return rows, str(waiting)
         return rows, ""
@@ -112,7 +117,7 @@ def test_answers_become_rows(desk: Desk) -> None:
         {"verdict": "edit", "text": "a dog, \"running\"\nin the snow"},
     ])  # fmt: skip
     rows, waiting = desk.build()
-    assert waiting.startswith("9 of 12 reviews are open")
+    assert waiting.startswith("9 of 12 reviews are open") and desk.dropped == {tasks[1]["clip_id"]: "rejected"}
     assert [problem(row) for row in rows] == [None] * 3
     assert [(r.person, r.verdict, r.text, r.seconds) for r in rows] == [
         ("Ann B", "accept", "", 12.5),
@@ -124,6 +129,13 @@ def test_answers_become_rows(desk: Desk) -> None:
         assert (row.clip_id, row.video_id) == (task["clip_id"], by_clip[task["clip_id"]].video_id)
         assert row.caption_id == by_clip[task["clip_id"]].caption_id
         assert row.review_id == f"{task['task_id']}_{row.person}"
+
+
+def test_without_apply_nothing_is_dropped(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Review(apply=False))
+    desk.build()
+    desk.answer([{"verdict": "reject"}] * 12)
+    assert len(desk.build()[0]) == 12 and desk.dropped == {}
 
 
 def test_several_people_answer_the_same_task(desk: Desk) -> None:
@@ -142,6 +154,8 @@ def test_the_same_line_twice_is_one_answer_and_another_is_a_mistake(desk: Desk) 
     desk.answer([{"verdict": "accept", "person": "ann"}])
     desk.answer([{"verdict": "accept", "person": "ann"}], "answers_copy.csv")
     assert len(desk.build()[0]) == 1
+    desk.answer([{"verdict": "accept", "person": "Ann"}], "answers_copy.csv")
+    assert len(desk.build()[0]) == 1  # the same person
     path = desk.answer([{"verdict": "reject", "person": "ann"}], "answers_copy.csv")
     with pytest.raises(UserError) as caught:
         desk.build()
@@ -157,6 +171,8 @@ def test_the_same_line_twice_is_one_answer_and_another_is_a_mistake(desk: Desk) 
         ({"text": "a dog"}, "there is no verdict"),
         ({"verdict": "edit"}, "the verdict is edit, and there is no text"),
         ({"verdict": "edit", "text": "  "}, "the verdict is edit, and there is no text"),
+        ({"verdict": "edit", "text": "\u200b\u2060 \xad"}, "the verdict is edit, and there is no text"),
+        ({"verdict": "can't tell"}, 'verdict is "can\'t_tell"; did you mean cannot_tell?'),
         ({"verdict": "accept", "seconds": "long"}, "seconds is 'long'"),
         ({"verdict": "accept", "seconds": "-1"}, "seconds is '-1'"),
         ({"verdict": "accept", "seconds": "inf"}, "seconds is 'inf'"),
