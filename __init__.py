@@ -1,1 +1,113 @@
-"""cliploom turns raw video into a published, reviewed, reproducible video-text dataset."""
+"""cliploom turns raw video into a published, reviewed, reproducible video-text dataset.
+
+These are its public names. Each is loaded when it is first used, so that ``import cliploom`` costs nothing. What is
+not listed here may move.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import BuildFolder, build, open_build, plan, step
+    from .engine.build import Stage
+    from .engine.contract.errors import RowError, TransientError, UserError, Waiting
+    from .engine.contract.events import Event
+    from .engine.contract.extras import extra
+    from .engine.contract.recipe import Recipe, Use, load_recipe, read_recipe
+    from .engine.contract.step import (
+        Answer,
+        Drop,
+        Fan,
+        FanWork,
+        Filter,
+        Item,
+        Map,
+        Part,
+        Site,
+        Source,
+        Split,
+        Step,
+        StreamWork,
+        Whole,
+        Work,
+    )
+    from .engine.contract.usage import Budget
+    from .engine.preview import Forecast
+    from .models.chat.step import Asking
+    from .schemas import (
+        Box,
+        Caption,
+        Chapter,
+        Clip,
+        Col,
+        Doubles,
+        Embedding,
+        Entry,
+        Evidence,
+        Floats,
+        Frame,
+        Halfs,
+        Label,
+        Pair,
+        Review,
+        Row,
+        Score,
+        Segment,
+        Shot,
+        Signals,
+        Sound,
+        Span,
+        Subtitle,
+        Tags,
+        Video,
+        Word,
+    )
+
+    __version__: str
+
+_MODULES = {
+    "api": "BuildFolder build open_build plan step",
+    "engine.build": "Stage",
+    "engine.contract.errors": "RowError TransientError UserError Waiting",
+    "engine.contract.events": "Event",
+    "engine.contract.extras": "extra",
+    "engine.contract.recipe": "Recipe Use load_recipe read_recipe",
+    "engine.contract.step": "Answer Drop Fan FanWork Filter Item Map Part Site Source Split Step StreamWork Whole Work",
+    "engine.contract.usage": "Budget",
+    "engine.preview": "Forecast",
+    "models.chat.step": "Asking",
+    "schemas": "Box Caption Chapter Clip Col Doubles Embedding Entry Evidence Floats Frame Halfs Label Pair Review Row "
+    "Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = [  # type checkers read it and run nothing: a test compares it with the table above
+    "Answer", "Asking", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "Clip", "Col", "Doubles", "Drop",
+    "Embedding", "Entry", "Event", "Evidence", "Fan", "FanWork", "Filter", "Floats", "Forecast", "Frame", "Halfs",
+    "Item", "Label", "Map", "Pair", "Part", "Recipe", "Review", "Row", "RowError", "Score", "Segment", "Shot",
+    "Signals", "Site", "Sound", "Source", "Span", "Split", "Stage", "Step", "StreamWork", "Subtitle", "Tags",
+    "TransientError", "Use", "UserError", "Video", "Waiting", "Whole", "Word", "Work", "__version__", "build",
+    "extra", "load_recipe", "open_build", "plan", "read_recipe", "step",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module where it lives now."""
+    from importlib import import_module
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("cliploom")
+    elif name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted({*globals(), *__all__})

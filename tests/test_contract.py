@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-import inspect
-import json
-import pickle
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pytest
 
-from cliploom.engine.contract.catalog import FOLDERS, shape_name, step_class, step_names, the_step
-from cliploom.engine.contract.options import make_step, plain_options
-from cliploom.engine.contract.step import Fan, Step, reads, writes
-from cliploom.schemas import ROWS, Field, row_fields
+import cliploom as cl
+from cliploom.engine.contract.catalog import FOLDERS, step_class, step_names, the_step
+from cliploom.testing import check_imports, check_step, run_step
 
-HEAVY = (
-    "torch", "spacy", "cv2", "av", "onnxruntime", "faster_whisper", "xllamacpp", "datasets", "pandas", "duckdb",
-    "whisper", "open_clip", "openai", "vllm", "PIL", "fasttext",
-)  # fmt: skip
 STEPS = [name for name in step_names() if name.split(".")[0] in FOLDERS]
-SAMPLES: dict[Any, Any] = {str: "x", int: 1, float: 1.0, bool: True, Path: Path("x")}
 
 every_step = pytest.mark.parametrize("name", STEPS)
-
-
-def needed(step: type[Step]) -> list[Field]:
-    """The options that have no default."""
-    bare = {
-        f.name
-        for f in dataclasses.fields(step)  # type: ignore[arg-type]
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    return [f for f in row_fields(step) if f.name in bare]
-
-
-def example(name: str) -> Step:
-    """The step with its defaults, and some value where there is none."""
-    step = step_class(name)
-    return make_step(name, step, {f.name: SAMPLES[f.type] for f in needed(step)})
 
 
 def test_there_are_steps() -> None:
@@ -57,51 +30,8 @@ def test_one_public_step_named_like_its_file(name: str) -> None:
 
 
 @every_step
-def test_it_says_what_it_is(name: str) -> None:
-    step = step_class(name)
-    assert "__doc__" in vars(step) and step.__doc__
-    assert not step.__doc__.startswith(f"{step.__name__}("), "it has no docstring, only the one dataclasses make"
-    first = " ".join((inspect.getdoc(step) or "").split("\n\n")[0].split())
-    assert first.endswith((".", ":")), first
-    assert importlib.import_module(step.__module__).__doc__
-
-
-@every_step
-def test_it_is_a_frozen_dataclass_and_every_option_says_what_it_means(name: str) -> None:
-    step = step_class(name)
-    assert step.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    for field in row_fields(step):  # raises TypeError for one without a Col
-        assert field.col.doc
-        low, high = field.col.low, field.col.high
-        assert low is None or high is None or low < high
-
-
-@every_step
-def test_what_it_reads_and_writes_is_known(name: str) -> None:
-    step = step_class(name)
-    what, out = reads(step), writes(step)
-    assert (what.anchor is None) == (shape_name(step) == "source")
-    assert what.anchor is None or what.anchor in ROWS
-    assert {join.row for join in what.joins} <= set(ROWS)
-    assert out is None or out in ROWS
-    if issubclass(step, Fan):
-        made = example(name)
-        assert isinstance(made, Fan)
-        options = {field.name for field in row_fields(step)}
-        assert made.parts()
-        for part in made.parts():
-            assert part.out in ROWS
-            assert set(part.options) <= options
-
-
-@every_step
-def test_defaults_make_a_step_that_travels_and_comes_back_from_a_lock(name: str) -> None:
-    made = example(name)
-    assert pickle.loads(pickle.dumps(made)) == made
-    written = json.loads(json.dumps(plain_options(made)))
-    assert make_step(name, type(made), written) == made
-    assert isinstance(made.revision(), str)
-    assert made.expand()
+def test_it_keeps_the_contract(name: str) -> None:
+    check_step(step_class(name))
 
 
 @every_step
@@ -120,14 +50,67 @@ def test_it_has_a_test(name: str) -> None:
 
 
 def test_listing_the_steps_loads_nothing_heavy() -> None:
-    code = (
-        "import importlib, json, sys\n"
-        "said = {}\n"
-        "for name in sys.argv[2:]:\n"
-        "    importlib.import_module(f'cliploom.{name}')\n"
-        "    for heavy in sys.argv[1].split(','):\n"
-        "        if heavy in sys.modules: said.setdefault(heavy, name)\n"
-        "print(json.dumps(said))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, ",".join(HEAVY), *STEPS], capture_output=True, text=True)
-    assert json.loads(done.stdout or done.stderr) == {}
+    check_imports(*(f"cliploom.{name}" for name in STEPS))
+
+
+@dataclass(frozen=True)
+class Good(cl.Filter[cl.Clip]):
+    """Keep clips that are long."""
+
+    min_s: Annotated[float, cl.Col("least length", unit="s", low=0)]
+
+    def drop(self, row: cl.Clip) -> str | None:
+        return None if row.end_s - row.start_s >= self.min_s else "short"
+
+
+@dataclass
+class Thawed(cl.Filter[cl.Clip]):
+    """Keep clips."""
+
+
+@dataclass(frozen=True)
+class Unexplained(cl.Filter[cl.Clip]):
+    """Keep clips."""
+
+    min_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class Undocumented(cl.Filter[cl.Clip]):
+    min_s: Annotated[float, cl.Col("least length")] = 1.0
+
+
+@dataclass(frozen=True)
+class Strange(cl.Map[cl.Clip, Path]):
+    """Make paths of clips."""
+
+
+@dataclass(frozen=True)
+class Forgetful(Good):
+    """Keep clips."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        (Thawed, "no frozen dataclass"),
+        (Unexplained, "min_s has no Col"),
+        (Undocumented, "no docstring"),
+        (Strange, "writes is no row type"),
+        (Forgetful, "pickle"),
+    ],
+)
+def test_a_step_that_breaks_the_contract_is_told_how(step: type[cl.Step], problem: str) -> None:
+    with pytest.raises(AssertionError, match=problem):
+        check_step(step)
+
+
+def test_a_step_in_a_package_of_its_own_is_checked_and_run_without_a_build() -> None:
+    check_step(Good, min_s=2.0)
+    clips = [cl.Clip("v_1", "v", 0.0, 1.0, []), cl.Clip("v_2", "v", 1.0, 4.0, [])]
+    assert run_step(Good(2.0), clips) == ["short", None]
+    with pytest.raises(AssertionError, match="told loads av"):
+        check_imports("told")

@@ -27,7 +27,8 @@ FOLDERS = (
     "cli",
     "recipes",
 )
-AT_THE_ROOT = ("__init__.py", "py.typed", "requirements-models.txt")
+MODULES = ("__init__.py", "api.py", "py.typed", "testing.py")
+AT_THE_ROOT = (*MODULES, "requirements-models.txt")
 BESIDE = (*AT_THE_ROOT, "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE", "tests", "docs", "benchmarks")
 SIZE_MB = 5
 
@@ -106,4 +107,4 @@ def test_it_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
 def test_links_point_into_the_tree() -> None:
     links = {path.name: os.readlink(path) for path in (ROOT / "src" / "cliploom").iterdir() if path.is_symlink()}
     if links:  # a zip download may have none
-        assert links == {name: f"../../{name}" for name in (*FOLDERS, "__init__.py", "py.typed")}
+        assert links == {name: f"../../{name}" for name in (*FOLDERS, *MODULES)}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
-from ...engine.storage.sql import literal_path
+from ...engine.query import open_query
 from .tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -29,31 +29,11 @@ def print_answer(build: Build, query: str, how: str) -> None:
     Raises:
         UserError: it is not one SELECT, or DuckDB does not take it.
     """
-    import duckdb
-
-    with build.connect() as db:
-        _shut(db, build)
-        try:
-            statements = duckdb.extract_statements(query)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise UserError("only one SELECT can be asked: nothing here writes")
-            if how == "parquet":
-                _parquet(db, statements[0])
-            else:
-                _WRITERS[how](db.execute(statements[0]))
-        except duckdb.Error as error:
-            said, *rest = [line for line in str(error).splitlines() if line.strip(" ^")]
-            raise UserError(said, " ".join(line for line in rest if not line.startswith("LINE"))) from None
-
-
-def _shut(db: duckdb.DuckDBPyConnection, build: Build) -> None:
-    """Leave only the files behind the views within reach."""
-    found = [f for place in ("tables", "dataset") for f in (build.root / place).glob("**/*.parquet")]
-    files = {path for file in found for path in (str(file.absolute()), literal_path(file))}
-    db.execute("SET python_enable_replacements = false")
-    db.execute("SET allowed_paths = $files", {"files": sorted(files)}) if files else None
-    db.execute("SET enable_external_access = false")
-    db.execute("SET lock_configuration = true")
+    with open_query(build, query) as (db, statement):
+        if how == "parquet":
+            _parquet(db, statement)
+        else:
+            _WRITERS[how](db.execute(statement))
 
 
 def _names(db: duckdb.DuckDBPyConnection) -> list[str]:

@@ -30,19 +30,31 @@ class Use:
     where: str = ""  # "file:line", for messages
 
 
+StepEntry = Step | Use | str | tuple[str, Mapping[str, Any]]
+"""A step in a recipe: itself, its name, or its name and options as in a recipe file, ``as`` and ``from`` included."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """What is to be built. ``steps`` may hold plain steps or ``Use``s of them."""
+    """What is to be built: ``Recipe("mine", [("builders.folder", {"path": "videos/"}), "builders.scan", MyStep()])``.
+
+    Raises:
+        UserError: a step is unknown, or an option is unknown, missing, of the wrong type or out of its range.
+    """
 
     name: str
-    steps: Sequence[Step | Use]
+    steps: Sequence[StepEntry]
     shards: int = SHARDS
     max_bad: float = 1.0  # share of a step's rows that may fail before the build stops
     budget: Budget = field(default_factory=Budget)
 
+    def __post_init__(self) -> None:
+        steps = tuple(_use_of_entry(number, entry) for number, entry in enumerate(self.steps, 1))
+        object.__setattr__(self, "steps", steps)
+
     def uses(self) -> list[Use]:
         """The steps in order, each with its name; ``UserError`` for a name used twice."""
-        found = [s if isinstance(s, Use) else Use(s) for s in self.steps]
+        found = [use for use in self.steps if isinstance(use, Use)]
         named = [replace(u, name=u.name or step_name(type(u.step))) for u in found]
         seen: dict[str, Use] = {}
         for use in named:
@@ -102,7 +114,7 @@ def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
     entries = list(_entries(node, data, file))
     overridden = _override(entries, settings)
     budget = _budget(data.get("budget"), f"{file}:{lines.get('budget', 1)}")
-    return Recipe(name, [_use(e, file) for e in overridden], shards, float(max_bad), budget)
+    return Recipe(name, [_use(e, f"{file}:") for e in overridden], shards, float(max_bad), budget)
 
 
 def _budget(given: Any, where: str) -> Budget:
@@ -175,8 +187,22 @@ def _with(options: dict[str, Any], path: Sequence[str], value: Any) -> dict[str,
     return {**options, first: value}
 
 
-def _use(entry: Entry, file: str) -> Use:
-    where = f"{file}:{entry.line}"
+def _use_of_entry(number: int, entry: StepEntry) -> Use:
+    if isinstance(entry, Use):
+        return entry
+    if isinstance(entry, Step):
+        return Use(entry)
+    if isinstance(entry, str):
+        entry = (entry, {})
+    match entry:
+        case (str(name), Mapping() as options):
+            return _use(Entry(name, dict(options), number, {}), "step ")
+    hint = 'write it as "folder.step", as ("folder.step", {"option": value}), or give a step'
+    raise UserError(f"step {number} is {entry!r}", hint)
+
+
+def _use(entry: Entry, place: str) -> Use:
+    where = f"{place}{entry.line}"
     options = dict(entry.options)
     name, source, patience = options.pop("as", ""), options.pop("from", ()), options.pop("patience_s", None)
     if not isinstance(name, str):
@@ -191,7 +217,7 @@ def _use(entry: Entry, file: str) -> Use:
     except UserError as error:
         option = next((o for o in entry.lines if f".{o} " in error.message or f"option {o}" in error.message), None)
         line = entry.lines.get(option or "", entry.line)
-        raise UserError(f"{file}:{line}: {error.message}", error.hint) from None
+        raise UserError(f"{place}{line}: {error.message}", error.hint) from None
     return Use(made, name, tuple(sources), patience, where)
 
 
