@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import cliploom as cl
 from cliploom.cli.main import COMMANDS
-from cliploom.engine.contract.catalog import the_step
 from cliploom.engine.contract.recipe import read_recipe
-from cliploom.engine.contract.step import reads
 from cliploom.engine.planning.plan import make_plan
-from cliploom.schemas import Clip, Sound
+from cliploom.testing import run_step
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))])
@@ -55,20 +57,45 @@ def test_commands_that_are_named_exist(page: Path) -> None:
     assert named <= {command.__name__ for command in COMMANDS} | {"cache"}
 
 
-def test_the_step_of_the_docs_works() -> None:
-    [code, *_] = blocks(ROOT / "docs" / "writing-a-step.md", "python")
-    module = types.ModuleType("cliploom.filters.loudness")
-    module.__package__ = "cliploom.filters"
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(code, "writing-a-step.md", "exec"), vars(module))
-        step = the_step(module)
-        assert reads(step).anchor is Clip
-        clip = Clip("v_1", "v", 0.0, 1.0, [])
-        sound = Sound("v", "v", "v.flac", 0.0, 1.0, -50.0, [])
-        heard = vars(module)["Heard"]
-        drop = step().drop  # type: ignore[attr-defined]
-        assert [drop(heard(clip)), drop(heard(clip, [sound]))] == ["no_sound", "too_quiet"]
-        assert step(min_db=-60.0).drop(heard(clip, [sound])) is None  # type: ignore[call-arg,attr-defined]
-    finally:
-        del sys.modules[module.__name__]
+@every_page
+def test_code_imports_nothing_of_ours_but_the_public_face(page: Path) -> None:
+    for code in blocks(page, "python"):
+        for node in ast.walk(ast.parse(textwrap.dedent(code))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {n for n in names if n.split(".")[0] == "cliploom"} <= {"cliploom", "cliploom.testing"}
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cl":
+                assert node.attr in cl.__all__, node.attr
+
+
+def test_the_step_of_the_docs_works_and_passes_the_tests_of_the_docs() -> None:
+    code, tests = (
+        block for block in blocks(ROOT / "docs" / "writing-a-step.md", "python") if "import cliploom" in block
+    )
+    module = types.ModuleType("my_package.loudness")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "my_package", types.ModuleType("my_package"))
+        patch.setitem(sys.modules, module.__name__, module)
+        exec(compile(code, "loudness.py", "exec"), vars(module))
+        names: dict[str, Any] = {}
+        exec(compile(tests, "test_loudness.py", "exec"), names)
+        names["test_loudness_keeps_the_contract"].__globals__["check_imports"] = lambda *_: None  # it is no file
+        names["test_loudness_keeps_the_contract"]()
+        names["test_a_video_without_sound_is_dropped"]()
+        loudness, heard = vars(module)["Loudness"], vars(module)["LoudnessInput"]
+        clip, sound = cl.Clip("v_1", "v", 0.0, 1.0, []), cl.Sound("v", "v", "v.flac", 0.0, 1.0, -50.0, [])
+        assert run_step(loudness(), [heard(clip, [sound])]) == ["too_quiet"]
+        assert run_step(loudness(min_db=-60.0), [heard(clip, [sound])]) == [None]
+
+
+@pytest.mark.xfail(reason="workers import the script again until it needs no main guard", strict=False)
+def test_the_python_of_the_docs_runs_as_a_script(media: Path, tmp_path: Path) -> None:
+    [code] = blocks(ROOT / "docs" / "python.md", "python")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mkv").symlink_to(media / "sintel_trailer_chapters_subs.mkv")
+    (tmp_path / "script.py").write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    planned, *_, counts, verdicts = done.stdout.splitlines()
+    assert planned == "builders.folder 1 {'new': 1}"
+    assert counts.endswith(" 0") and "too_short" in verdicts
