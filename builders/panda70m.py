@@ -27,6 +27,7 @@ class _Listed(NamedTuple):
 
     record: Record
     found: listing.Found | None
+    first_line: int = 0  # of the row before it with the same videoID; 0 where there is none
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,15 @@ class Panda70m(Source[Video]):
 
     def find(self) -> Iterator[Item]:
         """The csv's rows in their order; it is read through, no video is opened."""
-        there = self._there()
+        there, lines = self._there(), dict[str, int]()
         for record, raw in read_records(os.path.abspath(os.path.expanduser(self.csv))):
             name, url = _name(record, raw)
-            local = there.get(name)
+            local, video_id, first = there.get(name), make_video_id(name, url or name), lines.get(name, 0)
+            lines.setdefault(name, record.line)
+            if first:
+                video_id = make_video_id(f"line-{record.line}", f"{name}\0{record.line}")
             if local is not None or not self.only_local:
-                yield Item(make_video_id(name, url or name), _digest(raw, local), _Listed(record, local))
+                yield Item(video_id, _digest(raw, local), _Listed(record, local, first))
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Item, Video]]:
@@ -146,6 +150,8 @@ def _answer(item: Item, work: Work[Item, Video], find: Callable[[str], listing.F
         name, url = cells["videoID"].strip(), cells["url"].strip()
         if not name:
             raise RowError(f"{where}: it has no videoID", "bad_row")
+        if item.payload.first_line:
+            raise RowError(f"{where}: {name} was listed before, in line {item.payload.first_line}", "bad_row")
         found = find(url)
     except RowError as error:
         return error

@@ -5,12 +5,13 @@ Source: ``dataset_dataloading/README.md`` of the authors' repository, and its fi
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError, nearest
+from ...engine.storage import sheets
+from ...engine.storage.encodings import unicode_encoding
 from ..stitching.timecode import seconds_of
 from .literals import read_list
 
@@ -34,7 +35,7 @@ class Record(NamedTuple):
     """Where one row stands in the file."""
 
     file: str
-    columns: tuple[str, ...]
+    dialect: sheets.Dialect
     line: int  # its first, from 1
     offset: int
     size: int
@@ -59,42 +60,42 @@ class Found(NamedTuple):
 
 
 def read_records(file: str) -> Iterator[Found]:
-    """The rows of a csv file, one at a time; they are cut apart by counting quotes, and not looked into.
+    """The rows of a csv file, one at a time; they are cut apart, and not looked into.
 
     Raises:
-        UserError: the file cannot be read, has not the columns, or a quote in it is never closed.
+        UserError: the file cannot be read, or has not the columns.
     """
-    columns: tuple[str, ...] = ()
+    spelled = {name.lower(): name for name in (*NEEDED, *LISTS)}
     try:
-        for line, offset, raw in _cut(file):
-            if columns:
-                yield Found(Record(file, columns, line, offset, len(raw)), raw)
-            else:
-                columns = _header(file, raw.removeprefix(b"\xef\xbb\xbf"))
+        with open(file, "rb") as raw:
+            _check_encoding(file, raw.read(1 << 16))
+            raw.seek(0)
+            dialect, records = sheets.read_records(raw, spelled, file)
+            columns = tuple(spelled.get(name.lower(), name) for name in dialect.columns)
+            _check_columns(file, columns)
+            dialect = dialect._replace(columns=columns)
+            for one in records:
+                yield Found(Record(file, dialect, one.line, one.offset, len(one.raw)), one.raw)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from None
-    if not columns:
-        raise UserError(f"{file} is empty; it should be one of Panda-70M's csv files")
 
 
 def read_cells(record: Record, raw: bytes) -> dict[str, str]:
     """The cells of a row by column.
 
     Raises:
-        RowError: ``bad_row``: not UTF-8, not csv, or not a cell for each column.
+        RowError: ``bad_row``: not UTF-8, too long, or not a cell for each column.
     """
-    where = f"line {record.line}"
+    where, columns = f"line {record.line}", record.dialect.columns
+    if len(raw) > _LARGEST_BYTES:
+        raise RowError(f"{where}: a row of more than {_LARGEST_BYTES >> 20} MiB", "bad_row")
     try:
-        text = raw.decode("utf-8")
-        csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module has one limit for the whole process
-        (cells,) = csv.reader([text.rstrip("\r\n")], strict=True)
+        cells = [cell.decode("utf-8") for cell in record.dialect.cells(raw)]
     except UnicodeDecodeError:
         raise RowError(f"{where}: this is not UTF-8", "bad_row") from None
-    except (csv.Error, ValueError) as error:
-        raise RowError(f"{where}: this is not one row of csv: {error}", "bad_row") from None
-    if len(cells) != len(record.columns):
-        raise RowError(f"{where}: {len(cells)} cells, where the header has {len(record.columns)} columns", "bad_row")
-    return dict(zip(record.columns, cells, strict=True))
+    if len(cells) != len(columns):
+        raise RowError(f"{where}: {len(cells)} cells, where the header has {len(columns)} columns", "bad_row")
+    return dict(zip(columns, cells, strict=True))
 
 
 def reread(record: Record) -> bytes:
@@ -151,14 +152,24 @@ def _clip(said: Mapping[str, Any]) -> ClipLine:
     caption, score, label = said["caption"], said.get("matching_score"), said.get("desirable_filtering", "")
     if not isinstance(caption, str):
         raise ValueError(f"its caption is no text: {caption!r:.40}")
-    if score is not None and (not isinstance(score, (int, float)) or not math.isfinite(score)):
-        raise ValueError(f"its matching_score is no number: {score!r:.40}")
+    if score is not None:
+        score = _number(score)
     if label not in ("", *LABELS):
         raise ValueError(f"there is no label {label!r:.40}{nearest(str(label), LABELS)}")
     shots = said.get("shot_boundary_detection", [])
     if not isinstance(shots, list):
         raise ValueError(f"its shots are no list: {shots!r:.40}")
     return ClipLine(start_s, end_s, caption, score, label, [_span(shot, True) for shot in shots])
+
+
+def _number(score: Any) -> float:
+    try:
+        number = math.nan if isinstance(score, (bool, str)) else float(score)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"its matching_score is no number: {score!r:.40}")
+    return number
 
 
 def _span(said: Any, may_be_empty: bool = False) -> tuple[float, float]:
@@ -171,29 +182,16 @@ def _span(said: Any, may_be_empty: bool = False) -> tuple[float, float]:
     return start_s, end_s
 
 
-def _cut(file: str) -> Iterator[tuple[int, int, bytes]]:
-    """First line, offset and text of each row; a line break between quotes ends none."""
-    held, quotes, first, offset = bytearray(), 0, 1, 0
-    with open(file, "rb") as lines:
-        for number, line in enumerate(lines, 1):
-            held += line
-            quotes += line.count(b'"')
-            if len(held) > _LARGEST_BYTES:
-                break
-            if quotes % 2 == 0:
-                if held.strip():
-                    yield first, offset, bytes(held)
-                offset += len(held)
-                held, quotes, first = bytearray(), 0, number + 1
-    if held:
-        large = f"a row of more than {_LARGEST_BYTES >> 20} MiB, or " if len(held) > _LARGEST_BYTES else ""
-        raise UserError(f"{file}:{first}: {large}a quote that is never closed", "mend or remove that row")
+def _check_encoding(file: str, start: bytes) -> None:
+    if not start.strip():
+        raise UserError(f"{file} is empty; it should be one of Panda-70M's csv files")
+    encoding = unicode_encoding(start)
+    if not encoding.startswith("utf-8"):
+        raise UserError(f"{file} is {encoding.upper()}", "save it as UTF-8")
 
 
-def _header(file: str, raw: bytes) -> tuple[str, ...]:
-    columns = tuple(column.strip() for column in next(csv.reader([raw.decode("utf-8", "replace").strip()]), []))
+def _check_columns(file: str, columns: Sequence[str]) -> None:
     for name in NEEDED:
         if name not in columns:
             there = ", ".join(columns)[:200]
             raise UserError(f"{file}: there is no column {name}{nearest(name, columns)}", f"its columns are {there}")
-    return columns

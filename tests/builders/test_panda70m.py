@@ -6,8 +6,10 @@ import contextlib
 import csv
 import io
 import json
+import re
 import shutil
 import string
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import Drop, Site
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.storage.sheets import Dialect
 from cliploom.filters.desirability.labels import LABELS
 from cliploom.schemas import Caption, Clip, Score, Shot, Span, Video
 
@@ -253,21 +256,20 @@ def test_two_clips_of_the_same_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [b"x,y\n", b'x,"a"b,c,d,e,f,g\n', b"\xff,b,c,d,e,f,g\n"], ids=["few", "quotes", "utf8"]
+    "broken", [b"x,y\n", b'w,"a"b,c,d,e,f,g\n', b"\xff,b,c,d,e,f,g\n"], ids=["few", "quotes", "utf8"]
 )
 def test_a_row_that_is_no_row(tmp_path: Path, videos: Path, broken: bytes) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(HEADER.encode() + broken + row().split("\n", 1)[1].encode())
     bad, fine = answers(file, videos, tmp_path)
-    assert isinstance(bad, RowError) and bad.kind == "bad_row" and "line 2" in bad.message
+    assert isinstance(bad, RowError) and bad.kind == "bad_row" and re.search(r"(line |a\.csv:)2\b", bad.message)
     assert isinstance(fine, Video)
 
 
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("", "is empty"), ("a,b\n", "no column videoID"), ("videoId,url,timestamp,caption\n", "did you mean videoId?"),
-        (HEADER + 'x,"y\n' + "z\n" * 9, ":2: a quote that is never closed"),
+        ("", "is empty"), ("a,b\n", "no column videoID"), ("videoIDs,url,timestamp\n", "did you mean videoIDs?"),
     ],
 )  # fmt: skip
 def test_files_that_are_none(tmp_path: Path, videos: Path, text: str, said: str) -> None:
@@ -276,10 +278,58 @@ def test_files_that_are_none(tmp_path: Path, videos: Path, text: str, said: str)
     assert said in caught.value.message
 
 
-def test_a_row_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quote_too_many_costs_its_own_row_alone(tmp_path: Path, videos: Path) -> None:
+    good = row().split("\n", 1)[1]
+    for broken in ('y,https://e.example/"y,[],[],[],[],[]\n', 'y,"https://e.example/y,[],[],[],[],[]\n'):
+        found = answers(save(tmp_path / "a.csv", HEADER + broken + good), videos, tmp_path)
+        assert [getattr(one, "kind", "") for one in found] == ["not_local", ""]
+    lone = answers(save(tmp_path / "a.csv", HEADER + 'y,u,"[]\n' + good), videos, tmp_path)
+    assert [getattr(one, "kind", "") for one in lone] == ["bad_row", ""]
+
+
+def test_lines_may_end_as_on_old_macs_and_utf_16_is_named(tmp_path: Path, videos: Path) -> None:
+    (video,) = answers(save(tmp_path / "a.csv", row().replace("\n", "\r")), videos, tmp_path)
+    assert isinstance(video, Video)
+    (tmp_path / "a.csv").write_bytes(row().encode("utf-16"))
+    with pytest.raises(UserError, match="a.csv is UTF-16"):
+        answers(tmp_path / "a.csv", videos, tmp_path)
+
+
+def test_two_rows_of_one_id_name_both_lines_and_cost_the_second(tmp_path: Path, videos: Path) -> None:
+    again = row(url="https://e.example/other").split("\n", 1)[1]
+    video, second, third = answers(save(tmp_path / "a.csv", row() + again + again), videos, tmp_path)
+    assert isinstance(video, Video) and isinstance(second, RowError) and second.kind == "bad_row"
+    assert second.message == "a.csv:3: x was listed before, in line 2"
+    assert third.message == "a.csv:4: x was listed before, in line 2"
+
+
+@pytest.mark.parametrize("score", [str(2**53 + 1), "9" * 20, "1e300"])
+def test_a_score_is_a_float_however_it_is_written(tmp_path: Path, score: str) -> None:
+    (line,) = lines_of(save(tmp_path / "a.csv", row(matching_score=f"[{score}]")))
+    assert line.clips[0].score == float(score) and type(line.clips[0].score) is float
+
+
+def test_a_row_of_too_many_bytes_is_a_bad_row(tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_LARGEST_BYTES", 1000)
-    with pytest.raises(UserError, match="a row of more than"):
-        list(read_records(str(save(tmp_path / "a.csv", HEADER + '"' + "x\n" * 10_000))))
+    long, fine = answers(
+        save(tmp_path / "a.csv", HEADER + "y" * 2000 + "\n" + row().split("\n", 1)[1]), videos, tmp_path
+    )
+    assert isinstance(long, RowError) and "a row of more than" in long.message and isinstance(fine, Video)
+
+
+def test_a_list_takes_memory_in_proportion_to_its_text() -> None:
+    text = str([["0:00:01.000", 'it\'s "5"'] * 3] * 5000)
+    tracemalloc.start()
+    assert len(read_list(text)) == 5000
+    assert tracemalloc.get_traced_memory()[1] < 12 * len(text)
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["", "1", "[1", "1]", "[1 2]", "[,]", "[1,,2]", "[],[]", "['a' 'b']", "[1]2", ",[1]"])
+def test_what_is_no_list(text: str) -> None:
+    with pytest.raises(ValueError, match="list"):
+        read_list(text)
+    assert read_list("[1, [], None, -2.5e1, '\\u00e9', ]") == [1, [], None, -25.0, "é"]
 
 
 def test_no_file_and_no_folder(tmp_path: Path, videos: Path) -> None:
@@ -288,7 +338,7 @@ def test_no_file_and_no_folder(tmp_path: Path, videos: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         list(Panda70m(csv="", videos=str(tmp_path / "no")).find())
     with pytest.raises(RowError, match="again"):
-        reading.reread(Record(str(tmp_path / "no.csv"), (), 2, 0, 9))
+        reading.reread(Record(str(tmp_path / "no.csv"), Dialect(b",", ()), 2, 0, 9))
 
 
 def test_videos_are_found_by_name_and_read_as_those_of_a_folder(tmp_path: Path, videos: Path) -> None:
