@@ -24,8 +24,11 @@ class Keep(Filter[Kept]):
     ``seconds``, ``n_shots``; ``caption``, ``caption_words``, ``teacher`` and ``language`` of its first caption,
     ``n_captions``; ``objects`` and ``attributes`` (lists) of its tags, ``n_objects``, ``n_attributes``; and every
     score by its name: of the clip, of its captions, and of those they were chosen or made from, the highest where
-    there are several, null where there is none. Reasons: ``where`` (false), ``where_is_null`` (not known).
+    there are several, null where there is none. Any of DuckDB's functions may be used whose value follows from these
+    alone; times are in UTC. Reasons: ``where`` (false), ``where_is_null`` (not known).
     """
+
+    version = 2  # times are in UTC on every machine
 
     where: Annotated[str, Col("SQL expression (DuckDB's) over one clip, true or false")] = "seconds > 0"
 
