@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cliploom.models.chat.embedded import EmbeddedModel, open_embedded
 from cliploom.models.weights import cache_dir
 
 MEDIA = Path(__file__).parent / "media"
+
+# In CI the same examples every time: what fails there fails for everyone. No deadline: the machine may be busy.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture

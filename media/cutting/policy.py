@@ -45,7 +45,9 @@ class Policy:
         for group in self._groups(shots):
             start_s, end_s = group[0].start_s + self.trim_s, group[-1].end_s - self.trim_s
             for piece_s, stop_s in self._fit(start_s, end_s):
-                found.append(Piece(piece_s, stop_s, _inside(group, piece_s, stop_s)))
+                parts = _inside(group, piece_s, stop_s)
+                if parts:
+                    found.append(Piece(parts[0].start_s, parts[-1].end_s, parts))  # the very floats, not their sums
         return found
 
     def _groups(self, shots: Sequence[Span]) -> list[list[Span]]:
@@ -86,7 +88,8 @@ class Policy:
         if length_s / count < self.min_s - SLACK_S:
             count = math.floor(length_s / self.max_s + SLACK_S)
             length_s = count * self.max_s
-        edges = [start_s + length_s * i / count for i in range(count + 1)]
+            end_s = start_s + length_s
+        edges = [*(start_s + length_s * i / count for i in range(count)), end_s]
         yield from zip(edges, edges[1:], strict=False)
 
 
