@@ -26,7 +26,7 @@ import pickle, sys
 from pathlib import Path
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Video
 path, folder = sys.argv[1], Path(sys.argv[2])
 video = Video("film", path, path, "", 0)
@@ -43,7 +43,7 @@ CLIPS = """
 import pickle, sys
 from pathlib import Path
 from cliploom.builders.clips import Clips, VideoShots
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 folder = Path(sys.argv[1])
 video, shots = pickle.loads((folder / "shots").read_bytes())
 step = Clips(cut=sys.argv[2], crf=22, short="keep", long="keep", **({"preset": sys.argv[3]} if sys.argv[3:] else {}))

@@ -82,7 +82,7 @@ from cliploom.builders.clips import Clips, VideoShots
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
 from cliploom.builders.stitch import Seen, Stitch
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Clip, Embedding, Shot, Video
 folder, cut = Path(sys.argv[1]), sys.argv[2]
 parts = frozenset(("signals", "frames"))

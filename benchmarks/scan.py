@@ -32,7 +32,7 @@ SCAN = """
 import sys, tempfile
 from pathlib import Path
 from cliploom.builders.scan import Scan
-from cliploom.engine.step import Site
+from cliploom.engine.contract.step import Site
 from cliploom.schemas import Video
 path, parts = sys.argv[1], frozenset(sys.argv[2].split(","))
 video = Video(video_id="film", uri=path, path=path, sha256="", size_bytes=0)

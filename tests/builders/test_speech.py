@@ -150,7 +150,7 @@ def test_the_memory_of_a_long_sound_is_that_of_a_short_one(tmp_path: Path) -> No
         "import json, resource, sys\n"
         "from pathlib import Path\n"
         "from cliploom.builders.speech import Heard, Speech\n"
-        "from cliploom.engine.step import Site\n"
+        "from cliploom.engine.contract.step import Site\n"
         "from cliploom.schemas import Sound\n"
         "with Speech(beams=1).open(Site(Path(sys.argv[1]), {'': Path('x')})) as work:\n"
         "    for name, length_s in (('short', 360), ('long', 1200)):\n"

@@ -92,7 +92,7 @@ def test_a_signal_stops_a_build_within_five_seconds(number: signal.Signals, tmp_
 def test_what_hangs_is_cut_off(tmp_path: Path) -> None:
     code = (
         "import time\n"
-        "from cliploom.cli.screen.stopping import stoppable\n"
+        "from cliploom.cli.screen.interrupts import stoppable\n"
         "with stoppable('cliploom build x'):\n"
         "    try:\n"
         "        print('ready', flush=True)\n"

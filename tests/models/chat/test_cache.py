@@ -152,8 +152,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from cliploom.captioners.models.answerfile import AnswerFile
-from cliploom.captioners.models.chat import Answer
+from cliploom.models.chat.cache_file import AnswerFile
+from cliploom.models.chat.model import Answer
 
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with AnswerFile.open(path) as file:
