@@ -11,7 +11,7 @@ class UserError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint = " ".join(message.splitlines()), hint  # a name in it may have line ends
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
@@ -46,7 +46,10 @@ class Waiting(Exception):
     """
 
 
+_LONGEST = 200  # characters that are compared
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` for the nearest known spelling, or nothing."""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    found = get_close_matches(str(word)[:_LONGEST], list(known), n=1, cutoff=0.5)
     return f"; did you mean {found[0]}?" if found else ""

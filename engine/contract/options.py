@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args, get_origin
@@ -15,6 +16,8 @@ from ...schemas import Field, cached, row_fields
 from .errors import UserError, nearest
 
 S = TypeVar("S")
+
+_SHOWN = 80  # characters of a value in a message
 
 
 def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
@@ -55,7 +58,8 @@ def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
         made = _adapter(field.type).validate_python(value)
     except ValidationError as error:
         said = error.errors()[0]["msg"]
-        raise UserError(f"{name}.{field.name} is {value!r}: {said[0].lower()}{said[1:]}") from None
+        raise UserError(f"{name}.{field.name} is {shown(value)}: {said[0].lower()}{said[1:]}") from None
+    check_numbers(f"{name}.{field.name}", made)
     col = field.col
     if isinstance(made, (int, float)) and not isinstance(made, bool):
         low, high = col.low, col.high
@@ -66,9 +70,28 @@ def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
             raise UserError(f"{name}.{field.name} is {made:g}: it must be {span}")
     if col.choices and isinstance(made, str) and made not in col.choices:
         raise UserError(
-            f"{name}.{field.name} is {made!r}{nearest(made, col.choices) or ': one of ' + ', '.join(col.choices)}"
+            f"{name}.{field.name} is {shown(made)}{nearest(made, col.choices) or ': one of ' + ', '.join(col.choices)}"
         )
     return made
+
+
+def check_numbers(name: str, value: Any) -> None:
+    """Raise ``UserError`` for a number in a value, a step or options that is not finite, or has more than 64 bits."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_numbers(f"{name}.{key}", item)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            check_numbers(name, item)
+    elif isinstance(value, float) and not math.isfinite(value) or isinstance(value, int) and abs(value) >= 2**63:
+        raise UserError(f"{name} is {shown(value)}: it must be finite, and of at most 64 bits")
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: in one line, and not all of a long one."""
+    return repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}…"
 
 
 def _inner(hint: Any) -> Any:
@@ -85,7 +108,7 @@ def _nested(name: str, hint: Any, inner: Any, value: Any, default: Any = None) -
         own = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)} if default is not None else {}
         return make_step(name, inner, {**own, **given})  # what is not said is as this step would have it
     if not isinstance(value, Mapping):
-        raise UserError(f"{name} is {value!r}: it must be a mapping")
+        raise UserError(f"{name} is {shown(value)}: it must be a mapping")
     return {str(key): _nested(f"{name}.{key}", inner, inner, item) for key, item in value.items()}
 
 

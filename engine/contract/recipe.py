@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +13,15 @@ import yaml
 
 from .catalog import step_class, step_name
 from .errors import UserError, nearest
-from .options import make_step, plain_options
+from .options import check_numbers, make_step, plain_options, shown
 from .step import Step
 from .usage import Budget
+from .yaml_text import MOST_CHARS, YamlError, read_yaml
 
 _KEYS = ("name", "steps", "shards", "max_bad", "budget")
 SHARDS = 16  # folders per table; more for very large sets
+_LONGEST_NAME = 100  # bytes: file systems take 255, and names grow endings
+_STEP_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Recipe:
     """What is to be built: ``Recipe("mine", [("builders.folder", {"path": "videos/"}), "builders.scan", MyStep()])``.
 
     Raises:
-        UserError: a step is unknown, or an option is unknown, missing, of the wrong type or out of its range.
+        UserError: a step is unknown, an option is unknown, missing, of the wrong type or out of its range, or the
+            name, ``shards`` or ``max_bad`` is what no build can have.
     """
 
     name: str
@@ -51,20 +57,48 @@ class Recipe:
     def __post_init__(self) -> None:
         steps = tuple(_use_of_entry(number, entry) for number, entry in enumerate(self.steps, 1))
         object.__setattr__(self, "steps", steps)
+        _check_head(self)
 
     def uses(self) -> list[Use]:
-        """The steps in order, each with its name; ``UserError`` for a name used twice."""
+        """The steps in order, each with its name; ``UserError`` for one used twice, or that is no file name."""
         found = [use for use in self.steps if isinstance(use, Use)]
         named = [replace(u, name=u.name or step_name(type(u.step))) for u in found]
         seen: dict[str, Use] = {}
         for use in named:
-            if use.name in seen:
+            _check_use(use)
+            key = use.name.casefold()  # some file systems take both cases for one
+            if key in seen:
                 raise UserError(
-                    _at(use.where, f"{use.name} is used twice (first at {seen[use.name].where or 'its first step'})"),
+                    _at(use.where, f"{use.name} is used twice (first at {seen[key].where or 'its first step'})"),
                     "give the second one a name of its own with `as:`",
                 )
-            seen[use.name] = use
+            seen[key] = use
         return named
+
+
+def _check_head(recipe: Recipe) -> None:
+    """Raise ``UserError``, whose first word is the field."""
+    name, shards, max_bad = recipe.name, recipe.shards, recipe.max_bad
+    if not isinstance(name, str) or not name.strip():
+        raise UserError("name is missing: the recipe needs a name")
+    if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+        raise UserError(f"name is {shown(name)}: it must be one line of at most {_LONGEST_NAME} bytes")
+    if type(shards) is not int or not 1 <= shards <= 4096:
+        raise UserError(f"shards is {shown(shards)}: it must be a whole number, 1 to 4096")
+    if type(max_bad) not in (int, float) or not 0 <= max_bad <= 1:
+        raise UserError(f"max_bad is {shown(max_bad)}: it must be a number, 0 to 1")
+    check_numbers("budget", recipe.budget)
+
+
+def _check_use(use: Use) -> None:
+    """Raise ``UserError`` for a name that is no plain file name, or a number that is none."""
+    if not _STEP_NAME.fullmatch(use.name) or len(use.name.encode()) > _LONGEST_NAME:
+        hint = f"letters, digits, _, - and ., at most {_LONGEST_NAME} bytes: it becomes the name of a folder"
+        raise UserError(_at(use.where, f"a step cannot be called {shown(use.name)}"), hint)
+    check_numbers(use.name, use.step)
+    limit = use.patience_s
+    if limit is not None and (type(limit) not in (int, float) or not 0 < limit < math.inf):
+        raise UserError(_at(use.where, f"`patience_s:` is {shown(limit)}: it must be a number of seconds"))
 
 
 class Mark(NamedTuple):
@@ -81,45 +115,43 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
         UserError: naming file, line and the nearest right spelling.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(4 * MOST_CHARS)  # a device has no end
     except FileNotFoundError:
         raise UserError(f"there is no recipe {path}", "`cliploom recipes` lists those that ship with it") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the recipe {path}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: it is not UTF-8", "save it as UTF-8") from None
     return read_recipe(text, str(path), settings)
 
 
 def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
     """As ``load_recipe``, from text; ``file`` is the name for messages."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{file}:{line}: this is not YAML: {error.problem or error.context}") from None
+    node, data = read_yaml(text, file)
     if not isinstance(node, yaml.MappingNode):
         raise UserError(f"{file}:1: a recipe is a mapping with `name:` and `steps:`")
     lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
     for key, line in lines.items():
         if key not in _KEYS:
             raise UserError(f"{file}:{line}: a recipe has no {key}{nearest(key, _KEYS)}")
-    name, shards = data.get("name"), data.get("shards", SHARDS)
-    if not isinstance(name, str) or not name.strip():
-        raise UserError(f"{file}:{lines.get('name', 1)}: the recipe needs a name")
-    if type(shards) is not int or not 1 <= shards <= 4096:
-        raise UserError(f"{file}:{lines['shards']}: shards is {shards!r}: it must be a whole number, 1 to 4096")
-    max_bad = data.get("max_bad", 1.0)
-    if type(max_bad) not in (int, float) or not 0 <= max_bad <= 1:
-        raise UserError(f"{file}:{lines['max_bad']}: max_bad is {max_bad!r}: it must be a number, 0 to 1")
-    entries = list(_entries(node, data, file))
-    overridden = _override(entries, settings)
+    overridden = _override(list(_entries(node, data, file)), settings)
     budget = _budget(data.get("budget"), f"{file}:{lines.get('budget', 1)}")
-    return Recipe(name, [_use(e, f"{file}:") for e in overridden], shards, float(max_bad), budget)
+    uses = [_use(entry, f"{file}:") for entry in overridden]
+    shards, max_bad = data.get("shards", SHARDS), data.get("max_bad", 1.0)
+    try:
+        return Recipe(data.get("name", ""), uses, shards, max_bad, budget)
+    except UserError as error:
+        line = lines.get(error.message.partition(" ")[0], 1)
+        raise UserError(f"{file}:{line}: {error.message}", error.hint) from None
 
 
 def _budget(given: Any, where: str) -> Budget:
     if given is not None and not isinstance(given, dict):
-        raise UserError(f"{where}: budget is {given!r}: it must be a mapping, such as {{max_cost: 5}}")
+        raise UserError(f"{where}: budget is {shown(given)}: it must be a mapping, such as {{max_cost: 5}}")
     try:
         return make_step("budget", Budget, given or {})
     except UserError as error:
@@ -171,8 +203,8 @@ def _override(entries: list[Entry], settings: Sequence[str]) -> list[Entry]:
         if at is None:
             raise UserError(f"--set {setting}: the recipe has no step {step}{nearest(step, [e.name for e in made])}")
         try:
-            read = yaml.safe_load(value)
-        except yaml.YAMLError:
+            read = read_yaml(value, f"--set {target}").value
+        except YamlError:
             read = value
         made[at] = made[at]._replace(options=_with(made[at].options, path, read))
     return made
@@ -198,7 +230,7 @@ def _use_of_entry(number: int, entry: StepEntry) -> Use:
         case (str(name), Mapping() as options):
             return _use(Entry(name, dict(options), number, {}), "step ")
     hint = 'write it as "folder.step", as ("folder.step", {"option": value}), or give a step'
-    raise UserError(f"step {number} is {entry!r}", hint)
+    raise UserError(f"step {number} is {shown(entry)}", hint)
 
 
 def _use(entry: Entry, place: str) -> Use:
@@ -206,12 +238,10 @@ def _use(entry: Entry, place: str) -> Use:
     options = dict(entry.options)
     name, source, patience = options.pop("as", ""), options.pop("from", ()), options.pop("patience_s", None)
     if not isinstance(name, str):
-        raise UserError(f"{where}: `as:` is {name!r}: it must be a word")
+        raise UserError(f"{where}: `as:` is {shown(name)}: it must be a word")
     sources = [source] if isinstance(source, str) else source
     if not isinstance(sources, (list, tuple)) or not all(isinstance(s, str) for s in sources):
-        raise UserError(f"{where}: `from:` is {source!r}: it must be the name of a step, or a list of names")
-    if patience is not None and (type(patience) not in (int, float) or patience <= 0):
-        raise UserError(f"{where}: `patience_s:` is {patience!r}: it must be a number of seconds")
+        raise UserError(f"{where}: `from:` is {shown(source)}: it must be the name of a step, or a list of names")
     try:
         made = make_step(entry.step, step_class(entry.step), options)
     except UserError as error:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...schemas import ROWS, Caption, Embedding, Row, row_fields
 from ..contract.catalog import shape_name, step_name
 from ..contract.errors import UserError, nearest
-from ..contract.options import digest, plain_options
+from ..contract.options import digest, plain_options, shown
 from ..contract.recipe import Recipe, Use
 from ..contract.step import Fan, Filter, Reads, Split, Step, Whole, reads, writes
 
@@ -87,7 +87,20 @@ def make_plan(recipe: Recipe) -> list[Node]:
         except UserError as error:
             place = f"{use.where}: " if use.where and not error.message.startswith(use.where) else ""
             raise UserError(f"{place}{error.message}", error.hint) from None
+        except OSError as error:  # of a file that an option names
+            said = f"{use.name}: cannot read {shown(error.filename)}: {error.strerror}"
+            raise UserError(f"{use.where}: {said}" if use.where else said) from None
+    _check_tables(nodes)
     return nodes
+
+
+def _check_tables(nodes: Sequence[Node]) -> None:
+    """Raise ``UserError`` for two tables of one name: a step that is several tables may take another step's name."""
+    seen: set[str] = set()
+    for table in (table for node in nodes for table in node.tables):
+        if table.name.casefold() in seen:
+            raise UserError(f"two tables are called {table.name}", "give one of the steps another name with `as:`")
+        seen.add(table.name.casefold())
 
 
 def _append(nodes: list[Node], use: Use, suffix: str, step: Step) -> None:

@@ -27,7 +27,7 @@ def find_pipeline(model: str) -> Path | None:
         return _pipeline(Path(model))
     try:
         installed = distribution(model.replace("_", "-"))
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # ValueError: no name at all
         return _pipeline(Path(model))
     return _pipeline(Path(str(installed.locate_file(model))) / f"{model}-{installed.version}")
 

@@ -84,10 +84,93 @@ def test_a_wrong_recipe_is_refused_in_one_line(old: str, new: str, said: str) ->
 
 
 @pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("filters.duration: {min_s: 1, min_s: 2}", "10: min_s is given twice"),
+        ("filters.duration: {5: 6}", "10: 5 is not text: write it in quotes"),
+        ("filters.duration: {min_s: .nan}", "10: .nan is not a finite number"),
+        ("filters.duration: {max_s: .inf}", "10: .inf is not a finite number"),
+        ("filters.duration: {min_s: '.nan'}", "10: filters.duration.min_s is '.nan': "),
+        ("filters.duration: {min_s: 'nan'}", "10: filters.duration.min_s is nan: it must be finite"),
+        ("filters.duration: {min_s: " + "9" * 30 + "}", "10: 999999999999999999999999999999 is too large a number"),
+        ("filters.duration: {min_s: " + "9" * 5000 + "}", "10: '9999"),
+        ("filters.duration: {min_s: 2020-13-41}", "10: filters.duration.min_s is '2020-13-41': "),
+        ("filters.duration: {as: ../../evil}", "10: a step cannot be called '../../evil'"),
+        ("filters.duration: {as: " + "x" * 300 + "}", "10: a step cannot be called 'xxxx"),
+        ('filters.duration: {as: "a\\0b"}', "10: 'a\\x00b' holds the character '\\x00'"),
+        ('filters.keep: {where: "\\ud800"}', "10: \\ud800 holds the character '\\ud800'"),
+        ("filters.duration: {as: Builders.Scan}", "10: Builders.Scan is used twice"),
+        ("filters.duration: {patience_s: 0}", "10: `patience_s:` is 0: "),
+        ("filters.duration: {as: builders.scan.frames}", ""),
+        ("&again filters.duration: *again", "10: *again refers to another place"),
+        ("!!python/object:os.system {}", "10: tag:yaml.org,2002:python/object:os.system is a tag"),
+        ("[" * 50, "10: it is nested more than 40 deep"),
+        ("steps: []\nsteps: []", ""),
+    ],
+)
+def test_what_no_recipe_needs_is_refused_with_its_line(step: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        make_plan(read_recipe(f"{GOOD}  - {step}\n", "shorts.yaml"))
+    assert error.value.message.startswith(f"shorts.yaml:{said}" if said else "")
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1: a recipe is a mapping"),
+        (GOOD + "steps: []\n", "10: steps is given twice"),
+        ("name: \x00", "1: this is not YAML: it holds the character"),
+        (GOOD.replace("shorts", "x" * 300), "1: name is 'xxx"),
+        (GOOD + "budget: {max_cost: .nan}", "10: .nan is not a finite number"),
+        (GOOD + "budget: {max_cost: nan}", "10: budget.max_cost is nan: it must be finite"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", "2: *a refers to another place"),
+        ("x" * 1_000_001, " it has more than 1,000,000 characters"),
+    ],
+)
+def test_a_text_that_is_no_recipe_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        read_recipe(text, "shorts.yaml")
+    assert error.value.message.startswith(f"shorts.yaml:{said}")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"name: a\n# caf\xe9\n", r":2: it is not UTF-8"), (b"\x00" * 2_000_000, "it has more than 1,000,000 characters")],
+)
+def test_a_file_that_is_no_text_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        load_recipe(tmp_path / "x.yaml")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("\ufeff" + GOOD, encoding="utf-8")
+    assert load_recipe(tmp_path / "x.yaml").name == "shorts"
+
+
+def test_a_date_is_a_word(tmp_path: Path) -> None:
+    recipe = read_recipe(GOOD + "  - cards.dataset: {title: 2020-01-01}\n", "x.yaml")
+    assert dump_recipe(recipe)["steps"][-1]["cards.dataset"]["title"] == "2020-01-01"
+
+
+@pytest.mark.parametrize("settings", [{"name": " "}, {"name": "a\nb"}, {"shards": 0}, {"max_bad": float("nan")}])
+def test_a_recipe_in_python_is_held_to_the_same(settings: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        Recipe(**{"name": "x", "steps": (Folder(path="videos"),), **settings})
+
+
+def test_a_step_made_in_python_has_finite_numbers_too() -> None:
+    with pytest.raises(UserError, match=r"filters.duration.max_s is inf: it must be finite"):
+        make_plan(Recipe("x", (Folder(path="videos"), Duration(max_s=float("inf")))))
+
+
+@pytest.mark.parametrize(
     ("setting", "said"),
     [
         ("nonsense", "write it as step.option=value"),
         ("filters.duratoin.max_s=3", "no step filters.duratoin; did you mean filters.duration?"),
+        ("filters.duration.max_s=.inf", "--set filters.duration.max_s:1: .inf is not a finite number"),
         ("filters.duration.max=3", "has no option max; did you mean max_s?"),
     ],
 )
