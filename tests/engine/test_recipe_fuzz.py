@@ -12,7 +12,7 @@ import pytest
 from cliploom.cli.recipes import recipe_names, recipe_text
 from cliploom.engine.contract.catalog import FOLDERS, step_class, step_names
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.recipe import Recipe, read_recipe
+from cliploom.engine.contract.recipe import Recipe, StepEntry, read_recipe
 from cliploom.engine.planning.plan import make_plan
 from cliploom.schemas import row_fields
 
@@ -75,7 +75,7 @@ def test_a_damaged_recipe_is_planned_or_refused_in_one_line(seed: int) -> None:
 
 @pytest.mark.parametrize("name", [name for name in step_names() if name.split(".")[0] in FOLDERS])
 def test_an_option_with_any_value_is_planned_or_refused_in_one_line(name: str) -> None:
-    before = [("builders.folder", {"path": "x"}), "builders.scan", "builders.shots", "builders.clips"]
+    before: list[StepEntry] = [("builders.folder", {"path": "x"}), "builders.scan", "builders.shots", "builders.clips"]
     for field in row_fields(step_class(name)):
         for value in VALUES:
             try:
