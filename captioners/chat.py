@@ -43,6 +43,8 @@ class Chat(Asking[Seen, Caption]):
     no caption. As one of several teachers it is written ``{chat: NAME, …}`` in ``captioners.teacher``.
     """
 
+    version = 2
+
     teacher: Annotated[str, Col("its name in captions; empty: the model's")] = ""
     prompt: Annotated[str, Col("a prompt that ships, the path of a .j2 file, or the template itself")] = "describe"
     inputs: Annotated[list[str], Col("what it is given: `frames`, `transcript`, `title`, `captions`")] = field(
@@ -111,7 +113,7 @@ class Chat(Asking[Seen, Caption]):
         prompt = self.loaded(self.prompt)
         text, raw = await said(model, self.model, prompt.messages(values, as_parts(shown, self.model)))
         author = Author(self, model, prompt.hash, self.model.seed, self.name, self.kind, self.language)
-        return [author.caption(row.clip, " ".join(text.split()), raw, read)]
+        return [author.caption(row.clip, text, raw, read)]
 
     def _shown(self, row: Seen) -> list[Frame]:
         if not self._sees:

@@ -64,6 +64,8 @@ class Guard(Asking[Guarded, Caption]):
     The prompt may use ``text``, ``words``, ``sources`` (texts) and ``transcript``.
     """
 
+    version = 2
+
     narrows = True
 
     on_finding: Annotated[str, Col("what becomes of an unfaithful rewrite", choices=("keep", "repair", "replace"))] = (
@@ -169,14 +171,14 @@ class Guard(Asking[Guarded, Caption]):
             return self._replaced(checked)  # the prompt would hold a part of it only
         try:
             given = await asked(model, self.model, prompt.messages(values), Repaired)
+            author = Author(
+                self, model, prompt.hash, self.model.seed, caption.teacher, caption.kind, caption.language or "en"
+            )  # fmt: skip
+            made = author.caption(row.clip, given.value.caption, given.raw, [caption])
         except RowError:
             return self._replaced(checked)
-        if self._unsupported(given.value.caption, checked, row, english):
+        if self._unsupported(made.text, checked, row, english):
             return self._replaced(checked)
-        author = Author(
-            self, model, prompt.hash, self.model.seed, caption.teacher, caption.kind, caption.language
-        )  # fmt: skip
-        made = author.caption(row.clip, given.value.caption, given.raw, [caption])
         return replace(made, finding=describe_finding(checked.words, "repaired"))
 
     def _passed(self, checked: Checked) -> Caption:

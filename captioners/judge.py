@@ -40,6 +40,8 @@ class Judge(Asking[Judged, Score]):
     none is stored (``no_frames``).
     """
 
+    version = 2
+
     prompt: Annotated[str, Col("a prompt that ships, the path of a .j2 file, or the template itself")] = "judge"
     name: Annotated[str, Col("name of the score, as `captioners.select` and `filters.keep` call it")] = "judge"
     frames: Annotated[int, Col("stored frames that are shown at most, evenly spread", low=0, high=4096)] = 0
@@ -97,7 +99,10 @@ def _shape(count: int, best: int) -> type[Any]:
     """An answer with a reason and a mark for each candidate: a list could leave some out."""
     reason = Annotated[str, Col("the reason, in one short sentence")]
     verdict: Any = make_dataclass(
-        "Verdict", [("why", reason), ("mark", Annotated[int, Col("the mark", low=1, high=best)])], frozen=True
+        "Verdict",
+        [("why", reason, field(default="")), ("mark", Annotated[int, Col("the mark", low=1, high=best)])],
+        frozen=True,
+        kw_only=True,
     )
     fields = [(f"candidate_{i + 1}", Annotated[verdict, Col("what you think of it")]) for i in range(count)]
     return make_dataclass("Verdicts", fields, frozen=True)

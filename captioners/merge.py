@@ -59,6 +59,8 @@ class Merge(Asking[Notes, Caption]):
     gets none. A dry run's captions are left out where there are real ones.
     """
 
+    version = 2
+
     prompt: Annotated[str, Col("a prompt that ships, the path of a .j2 file, or the template itself")] = (
         "merge_modalities"
     )

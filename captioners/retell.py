@@ -39,6 +39,8 @@ class Retell(Asking[Told, Caption]):
     (``which_teacher``).
     """
 
+    version = 2
+
     mode: Annotated[str, Col("one summary, or a detailed text of each caption", choices=("summarise", "recaption"))] = (
         "summarise"
     )
@@ -85,7 +87,7 @@ class Retell(Asking[Told, Caption]):
         text, raw = await said(model, self.model, messages)
         kind = "merge" if self.mode == "summarise" else "rewrite"
         author = Author(self, model, prompt.hash, self.model.seed, self.name, kind, self.language)
-        return author.caption(clip, " ".join(text.split()), raw, read)
+        return author.caption(clip, text, raw, read)
 
     def _prompt(self) -> Prompt:
         return load_prompt(self.prompt or _SHIPPED[self.mode])

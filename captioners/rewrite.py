@@ -45,6 +45,8 @@ class Rewrite(Asking[ToRewrite, Caption]):
     The embedded model takes 2-5 s and 1.9 GB to load, and then 7-13 s a clip on two quiet cores.
     """
 
+    version = 2
+
     model: Annotated[ChatModel, Col("the model: `embedded`, `fake`, or its options")] = field(
         default_factory=lambda: ChatModel(max_tokens=160)
     )

@@ -55,6 +55,8 @@ class Sliding(Asking[Watched, Caption]):
     pieces. Fails for a clip without frames (``no_frames``), and for one that the model fails at.
     """
 
+    version = 2
+
     mode: Annotated[str, Col("frame by frame, or all frames at once", choices=("sliding", "fast"))] = "sliding"
     teacher: Annotated[str, Col("its name in captions")] = "sliding"
     pair: Annotated[
@@ -131,7 +133,7 @@ class Sliding(Asking[Watched, Caption]):
         prompt = load_prompt(name)
         text, raw = await said(task.model, self.model, prompt.messages(values, shown))
         author = Author(self, task.model, prompt.hash, self.model.seed, self.teacher, task.kind, self.language)
-        return author.caption(clip, " ".join(text.split()), raw, task.read)
+        return author.caption(clip, text, raw, task.read)
 
     def _frames(self, row: Watched) -> list[Frame]:
         """The frames that are shown, in order of time."""

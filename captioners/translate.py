@@ -49,6 +49,8 @@ class Translate(Asking[Caption, Caption]):
     code).
     """
 
+    version = 2
+
     languages: Annotated[list[str], Col("BCP 47 codes of the languages")] = field(default_factory=lambda: ["de"])
     prompt: Annotated[str, Col("a prompt that ships, the path of a .j2 file, or the template itself")] = "translate"
     teacher: Annotated[str, Col("the translations' teacher; empty: that of what they are of")] = ""

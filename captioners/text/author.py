@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...engine.contract.step import Step
+from ...models.chat.answers import unusable
 from ...models.chat.model import Model
+from ...models.text.languages import language_name
+from ...models.text.written_language import other_language
 from ...schemas import Caption, Clip
 from .ids import FAKE, caption_id, is_fake, marked
 
@@ -23,8 +26,19 @@ class Author(NamedTuple):
     language: str = "en"
 
     def caption(self, about: Clip | Caption, text: str, raw: str, read: Sequence[Caption]) -> Caption:
-        """A text about a clip, made of the captions ``read``; of a dry run's alone it is one of a dry run."""
+        """A text about a clip, made of the captions ``read``; of a dry run's alone it is one of a dry run.
+
+        Raises:
+            RowError: it is in another language (``wrong_language``).
+        """
         fake = self.model.name == FAKE or (bool(read) and all(is_fake(c) for c in read))
+        checked = not fake and self.kind != "translation"  # translations have a check of their own
+        if checked and (other := other_language(text, self.language)):
+            raise unusable(
+                "wrong_language",
+                f"the answer is in {other}, not in {language_name(self.language)}, which `language` says is asked for",
+                text,
+            )
         teacher, parents = FAKE if fake else self.teacher, [c.caption_id for c in read]
         return Caption(
             caption_id=caption_id(self.step, about.clip_id, teacher, self.kind, parents),

@@ -10,10 +10,12 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_ori
 
 from ...engine.contract.errors import RowError
 from ...schemas import Col, cached, row_fields
-from .answers import judged
+from .answers import cleaned
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"\s*-?\d{1,15}(?:\.\d{1,15})?\s*")
+_NO_LETTERS = re.compile(r"[\W_]+")
+_TROUBLES = frozenset({"error", "message", "reason", "status", "detail", "note", "warning", "refusal", "thought"})
 _ABSENT = object()
 
 Reader = Callable[[Any, str], Any]
@@ -55,10 +57,14 @@ class Shape(Generic[T]):
         }
 
     def read(self, found: Mapping[str, Any], where: str = "") -> T:
-        """The dataclass of a JSON object; fields that it does not have are ignored. Raises ``Misfit``."""
+        """The dataclass of a JSON object; fields that it does not have are ignored. Raises ``Misfit``.
+
+        A field's name counts however it is written (``Sure``, ``is-sure``), and of a shape with one text only any name
+        but that of an error.
+        """
         values = {}
         for name, read, default in self._parts:
-            value = found.get(name, _ABSENT)
+            value = found[name] if name in found else self._renamed(found, name)
             if value is _ABSENT:
                 if default is _ABSENT:
                     raise Misfit(f"{where}{name} is missing")
@@ -66,6 +72,13 @@ class Shape(Generic[T]):
             else:
                 values[name] = read(value, f"{where}{name}")
         return self._made(**values)
+
+    def _renamed(self, found: Mapping[str, Any], name: str) -> Any:
+        plain = {_NO_LETTERS.sub("", key).casefold(): value for key, value in found.items()}
+        if (wanted := _NO_LETTERS.sub("", name)) in plain or len(self._parts) > 1:
+            return plain.get(wanted, _ABSENT)
+        ((key, value), *others) = plain.items() or [("error", None)]
+        return value if isinstance(value, str) and not others and key not in _TROUBLES else _ABSENT
 
 
 @cached
@@ -159,12 +172,13 @@ def _text_reader(blank: bool) -> Reader:
     def text(value: Any, where: str) -> str:
         if not isinstance(value, str):
             raise Misfit(f"{where} is no text")
-        line = " ".join(value.split())
-        if not line and not blank:
-            raise Misfit(f"{where} is empty", "empty")
         try:
-            return judged(line)
+            return cleaned(value)
         except RowError as error:
+            if blank:
+                return ""
+            if not value.strip():
+                raise Misfit(f"{where} is empty", "empty") from None
             raise Misfit(f"{where}: {error.message.partition(':')[0]}", error.kind) from None
 
     return text

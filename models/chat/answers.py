@@ -1,54 +1,79 @@
-"""Whether what a model said can be used."""
+"""What a model said, as a text that can be used: the one chain that every answer passes.
+
+1. Characters: byte pieces, BPE marks, entities and halves of characters (``cleaning.characters``).
+2. Reasoning and channels: only the final answer stays (``cleaning.reasoning``).
+3. Turns: only the model's first turn stays, without special tokens (``cleaning.turns``).
+4. Wrapping: fences, preambles, labels, quotation marks, Markdown, farewells (``cleaning.wrapping``).
+5. What is left is refused when it is empty, refuses, repeats itself, or is no single answer.
+
+An answer in JSON passes 2 and 3 as a whole, and all of it in each of its texts. A model's own words are kept as they
+came in a caption's ``raw``; docs/models.md has a table of what is mended and what is refused.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from ...engine.contract.errors import RowError
+from .cleaning.characters import readable_text
+from .cleaning.near_json import json_objects
+from .cleaning.reasoning import final_answer, talks_of_its_task
+from .cleaning.refusals import declines
+from .cleaning.repetition import loops
+from .cleaning.turns import answer_turn
+from .cleaning.wrapping import has_alternatives, unwrapped
 from .model import Answer
 
 SHOWN_CHARS = 1500
 """How much of a bad answer its error keeps."""
-_CANNOT = r"(?:cannot|can't|can’t|could not|couldn't|am unable|am not able|'m unable|'m not able|won't|will not)"
-_REFUSES = re.compile(
-    rf"\W*(?:i['’]?m (?:really |very |so )?sorry|(?:i )?apologi[sz]e|sorry,|as an ai\b|i {_CANNOT} "
-    rf"(?:to )?(?:assist|help|provide|generate|create|write|fulfil|comply|see|view|access|describe|merge|rewrite))",
+_LONGEST = 100_000  # characters; whoever goes on for longer has lost the thread
+_STOPPED = frozenset({"refusal", "content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii"})
+"""Finish reasons of answers that were held back."""
+_WORD = re.compile(r"[^\W_]")
+_PLACEHOLDER = re.compile(
+    r"\W*(?:n/?a|none|null|nil|undefined|unknown|empty|nan|string|text|todo|tbd|placeholder|"
+    r"(?:insert |your |the |a |an |write |one[- ]sentence |final )*"
+    r"(?:caption|description|answer|translation|summary|sentence)(?: (?:goes )?here)?|"
+    r"lorem ipsum.*|ok(?:ay)?|sure|yes|no|done|true|false|error|user|assistant|system)\W*",
     re.IGNORECASE,
 )
-_STOPPED = frozenset({"refusal", "content_filter", "safety"})  # finish reasons of answers that were held back
-_WORD = re.compile(r"\w+")
-_SENTENCE = re.compile(r"[.!?\n]+")
 
 
 def used(answer: Answer) -> str:
-    """The answer's text, without what the model thought aloud before it.
+    """The answer as one line of plain text.
 
     Raises:
-        RowError: it is ``truncated``, ``empty``, ``refused`` or ``looping``; the message holds the answer.
+        RowError: it is ``truncated``, ``empty``, ``refused``, ``looping``, ``reasoning`` or ``several``; the message
+            holds the answer.
     """
     text = spoken(answer)
     if answer.finish_reason == "length":
         raise cut_off(answer)
-    return judged(text)
+    return cleaned(text)
 
 
 def spoken(answer: Answer) -> str:
-    """The text after ``</think>``. Raises ``RowError`` for one that is ``empty`` or was held back (``refused``)."""
+    """What is left of the whole after the steps 1 to 3.
+
+    Raises:
+        RowError: it was held back (``refused``), is ``empty`` or ``too_long``, or came to no answer (``truncated``).
+    """
     text = answer.text.strip()
+    if len(text) > _LONGEST:
+        raise unusable("too_long", f"the answer has {len(text):,} characters", text)
     if answer.finish_reason in _STOPPED:
         raise unusable("refused", f"the answer was held back ({answer.finish_reason})", text)
-    if text.startswith("<think>"):
-        thought, ended, text = text.partition("</think>")
-        text = text.strip()
-        if not ended:
-            raise unusable("truncated", "the model only thought aloud; raise max_tokens", thought)
-    if not text:
+    final = final_answer(text)
+    if final is None:
+        raise unusable("truncated", "the model only thought aloud; raise max_tokens", text)
+    found = answer_turn(final).strip()
+    if not found:
         if answer.finish_reason == "length":
             raise cut_off(answer)
-        raise unusable("empty", f"the model said nothing (it stopped for {answer.finish_reason or 'no reason'})", text)
-    return text
+        why = answer.finish_reason or "no reason"
+        raise unusable("empty", f"the model said nothing (it stopped for {why})", text)
+    return found
 
 
 def cut_off(answer: Answer) -> RowError:
@@ -58,50 +83,51 @@ def cut_off(answer: Answer) -> RowError:
     return unusable(kind, f"the answer was cut off after {answer.completion_tokens} tokens; raise max_tokens", text)
 
 
-def judged(text: str) -> str:
-    """``text``, unless it refuses or loops (``RowError``)."""
-    if _REFUSES.match(text):
-        raise unusable("refused", "the model refused", text)
-    if loops(text):
-        raise unusable("looping", "the answer repeats itself", text)
-    return text
+def cleaned(text: str) -> str:
+    """A text after all steps, as one line.
 
-
-def loops(text: str) -> bool:
-    """Whether some words come again and again: a phrase four times in a row, or a sentence three times.
-
-    A single word may come five times in a row.
+    Raises:
+        RowError: ``empty``, ``refused``, ``looping``, ``reasoning``, ``several``, or ``truncated`` for reasoning that
+            comes to no answer.
     """
-    words: list[str] = _WORD.findall(text.lower())
-    if len(words) - len(set(words)) < 5:
-        return False  # the shortest loops: one word six times, two words four times, four words three times
-    often = {word for word, count in Counter(words).items() if count >= 3}
-    run = _longest_run(words, often)
-    if any(_repeats(words, size) for size in range(1, min(run // 4, 12) + 1)):
-        return True
-    if run < 4:
-        return False
-    sentences = [s for part in _SENTENCE.split(text.lower()) if len(s := part.strip().split()) > 3]
-    return any(sentences.count(s) >= 3 for s in sentences)
+    final = final_answer(readable_text(text))
+    if final is None:
+        raise unusable("truncated", "the model only thought aloud", text)
+    turn = answer_turn(final)
+    if has_alternatives(turn):
+        raise unusable("several", "the model gave several answers to choose from", text)
+    bare = unwrapped(turn)
+    if bare[0:1] in ("{", "[") and (objects := json_objects(bare)):
+        bare = _only_text(objects, text)
+    if not _WORD.search(bare) or _PLACEHOLDER.fullmatch(bare):
+        raise unusable("empty", "the model said nothing", text)
+    if (fault := fault_of(bare)) is not None:
+        raise unusable(*fault, text)
+    return " ".join(bare.split())
 
 
-def _longest_run(words: Sequence[str], often: set[str]) -> int:
-    """How many neighbours at most are all among ``often``."""
-    longest = run = 0
-    for word in words:
-        run = run + 1 if word in often else 0
-        longest = max(longest, run)
-    return longest
+def _only_text(objects: list[dict[str, Any]], said: str) -> str:
+    """The one text of an object that came unasked."""
+    texts = [value for value in objects[-1].values() if isinstance(value, str)]
+    if len(texts) != 1:
+        raise unusable("malformed", "the answer is an object, not a text", said)
+    return unwrapped(texts[0])
 
 
-def _repeats(words: Sequence[str], size: int) -> bool:
-    """Whether ``size`` words follow themselves often enough: four times over, a single word six times."""
-    need, run = size * (5 if size == 1 else 3), 0
-    for before, word in zip(words, words[size:], strict=False):
-        run = run + 1 if word == before else 0
-        if run >= need:
-            return True
-    return False
+class Fault(NamedTuple):
+    """Why a text is no answer: the kind of its error, and words for people."""
+
+    kind: str
+    what: str
+
+
+def fault_of(text: str) -> Fault | None:
+    """Whether a text refuses, loops or is reasoning."""
+    if declines(text):
+        return Fault("refused", "the model refused")
+    if loops(text):
+        return Fault("looping", "the answer repeats itself")
+    return Fault("reasoning", "the model talks of what it is asked") if talks_of_its_task(text) else None
 
 
 def unusable(kind: str, what: str, text: str) -> RowError:

@@ -1,20 +1,19 @@
-"""Answers of a known shape: asked for with a JSON schema, checked against it, mended once."""
+"""Answers of a known shape: asked for with a JSON schema, mended where it is nearly JSON, checked, sent back once."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ...engine.contract.errors import RowError
 from .answer_schema import Misfit, Shape, shape_of
-from .answers import cut_off, judged, spoken, unusable, used
+from .answers import cut_off, fault_of, spoken, unusable, used
+from .cleaning.near_json import ends_too_soon, json_objects
+from .cleaning.reasoning import final_answer
 from .model import Answer, ChatModel, Message, Model
 
 T = TypeVar("T")
 
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
-_TRIES = 50  # opening brackets that are looked at in a text around the JSON
 _SENT_BACK_CHARS = 4000
 
 
@@ -76,55 +75,37 @@ def _complaint(answer: Answer, misfit: Misfit) -> list[Message]:
 
 
 def _read(answer: Answer, shape: Shape[T]) -> T:
-    """The answer's value. Raises ``Misfit`` for what may be mended, ``RowError`` for what may not."""
-    text = spoken(answer)
-    found = _json_object(text)
-    try:
-        if found is None:
-            raise Misfit("it is not a JSON object", "malformed")
-        return shape.read(found)
-    except Misfit as misfit:
-        if answer.finish_reason == "length":
-            raise cut_off(answer) from None
-        if misfit.kind == "malformed":
-            judged(text)  # a refusal is no broken JSON
-        elif misfit.kind != "invalid":
-            raise unusable(misfit.kind, f"the answer cannot be used: {misfit}", text) from None
-        raise
+    """The answer's value. Raises ``Misfit`` for what a second question may mend, ``RowError`` for what it may not.
+
+    Where several objects fit the last one counts: those before it are drafts and examples.
+    """
+    objects = _objects(answer)
+    misfit = Misfit("it is not a JSON object", "malformed")
+    for found in reversed(objects):
+        try:
+            return shape.read(found)
+        except Misfit as error:
+            misfit = error if misfit.kind == "malformed" else misfit
+    raise _final_error(answer, misfit) or misfit
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, or the longest one in it; None where there is none."""
-    for candidate in (text, *_FENCE.findall(text)):
-        if candidate.lstrip().startswith("{") and (whole := _parsed(candidate.strip())) is not None:
-            return whole
-    best, length, start = None, 0, text.find("{")
-    for _ in range(_TRIES):
-        if start < 0:
-            break
-        found, end = _parsed_at(text, start)
-        if found is not None and end - start > length:
-            best, length = found, end - start
-        start = text.find("{", max(end, start + 1))
-    return best
+def _objects(answer: Answer) -> list[dict[str, Any]]:
+    """The objects in an answer: in all of it where it is one, else in what is not reasoning or another turn."""
+    text = answer.text.strip()
+    if text.startswith("{") and text.endswith("}") and len(objects := json_objects(text)) == 1:
+        return objects
+    return json_objects(spoken(answer)) or json_objects(final_answer(text) or "")  # a special token inside a string
 
 
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    found, end = _parsed_at(text, 0)
-    return found if end == len(text) else None
-
-
-def _parsed_at(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
-    """The object that begins at ``start``, and where it ends; ``(None, start)`` for what is none."""
-    try:
-        found, end = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None, start
-    return found, end
+def _final_error(answer: Answer, misfit: Misfit) -> RowError | None:
+    """Why asking again is no use; None where it may be."""
+    text = answer.text.strip()
+    if answer.finish_reason == "length":
+        return cut_off(answer)
+    if misfit.kind not in ("malformed", "invalid"):
+        return unusable(misfit.kind, f"the answer cannot be used: {misfit}", text)
+    if misfit.kind == "invalid":
+        return None
+    if (fault := fault_of(text)) is not None:  # a refusal is no broken JSON
+        return unusable(*fault, text)
+    return unusable("truncated", "the answer ends before its JSON does", text) if ends_too_soon(text) else None

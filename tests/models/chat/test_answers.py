@@ -1,16 +1,191 @@
-"""Which answers can be used, and which cannot."""
+"""What a model says becomes a caption or a failed row; docs/models.md has a table of it, with a row for each group."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import pytest
 
 from cliploom.engine.contract.errors import RowError
-from cliploom.models.chat.answers import loops, used
+from cliploom.models.chat.answers import cleaned, used
+from cliploom.models.chat.cleaning.repetition import loops
 from cliploom.models.chat.model import Answer
+
+CAPTION = "A brown dog runs along a wet beach at sunset while waves roll in behind it."
+DOCS = Path(__file__).parents[3] / "docs" / "models.md"
+
+MENDED = {
+    "reasoning": [
+        "<think>\ndog, beach\n</think>\n\n{}", "<think>\n\n</think>\n\n{}", "Okay.\n<think>a dog</think>\n{}",
+        "They want one sentence. There is a dog, perhaps it is evening.\n</think>\n\n{}",
+        "<thinking>There is a dog.</thinking>{}", "<Reasoning>a dog</Reasoning>\n{}", "[THINK]a dog[/THINK]{}",
+        "◁think▷a dog◁/think▷{}", "<seed:think>a dog</seed:think>{}", "&lt;think&gt;a dog&lt;/think&gt;{}",
+        "<|begin_of_thought|>a dog<|end_of_thought|><|begin_of_solution|>{}<|end_of_solution|>",
+        "<|START_THINKING|>a dog<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>",
+        "<think>a dog</think><answer>{}</answer>", "<|begin_of_box|>{}<|end_of_box|>", "\\boxed{{{}}}",
+    ],
+    "channels": [
+        "<|channel|>analysis<|message|>A dog.<|end|><|start|>assistant<|channel|>final<|message|>{}<|return|>",
+        "<|channel|>final<|message|>{}", "analysisWe need one sentence. There is a dog.assistantfinal{}",
+        "<|channel>thought\na dog<channel|>{}",
+    ],
+    "answer labels": [
+        "There is a dog. It runs.\n\nFinal answer: {}", "**Final Answer:** {}", "Reasoning: a dog.\nAnswer: {}",
+        "Here is my thought process: a dog.\nHere is my response: {}",
+    ],
+    "special tokens": [
+        "{}<|im_end|>", "<s> {} </s>", "{}<|eot_id|>", "{}<end_of_turn>", "{}<｜end▁of▁sentence｜>", "{}<|endoftext|>",
+        "<|im_start|>assistant\n{}<|im_end|>", "[INST] Describe the clip. [/INST] {}", "{}[end of text]", "{}<eos>",
+        "<image>{}<pad><pad>", "<|assistant|>\n{}",
+    ],
+    "tokenizer marks": ["{}<0x0A>", "<0x0A><0x20>{}", "▁{}", "\ufeff{}\u200b", "{}\ud800", "{}\ufffd", "{}\\n\\n"],
+    "other turns": [
+        "{}\nUser: thanks\nAssistant: welcome", "Assistant: {}", "ASSISTANT: {}", "{} User: And the next?",
+        "{}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nA cat.", "### Response:\n{}",
+        "{}<end_of_turn>\n<start_of_turn>user\nA cat?", "{}\n### Instruction:\nDescribe the next clip.",
+    ],
+    "preambles": [
+        "Sure! Here is the caption:\n\n{}", "Sure, here's a one-sentence description of the clip: {}", "Certainly! {}",
+        "Of course! Here's the caption you asked for:\n{}", "Based on the frames provided, here is a caption: {}",
+        "The caption is: {}", "Voici la description :\n{}", "Klar! Hier ist die Beschreibung:\n{}",
+        "Aquí tienes la descripción: {}", "以下是描述：\n{}",
+    ],
+    "labels": [
+        "Caption: {}", "**Caption:** {}", "## Caption\n{}", "Description: {}", "Final caption: {}", "Caption 1: {}",
+        "My caption: {}", "Beschreibung: {}", "描述：{}",
+    ],
+    "fences": ["```\n{}\n```", "```text\n{}\n```", "Here is the caption:\n```\n{}\n```\nLet me know!", "`{}`"],
+    "quotation marks": ['"{}"', "'{}'", "“{}”", "„{}“", "«{}»", "「{}」", '\\"{}\\"', '"Caption: {}"', '**"{}"**'],
+    "Markdown": ["**{}**", "*{}*", "# {}", "- {}", "1. {}", "> {}", "{}\n\n---", "<p>{}</p>", "<caption>{}</caption>"],
+    "farewells": [
+        "{}\n\nTell me if you want it shorter!", "{} I hope this helps!", "{}\n\nLet me know if you'd like more.",
+        "{} (16 words)", "{}\n\n(Note: I only saw some frames.)", "{}\n\nNote: the dog may be a wolf.",
+    ],
+    "an object": ['{{"caption": "{}"}}', '```json\n{{"caption": "{}"}}\n```', "{{'description': '{}'}}"],
+}  # fmt: skip
+REFUSED = {
+    "truncated": [
+        "<think>There is a dog", "[THINK]There is a dog", "A dog <think>", "analysisWe need to write one sentence.",
+        "<|channel|>analysis<|message|>There is a dog.",
+    ],
+    "empty": [
+        "", " \n", "!" * 200, "...", "…", "?!", "<think>A dog.</think>", "```\n```", "🙂", "Caption:", "N/A", "None",
+        "[Insert caption here]", "string", "<|im_end|>", '""',
+    ],
+    "refused": [
+        "Unfortunately, I am not able to watch clips.", "I'm sorry, but I can't assist with that.", "Sorry.",
+        "As an AI, I have no eyes.", "I cannot describe this video.", "I don't see any images in your message.",
+        "There seem to be no frames here; please send them again.", "Please provide the frames of the clip.",
+        "It looks like you haven't uploaded a video.", '"I’m sorry, but I can’t help with this request."',
+        "A dog runs. However, I cannot see the video itself.",
+        "Lo siento, pero no puedo ver videos.", "Je suis désolé, mais je ne peux pas voir de vidéos.",
+        "Leider kann ich das Video nicht sehen.", "Mi dispiace, ma non posso guardare i video.",
+        "Infelizmente, não consigo visualizar o vídeo.", "Helaas kan ik de video niet bekijken.",
+        "Niestety nie mogę oglądać filmów.", "К сожалению, я не могу посмотреть это видео.",
+        "Вибачте, але я не можу переглянути відео.", "抱歉，我无法观看视频。",
+        "申し訳ありませんが、動画を見ることができません。",
+        "죄송하지만 동영상을 볼 수 없습니다.", "آسف، لا أستطيع مشاهدة الفيديو.", "मुझे खेद है, मैं वीडियो नहीं देख सकता।",
+        "Üzgünüm, videoyu izleyemiyorum.", "Jag är ledsen, men jag kan inte se videon.",
+        "Maaf, saya tidak dapat melihat video.", "Xin lỗi, tôi không thể xem video.", "ขออภัย ฉันไม่สามารถดูวิดีโอได้",
+        "Omlouvám se, ale nemohu vidět video.", "متأسفم، نمی‌توانم ویدیو را ببینم.", "מצטער, אני לא יכול לצפות בסרטון.",
+    ],
+    "looping": [
+        "dog " * 50, "A man in red. " * 30, "the dog runs and " * 10, "哈" * 60, "的狗在跑" * 12, "a" * 300,
+        "A red car and a red car and a red car and a red car and a red car.",
+        "A dog runs home. It is dark. A dog runs home. Yes. A dog runs home.",
+    ],
+    "reasoning": ["Okay, the user wants a caption. There is a dog.", "We need to write one sentence about a dog."],
+    "several": [
+        "Option 1: A dog runs.\nOption 2: A cat sleeps.", "Caption 1: A dog runs.\nCaption 2: A dog jumps.",
+        "Here are three captions:\n1. A dog.\n2. A cat.\n3. A cow.",
+    ],
+    "malformed": ['{"objects": ["dog"], "count": 2}', '{"a": "A dog.", "b": "A cat."}'],
+    "too_long": [" ".join(f"word{i}" for i in range(20_000))],
+}  # fmt: skip
+HONEST = [
+    CAPTION,
+    "A man says sorry to his sister.",
+    '"I\'m sorry, but I can\'t help you," says a man in a black suit.',
+    "A woman sings \"I'm sorry\" on a small stage.",
+    "I'm sorry plays over the credits as a woman cries.",
+    "Sorry, a song by Justin Bieber, plays while people dance.",
+    "A robot says: 'As an AI, I cannot feel.'",
+    'A sign reads "Please provide your ticket" above a gate.',
+    'The screen shows the text "No video available" on a grey background.',
+    "There are no people in the frame, and no text is visible.",
+    "There are no images, only white text on a black background.",
+    "The clip shows nothing but a black screen.",
+    "Unfortunately for the man, the dog does not let go of the ball.",
+    "A man says that he cannot see the video on his phone.",
+    '"Go!" says a man, and a woman answers "No."',
+    "'Go!' says a man, and a woman answers 'No.'",
+    'The word "Caption" is written on a board.',
+    "Captions scroll over a picture of a city.",
+    'A man holds a card that says "Caption: a dog" and laughs.',
+    "A review shows ***** in gold, rated 5 * 3 times.",
+    "A shirt reads F*CK and a cap reads M*A*S*H.",
+    "The file __init__.py is open in an editor, with snake_case_names in it.",
+    "A hashtag, #wow, stands under the picture at 3:45 pm.",
+    'A screen shows: "User: hello" and below it "Assistant: hi".',
+    'The text "<think>" is shown in a terminal.',
+    "A man shouts \"Let me know if you need more. I hope this helps!\" and leaves.",
+    "A man says, 'Thanks. Let me know if you can come.'",
+    "A crowd chants \"Go! Go! Go! Go! Go! Go! Go! Go!\" in a stadium.",
+    "A scoreboard shows 3 < 5 and 7 > 2 & more.",
+    "This is followed by a title card reading: WELCOME.",
+    "Here is a man: he sings.",
+    "The chef – a woman – cuts onions; it's 8 o'clock.",
+    "The dogs' bowls are empty, and the '90s song \"Yes\" plays.",
+    "A quiz shows the question: is water wet? Answer: yes.",
+    "Two people shake hands; it's a deal: 50/50.",
+    "Ġorġ, a Maltese man, walks along the harbour.",
+    "No, no, no! I said no, and no means no.",
+    "A car, a bus and a car and a bus and a truck and a car pass by.",
+    "Un homme dit « je ne peux pas voir » à une femme.",
+    "一个男人说：“抱歉，我无法观看视频。”",
+    "女の人が「すみません、できません」と言う。",
+]  # fmt: skip
 
 
 def answer(text: str, finish_reason: str = "stop") -> Answer:
     return Answer(text, finish_reason, 10, 20)
+
+
+@pytest.mark.parametrize("group", MENDED)
+def test_what_stands_around_a_caption_is_taken_off(group: str) -> None:
+    given = {text: used(answer(text.format(CAPTION))) for text in MENDED[group]}
+    assert given == dict.fromkeys(given, CAPTION)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_answers_that_cannot_be_used(kind: str) -> None:
+    for text in REFUSED[kind]:
+        with pytest.raises(RowError) as caught:
+            print(repr(text), "became", used(answer(text)))
+        assert caught.value.kind == kind, text
+        assert not text.strip() or repr(text.strip())[1:20] in caught.value.message
+
+
+@pytest.mark.parametrize("text", HONEST)
+def test_honest_captions_stay_as_they_are(text: str) -> None:
+    assert used(answer(text)) == text
+
+
+def test_wrappings_lie_in_each_other() -> None:
+    text = f'<think>Hm.</think>Sure! Here is the caption:\n\n**Caption:** "{CAPTION}"<|im_end|>\n\nTell me more!'
+    assert used(answer(text)) == CAPTION
+    assert used(answer(f"```\n**Caption:** “{CAPTION}”\n```\nI hope this helps!")) == CAPTION
+
+
+def test_marks_inside_a_caption_become_what_they_stand_for() -> None:
+    assert used(answer(CAPTION.replace(" ", "Ġ"))) == CAPTION
+    assert used(answer(CAPTION.replace(" ", "▁"))) == CAPTION
+    assert used(answer("A brown dog runs<0x0A>along the beach.")) == "A brown dog runs along the beach."
+    assert used(answer("A caf<0xC3><0xA9> by the sea.")) == "A café by the sea."
+    assert used(answer("A man &amp; a dog, \ud83d and a **big** ball.")) == "A man & a dog, and a big ball."
+    assert used(answer('"A dog runs".')) == "A dog runs."
+    assert used(answer("- A dog runs.\n- It is late.\n")) == "A dog runs. It is late."
 
 
 @pytest.mark.parametrize(
@@ -20,31 +195,19 @@ def answer(text: str, finish_reason: str = "stop") -> Answer:
         (answer("", "length"), "truncated"),
         (answer("<think>A dog, or is it a", "length"), "truncated"),
         (answer("A man " * 40, "length"), "looping"),
-        (answer("  \n"), "empty"),
-        (answer("<think>A dog.</think>"), "empty"),
-        (answer("I'm sorry, but I can't assist with that."), "refused"),
-        (answer("As an AI, I have no eyes."), "refused"),
-        (answer("I cannot describe this video."), "refused"),
+        (answer("!" * 200, "length"), "looping"),
         (answer("", "content_filter"), "refused"),
         (answer("No.", "refusal"), "refused"),
-        (answer("A red car and a red car and a red car and a red car and a red car."), "looping"),
-        (answer("A dog runs home. It is dark. A dog runs home. Yes. A dog runs home."), "looping"),
     ],
 )
-def test_answers_that_cannot_be_used(given: Answer, kind: str) -> None:
+def test_answers_that_were_cut_off_or_held_back(given: Answer, kind: str) -> None:
     with pytest.raises(RowError) as caught:
         used(given)
     assert caught.value.kind == kind
-    assert kind == "empty" or given.text[7:15] in caught.value.message  # what it said is in the message
+    assert given.text[7:15] in caught.value.message
 
 
-def test_answers_that_can_be_used() -> None:
-    assert used(answer(" A man says sorry to his sister. ")) == "A man says sorry to his sister."
-    assert used(answer("<think>\nHm, a dog.\n</think>\n\nA dog runs.")) == "A dog runs."
-    assert not loops("No, no, no! I said no, and no means no.")
-    assert not loops(
-        "Two people talk. Two people walk. A dog, a cat, a bird and a horse stand by a tree, a wall and a car."
-    )
+def test_repetition_is_counted() -> None:
     assert loops("la " * 6)
     assert not loops("la " * 5)
     assert loops("one two " * 4)
@@ -56,3 +219,16 @@ def test_a_long_raw_answer_is_shortened() -> None:
         used(answer(" ".join(f"word{i}" for i in range(900)), "length"))
     assert 1500 < len(caught.value.message) < 1600
     assert "…" in caught.value.message
+
+
+def test_cleaning_twice_changes_nothing() -> None:
+    for text in (t.format(CAPTION) for group in MENDED.values() for t in group):
+        assert cleaned(cleaned(text)) == cleaned(text)
+
+
+def test_the_docs_have_a_row_for_each_group() -> None:
+    table = DOCS.read_text(encoding="utf-8").partition("## Answers")[2]
+    rows = re.findall(r"^\| `?([\w ]+)`? \| (\S+)", table, re.MULTILINE)
+    assert [name for name, what in rows if what == "mended:"] == list(MENDED)
+    refused = {name for name, what in rows if what == "refused:"}
+    assert refused == {*REFUSED, "wrong_language", "invalid"}

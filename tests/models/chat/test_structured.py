@@ -100,13 +100,63 @@ def test_answers_that_fit(text: str | Answer) -> None:
     assert ask(text) == VIEW
 
 
+@dataclass(frozen=True)
+class Line:
+    caption: Annotated[str, Col("the caption")]
+
+
+NEARLY_JSON = {
+    "a raw line break": '{"caption": "Two\ndogs run."}',
+    "a comma too many": '{"caption": "Two dogs run.",}',
+    "single quotes": "{'caption': 'Two dogs run.'}",
+    "typographic quotes": "{“caption”: “Two dogs run.”}",
+    "no quotes around the key": '{caption: "Two dogs run."}',
+    "Python's words": '{"caption": "Two dogs run.", "sure": True, "song": None}',
+    "comments": '{ // here\n"caption": "Two dogs run." /* so */ }',
+    "a missing comma": '{"sure": 1 "caption": "Two dogs run."}',
+    "the key written otherwise": '{"Caption ": "Two dogs run."}',
+    "another key": '{"merged_caption": "Two dogs run."}',
+    "JSON in JSON": json.dumps(json.dumps({"caption": "Two dogs run."})),
+    "escaped quotes": '{\\"caption\\": \\"Two dogs run.\\"}',
+    "a list of one": '[{"caption": "Two dogs run."}]',
+    "a fence": '```json\n{"caption": "Two dogs run."}\n```',
+    "words around it": 'Sure: {"caption": "Two dogs run."}\nThat is all.',
+    "reasoning before it": 'Two {dogs}?\n</think>\n{"caption": "Two dogs run."}',
+    "a draft before it": '{"caption": "A first draft, much longer."}\n</think>\n{"caption": "Two dogs run."}',
+    "an example before it": 'As in {"caption": "A long example of a caption."}: {"caption": "Two dogs run."}',
+    "half a character": '{"caption": "Two dogs \\ud800 run."}',
+    "a special token": '{"caption": "Two dogs run.<|im_end|>"}<|im_end|>',
+    "a label and quotes": '{"caption": "Caption: \\"Two dogs run.\\""}',
+    "reasoning inside": '{"caption": "<think>dogs</think> Two dogs run."}',
+}
+
+
+@pytest.mark.parametrize("text", NEARLY_JSON.values(), ids=[*NEARLY_JSON])
+def test_what_is_nearly_json_is_mended_without_a_second_question(text: str) -> None:
+    got = asyncio.run(asked(Scripted(text), OPTIONS, HELLO, Line))
+    assert got == (Line("Two dogs run."), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("{'caption': 'A man's dog, Rex, runs.'}", "A man's dog, Rex, runs."),
+        ('{"caption": "A man says "hi", then leaves."}', 'A man says "hi", then leaves.'),
+        ('{"caption": "A man says \\"hi\\"."}', 'A man says "hi".'),
+        ('{"caption": "A sign: {open}, 24/7 // all week"}', "A sign: {open}, 24/7 // all week"),
+        ("{'caption': 'True love, None of it, # 1'}", "True love, None of it, # 1"),
+    ],
+)
+def test_mending_leaves_the_words_alone(text: str, caption: str) -> None:
+    assert asyncio.run(asked(Scripted(text), OPTIONS, HELLO, Line)).value == Line(caption)
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "what"),
     [
         ("Two dogs.", "malformed", "not a JSON object"),
         ('["caption"]', "malformed", "not a JSON object"),
         ('{"caption": NaN}', "malformed", "not a JSON object"),
-        ("[" * 100_000, "malformed", "not a JSON object"),
         ('{"caption": "Two dogs run."}', "invalid", "sure is missing"),
         (but(caption=3), "invalid", "caption is no text"),
         (but(sure=1.5), "invalid", "sure is 1.5; it must be from 0 to 1"),
@@ -118,6 +168,8 @@ def test_answers_that_fit(text: str | Answer) -> None:
         (but(things=[{"name": "dog", "count": 2.5}]), "invalid", "things[0].count is 2.5; it must be a whole"),
         (but(marks=[1, 9]), "invalid", "marks[1] is 9"),
         (but(where=None), "invalid", "where is None"),
+        ('{"caption" "Two dogs."}', "malformed", "not a JSON object"),
+        ('{"error": "no dogs"}', "invalid", "caption is missing"),
     ],
 )
 def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: str) -> None:
@@ -147,12 +199,26 @@ def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: 
         ("I'm sorry, I can't assist with that.", "refused"),
         (but(caption="I cannot see the video."), "refused"),
         (but(caption="a dog " * 9), "looping"),
+        ('{"caption": "A dog ru', "truncated"),
+        ('{"caption": "A dog runs."', "truncated"),
+        (f"<think>{json.dumps(GOOD)}", "truncated"),
+        (but(caption="..."), "empty"),
+        (but(caption="<think>Hm"), "truncated"),
+        (but(caption="Lo siento, no puedo ver el vídeo."), "refused"),
+        ("[" * 100_000, "looping"),
+        ('{"a":' * 3000, "looping"),
     ],
 )
 def test_answers_that_asking_again_would_not_mend(answer: str | Answer, kind: str) -> None:
     with pytest.raises(RowError) as caught:
         ask(answer)
     assert caught.value.kind == kind
+
+
+def test_a_text_that_may_be_blank_is_blank_where_it_is_none() -> None:
+    for note in ("", "N/A", "I'm sorry, I can't help.", "so " * 30):
+        assert ask(but(note=note)).note == ""
+    assert ask(but(note="Caption: all is well.")).note == "all is well."
 
 
 def test_plain_text() -> None:

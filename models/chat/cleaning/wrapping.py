@@ -1,0 +1,143 @@
+"""What a model puts around an answer: fences, preambles, labels, quotation marks, Markdown, and words of farewell."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from .patterns import read_patterns
+from .quotations import Quotations
+
+_ROUNDS = 6  # wrappings lie in each other
+_FENCE = re.compile(
+    r"(?:\A|\n)[ \t]*(```|~~~)(?:text|txt|plain|plaintext|markdown|md|caption|output|json)?[ \t]*\n(.*?)\n?[ \t]*\1",
+    re.DOTALL,
+)
+_INLINE = re.compile(r"\A(`{1,3})([^`]+)\1\Z", re.DOTALL)
+_TAG = re.compile(
+    r"</?(?:b|i|u|em|strong|p|br|span|div|caption|text|html|body|q|blockquote|center|font|h[1-6]|ul|li)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(
+    r"^[ \t*_#>-]*(?:option|caption|version|alternative|variant|choice|candidate|description|answer) ?(?:[1-9]|[A-D]\b)"
+    r"[ *_]*[:：.)\-]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OFFERS = re.compile(
+    r"\A[^.\n]{0,60}\b(?:here are|below are|these are)\b[^.:：\n]{0,40}\b(?:captions|options|versions|alternatives|"
+    r"descriptions|sentences|suggestions|possibilities|candidates)\b[^.\n]{0,60}[:：]\s*\n",
+    re.IGNORECASE,
+)
+_MARKDOWN = re.compile(r"[*_#<>\[~=•-]|\A\(?1")
+_HEADER = re.compile(r"^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
+_BULLET = re.compile(r"(?:\A[ \t]*(?:[-*•]|>+|\(?1[.)])|(?<=\n)[ \t]*(?:[-*•]|>+|\(?\d{1,2}[.)]))[ \t]+(?=\S)")
+_RULE = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$", re.MULTILINE)
+_BOLD = re.compile(r"(?<!\w)(\*\*\*|\*\*)(?=[^\s*])([^*\n]*[^\s*])\1(?!\w)")
+_WHOLE_ITALIC = re.compile(r"\A(\*|_|__|~~)(?=[^\s*_])([^*_]+)\1\Z", re.DOTALL)
+_LINK = re.compile(r"!?\[([^\[\]\n]+)\]\((?:https?://|/|#)[^()\s]*\)")
+_QUOTES = {
+    '"': '"',
+    "'": "'",
+    "“": "”",
+    "‘": "’",
+    "„": "“”",
+    "«": "»",
+    "»": "«",
+    "‹": "›",
+    "「": "」",
+    "『": "』",
+    "〝": "〞",
+    "”": "”",
+    "’": "’",
+    "＂": "＂",
+}
+_ESCAPED_QUOTE = re.compile(r'\\+(["\'])')
+_SENTENCE_STARTS = re.compile(r"(?:(?<=[.!?。！？”\"')\]])\s+|(?<=[。！？])|\n+)[(\[*_]*(?=\S)")
+_COUNT = re.compile(
+    r"\s*[(\[](?:\d+ (?:words|characters|tokens)|word count:? ?\d+|end(?: of (?:caption|description|text))?|"
+    r"note:[^()]*)[)\]]\s*\Z",
+    re.IGNORECASE,
+)
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(read_patterns("wrapping.txt").named[name], re.IGNORECASE)
+
+
+def has_alternatives(text: str) -> bool:
+    """Whether it offers several answers."""
+    return len(_CHOICE.findall(text)) > 1 or (_OFFERS.match(text) is not None and len(_BULLET.findall(text)) > 1)
+
+
+def unwrapped(text: str) -> str:
+    """The answer alone; what belongs to it, quotations and asterisks too, stays as it is."""
+    for _ in range(_ROUNDS):
+        before = text = text.strip()
+        for take_off in (_without_fence, _without_preamble, _without_farewell, _without_markdown, _without_quotes):
+            text = take_off(text).strip()
+        if text == before:
+            break
+    return text
+
+
+def _without_fence(text: str) -> str:
+    fences = _FENCE.findall(text)
+    if len(fences) == 1 and fences[0][1].strip():
+        return str(fences[0][1])
+    return _INLINE.sub(r"\2", text)
+
+
+def _without_preamble(text: str) -> str:
+    for opening in ("INTERJECTION", "PREAMBLE", "LABEL"):
+        rest = _pattern(opening).sub("", text, count=1)
+        text = rest if rest.strip() else text
+    return text
+
+
+def _without_farewell(text: str) -> str:
+    """Without sentences at the end that speak to whoever asked; the first sentence always stays."""
+    text = _COUNT.sub("", text)
+    says_farewell = _pattern("FAREWELL").match
+    farewells = [s for s in _SENTENCE_STARTS.finditer(text) if s.start() and says_farewell(text, s.end())]
+    quoted = Quotations(text if farewells else "")
+    return next((text[: found.start()] for found in farewells if found.end() not in quoted), text)
+
+
+def _without_markdown(text: str) -> str:
+    if not _MARKDOWN.search(text):
+        return text
+    text = _LINK.sub(r"\1", _TAG.sub(" ", text))
+    text = _BULLET.sub("", _HEADER.sub("", _RULE.sub("", text)))
+    return _WHOLE_ITALIC.sub(r"\2", _BOLD.sub(r"\2", text))
+
+
+def _without_quotes(text: str) -> str:
+    """Without quotation marks around all of it; a full stop after them comes inside."""
+    if text.startswith("\\"):
+        text = _ESCAPED_QUOTE.sub(r"\1", text)
+    stop = text[-1] if len(text) > 2 and text[-1] in ".。" else ""
+    bare = text.removesuffix(stop)
+    if len(bare) > 2 and bare[-1] in _QUOTES.get(bare[0], "") and _is_one_quotation(bare[1:-1], bare[0], bare[-1]):
+        return bare[1:-1] + (stop if bare[-2].isalnum() else "")
+    return text
+
+
+def _is_one_quotation(inner: str, opens: str, closes: str) -> bool:
+    """Whether quotation marks stand around ``inner`` as a whole, not around its beginning and its end."""
+    depth = 0
+    for at, mark in enumerate(inner):
+        if mark in (opens, closes):
+            depth += _step(inner[at - 1 : at] or " ", mark, inner[at + 1 : at + 2] or " ", opens, closes)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _step(before: str, mark: str, after: str, opens: str, closes: str) -> int:
+    """1 for a mark that opens a quotation, -1 for one that closes it, 0 for an apostrophe."""
+    if mark in "'’" and before.isalnum() and (after.isalnum() or (after.isspace() and before in "sz")):
+        return 0
+    if opens != closes:
+        return 1 if mark == opens else -1
+    return 1 if (before.isspace() or before in "([—–-") and not after.isspace() else -1
