@@ -56,11 +56,15 @@ class Dataset(Whole[Published, Entry]):
     )
     seed: Annotated[int, Col("seed of the splits")] = 0
     title: Annotated[str, Col("name for people; empty: the recipe's name")] = ""
-    language: Annotated[list[str], Col("BCP 47 codes of the captions")] = field(default_factory=lambda: ["en"])
+    language: Annotated[list[str], Col("BCP 47 codes of the captions, for the card")] = field(default_factory=list)
+    tasks: Annotated[list[str], Col("the Hub's task categories for the card, such as `text-to-video`")] = field(
+        default_factory=list
+    )
     tags: Annotated[list[str], Col("more tags for the card")] = field(default_factory=list)
     homepage: Annotated[str, Col("address of the dataset's page")] = ""
     out: Annotated[str, Col("the folder, inside the build folder")] = "dataset"
 
+    version: ClassVar[int] = 2
     cost: ClassVar[Cost] = "io"
 
     def check(self, earlier: Sequence[Step]) -> None:
@@ -100,9 +104,8 @@ class Dataset(Whole[Published, Entry]):
             UserError: a clip's file is missing, or no clip is left to publish.
         """
         edition = self._edition(site)
-        wishes = Wishes(
-            self.license, self.title, self.language, self.tags, self.homepage, with_files=self.media == "files"
-        )
+        with_files = self.media == "files"
+        wishes = Wishes(self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files)
         plan = Plan(site.root, site.root / self.out, site.folder(), _own_name(site), self.splits, self.seed)
         yield from write_release(db, plan, wishes)
         _edition_file(site).write_text(str(edition), encoding="utf-8")

@@ -18,14 +18,15 @@ Verdicts = Sequence[str | None | RowError]
 
 @dataclass(frozen=True)
 class Keep(Filter[Kept]):
-    """Keep clips of which a SQL expression is true: ``seconds between 2 and 60 and conse > 0.2``.
+    """Keep clips of which a SQL expression over their columns and scores is true.
 
-    Its columns: those of the clip (``start_s``, ``cut``, ...) and of its video (``width_px``, ``license``, ...);
-    ``seconds``, ``n_shots``; ``caption``, ``caption_words``, ``teacher`` and ``language`` of its first caption,
-    ``n_captions``; ``objects`` and ``attributes`` (lists) of its tags, ``n_objects``, ``n_attributes``; and every
-    score by its name: of the clip, of its captions, and of those they were chosen or made from, the highest where
-    there are several, null where there is none. Any of DuckDB's functions may be used whose value follows from these
-    alone; times are in UTC. Reasons: ``where`` (false), ``where_is_null`` (not known).
+    For instance ``seconds between 2 and 60 and conse > 0.2``. Its columns: those of the clip (``start_s``, ``cut``,
+    ...) and of its video (``width_px``, ``license``, ...); ``seconds``, ``n_shots``; ``caption``,
+    ``caption_words``, ``teacher`` and ``language`` of its first caption, ``n_captions``; ``objects`` and
+    ``attributes`` (lists) of its tags, ``n_objects``, ``n_attributes``; and every score by its name: of the clip,
+    of its captions, and of those they were chosen or made from, the highest where there are several, null where
+    there is none. Any of DuckDB's functions may be used whose value follows from these alone; times are in UTC.
+    Reasons: ``where`` (false), ``where_is_null`` (not known).
     """
 
     version = 2  # times are in UTC on every machine

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import pyarrow as pa
 
 
-def column_table(schema: pa.Schema) -> str:
-    """One line per column: name, type, unit and range, and what it means; ``?`` marks one that may be null."""
+def column_table(schema: pa.Schema, foreign: Collection[str] = ()) -> str:
+    """One line per column: name, type, unit and range, and what it means; ``?`` marks one that may be null.
+
+    Meanings are Markdown, except those of ``foreign`` columns, which hold words of others.
+    """
     lines = ["| column | type | unit, range | meaning |", "|---|---|---|---|"]
-    lines += [_line(field.name, field) for field in schema]
+    lines += [_line(field.name, field, field.name in foreign) for field in schema]
     return "\n".join(lines) + "\n"
 
 
@@ -28,10 +32,10 @@ def markdown_text(text: str) -> str:
     return flat.replace("://", ":&#47;&#47;").replace("@", "&#64;")
 
 
-def _line(name: str, field: pa.Field) -> str:
+def _line(name: str, field: pa.Field, is_foreign: bool) -> str:
     said = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-    # What `Col` says is ours, and its `code` marks are meant.
-    doc = said.get("doc", "").replace("|", "\\|").replace("<", "&lt;")
+    doc = said.get("doc", "")
+    doc = markdown_text(doc) if is_foreign else doc.replace("|", "\\|").replace("<", "&lt;")
     return f"| `{name}` | {column_type(field)} | {_range(said)} | {doc} |"
 
 

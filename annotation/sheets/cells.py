@@ -9,18 +9,22 @@ from pathlib import Path
 
 from ...engine.storage.sheets import SheetRow, read_form
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A cell that starts with one of these may be run as a formula (OWASP, CSV injection)."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A cell that starts with one of these, after blanks or not, may be run as a formula (OWASP, CSV injection)."""
 
 
 def shown(text: str) -> str:
     """Text as a cell: an apostrophe in front of what a spreadsheet might run, and of text that looks so escaped."""
-    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+    return f"'{text}" if _is_risky(text) else text
 
 
 def plain(cell: str) -> str:
     """The text of a cell; the inverse of ``shown``."""
-    return cell[1:] if cell.startswith("'") and cell[1:2] in (*_FORMULA, "'") else cell
+    return cell[1:] if cell.startswith("'") and _is_risky(cell[1:]) else cell
+
+
+def _is_risky(text: str) -> bool:
+    return text.lstrip(" ").startswith((*_FORMULA, "'"))
 
 
 def sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,18 +10,19 @@ import yaml
 
 from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
-from .columns import FILE
-from .files import Split
+from .columns import FILE, SCORE
+from .facts import Facts
 from .licenses import card_license
 from .provenance import Story
+from .words import length_of_time, short_text
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
-_MOST_SOURCES = 25  # rows of the table of sources
+_MOST_ROWS = 25  # of a table
+_MOST_TEXT = 2000  # characters of an option, such as a prompt, in the recipe
 
 
 class Wishes(NamedTuple):
@@ -30,29 +31,10 @@ class Wishes(NamedTuple):
     license: str
     title: str
     language: list[str]
+    tasks: list[str]
     tags: list[str]
     homepage: str
     with_files: bool
-
-
-class Source(NamedTuple):
-    """Where some of the videos came from, and under which licence."""
-
-    license: str
-    uploader: str
-    videos: int
-
-
-class Facts(NamedTuple):
-    """What was written."""
-
-    schema: pa.Schema
-    splits: list[Split]
-    file_bytes: int  # of the folder
-    sources: list[Source]
-    reviewed: bool
-    dropped: int  # clips without a caption
-    fakes: int  # captions of a dry run
 
 
 def make_card(wishes: Wishes, facts: Facts, story: Story) -> str:
@@ -61,17 +43,24 @@ def make_card(wishes: Wishes, facts: Facts, story: Story) -> str:
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates")
     page = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters |= {"md": lambda value: markdown_text(str(value)), "length_of_time": length_of_time, "size": size}
+    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time}
     template = page.get_template("card.md.j2")
-    recipe = yaml.safe_dump(story.recipe, sort_keys=False, allow_unicode=True, width=100) if story.recipe else ""
+    shown = yaml.safe_dump(_shortened(story.recipe), sort_keys=False, allow_unicode=True, width=100)
+    recipe = shown if story.recipe else ""
+    scores = [name for name in facts.schema.names if name.startswith(SCORE)]
     return template.render(
         front=yaml.safe_dump(front_matter(wishes, facts, story), sort_keys=False, allow_unicode=True, width=100),
-        wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema),
+        wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores),
         license=card_license(wishes.license), title=wishes.title or story.name,
         examples=sum(s.examples for s in facts.splits), seconds=sum(s.seconds for s in facts.splits),
         videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, fence=_fence(recipe),
-        columns_named=facts.schema.names, most=_MOST_SOURCES, homepage=_link(wishes.homepage),
+        most=_MOST_ROWS, homepage=_link(wishes.homepage), kinds={step.kind for step in story.steps},
     )  # fmt: skip
+
+
+def md(value: object, most: int = 300) -> str:
+    """Any text as a short piece of Markdown that stays text."""
+    return markdown_text(short_text(str(value), most))
 
 
 def front_matter(wishes: Wishes, facts: Facts, story: Story) -> dict[str, Any]:
@@ -81,11 +70,9 @@ def front_matter(wishes: Wishes, facts: Facts, story: Story) -> dict[str, Any]:
     said |= {"license_name": license_.name} if license_.name else {}
     said |= {"pretty_name": wishes.title or story.name}
     said |= {"language": wishes.language} if wishes.language else {}
-    captioned = "caption" in facts.schema.names
-    said |= {"task_categories": ["text-to-video", "video-text-to-text"]} if captioned else {}
+    said |= {"task_categories": wishes.tasks} if wishes.tasks else {}
     said |= {"tags": list(dict.fromkeys(["cliploom", "video", *wishes.tags]))}
     said |= {"size_categories": [_size(sum(s.examples for s in splits))]}
-    said |= {"annotations_creators": _creators(captioned, facts.reviewed), "source_datasets": ["original"]}
     path = "{}/**" if wishes.with_files else "data/{}-*.parquet"
     files = [{"split": s.name, "path": path.format(s.name)} for s in splits]
     config: dict[str, Any] = {"config_name": "default", "default": True, "data_files": files}
@@ -100,40 +87,17 @@ def _features(schema: pa.Schema) -> list[dict[str, Any]]:
     return [{"name": "video", "dtype": "video"} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
-def sources_of(db: duckdb.DuckDBPyConnection) -> list[Source]:
-    """Licences and uploaders of the videos that clips were published of, the most videos first."""
-    query = """SELECT license, uploader, count(*) AS n FROM videos
-               SEMI JOIN (FROM clips ANTI JOIN _bare USING (clip_id)) USING (video_id)
-               GROUP BY license, uploader ORDER BY n DESC, license, uploader"""
-    return [Source(*row) for row in db.execute(query).fetchall()]
-
-
-def length_of_time(seconds: float) -> str:
-    """``8.4 s``, ``4 min 12 s``, ``3 h 05 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
-def size(number: float) -> str:
-    """``812 bytes``, ``4.2 MB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+def _shortened(value: Any) -> Any:
+    """The same with the texts inside cut off, such as whole prompts."""
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    return short_text(value, _MOST_TEXT) if isinstance(value, str) else value
 
 
 def _size(examples: int) -> str:
     return next((name for limit, name in _SIZES if examples < limit), "1B<n<10B")
-
-
-def _creators(captioned: bool, reviewed: bool) -> list[str]:
-    if not captioned:
-        return ["no-annotation"]
-    return ["machine-generated", "other"] if reviewed else ["machine-generated"]
 
 
 def _fence(text: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ...schemas import Col, Pair, arrow_schema
+from .words import short_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +22,8 @@ class Candidate:
     """One of the captions that a clip has."""
 
     text: Annotated[str, Col("the caption")]
+    start_s: Annotated[float | None, Col("start of what it is about; null: the whole clip", unit="s")]
+    end_s: Annotated[float | None, Col("end of it, or the same for a single frame", unit="s")]
     teacher: Annotated[str, Col("who said it")]
     kind: Annotated[str, Col("its role")]
     model: Annotated[str, Col("the model that wrote it, or the rule")]
@@ -40,7 +43,10 @@ class Example:
     caption: Annotated[str, Col("the caption")]
     teacher: Annotated[str, Col("who said the caption; `review` for a person's correction")]
     model: Annotated[str, Col("the model that wrote the caption, or the rule; `person` for a correction")]
-    captions: Annotated[list[Candidate], Col("all captions that the clip had to choose from")]
+    captions: Annotated[
+        list[Candidate],
+        Col("the clip's captions that are no copies of others: of the whole clip, then of moments in it by time"),
+    ]
     objects: Annotated[list[str] | None, Col("lemmas of the caption's nouns")]
     attributes: Annotated[list[str] | None, Col("lemmas of the caption's attributes")]
     pairs: Annotated[list[Pair] | None, Col("which attribute describes which object")]
@@ -75,15 +81,25 @@ def score_columns(names: Iterable[str]) -> dict[str, str]:
     return made
 
 
-def release_schema(missing: Iterable[str], scores: dict[str, str]) -> pa.Schema:
-    """The schema of a release without the columns ``missing``, with one column a score before ``title``."""
+def release_schema(
+    missing: Iterable[str], scores: Mapping[str, str], models: Mapping[str, Sequence[str]] | None = None
+) -> pa.Schema:
+    """The schema of a release without the columns ``missing``, with one column a score before ``title``.
+
+    ``scores`` are columns by name of the score, ``models`` what measured each.
+    """
     import pyarrow as pa
 
     whole, left_out = arrow_schema(Example), set(missing)
     fields = [field for field in whole if field.name not in left_out]
     at = next(i for i, field in enumerate(fields) if field.name == "title")
     made = [
-        pa.field(column, pa.float64(), metadata={"doc": f"the score `{name}` of the clip or its caption"})
+        pa.field(column, pa.float64(), metadata={"doc": _score_doc(name, (models or {}).get(name, ()))})
         for name, column in scores.items()
     ]
     return pa.schema([*fields[:at], *made, *fields[at:]])
+
+
+def _score_doc(name: str, models: Sequence[str]) -> str:
+    by = f", measured by {', '.join(models[:3])}{' and others' if models[3:] else ''}" if models else ""
+    return short_text(f"the score {name} of the clip or its caption{by}")

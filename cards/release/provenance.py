@@ -10,7 +10,7 @@ import yaml
 
 from ...engine.contract.catalog import step_class
 from ...engine.contract.errors import UserError
-from .models import model_license
+from .models import ModelLicense, model_license
 from .redaction import public_options, public_recipe
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ SELECT role, model, revision, sum(n)::BIGINT AS rows FROM (
 
 
 class Made(NamedTuple):
-    """One step: its name in the recipe, what it does, and its options."""
+    """One step: its name in the recipe, what it is, what it does, and its options."""
 
     name: str
+    kind: str
     about: str
     options: str
 
@@ -45,7 +46,7 @@ class Model(NamedTuple):
     role: str
     name: str
     revision: str
-    license: str
+    license: ModelLicense | None
     rows: int
 
 
@@ -70,7 +71,7 @@ def read_story(root: Path, step: str) -> Story:
         return Story(root.name, "", [], [], [], {})
     before = before_step(build.lock, step)
     steps = [
-        Made(entry["name"], _about(entry["step"]), _options(entry["step"], entry.get("options") or {}))
+        Made(entry["name"], entry["step"], _about(entry["step"]), _options(entry["step"], entry.get("options") or {}))
         for entry in [*before, *(e for e in build.lock["steps"] if e["name"] == step)]
     ]
     names = {table["name"] for entry in before for table in entry.get("tables", [{"name": entry["name"]}])}

@@ -15,7 +15,7 @@ SPLIT, SOURCE = "_split", "_file"  # columns that are written down elsewhere
 
 _RANK = "coalesce(list_position(['edit', 'choice', 'merge', 'rewrite', 'teacher'], kind), 9)"
 
-_TEACHER = "CASE WHEN model = 'person' THEN 'review' ELSE teacher END"  # as annotation.edits marks them
+TEACHER = "CASE WHEN model = 'person' THEN 'review' ELSE teacher END"  # as annotation.edits marks them
 _CAPTIONS = """
 CREATE TEMP VIEW _chosen AS
 SELECT c.* REPLACE ({teacher} AS teacher),
@@ -26,7 +26,8 @@ FROM {table} c LEFT JOIN (
 QUALIFY row_number() OVER (PARTITION BY clip_id ORDER BY coalesce(votes, 0) DESC, {rank}, caption_id) = 1;
 CREATE TEMP VIEW _candidates AS
 SELECT clip_id,
-    list({{text: text, teacher: {teacher}, kind: kind, model: model}} ORDER BY {rank}, caption_id) AS captions
+    list({{text: text, start_s: start_s, end_s: end_s, teacher: {teacher}, kind: kind, model: model}}
+        ORDER BY kind = 'differential', start_s NULLS FIRST, end_s, {rank}, caption_id) AS captions
 FROM {table} WHERE kind <> 'choice' GROUP BY clip_id;
 """
 
@@ -60,17 +61,19 @@ SELECT video_id, source, language FROM segments GROUP BY video_id, source, langu
 QUALIFY row_number() OVER (
     PARTITION BY video_id ORDER BY source <> 'subtitle', sum(length(text)) DESC, source, language) = 1;
 CREATE TEMP VIEW _said AS
-SELECT video_id, segment_id, text AS whole, n, (w.start_s + w.end_s) / 2 AS middle, w.text AS word FROM (
-    SELECT video_id, segment_id, text, greatest(len(words), 1) AS n,
-        unnest(CASE WHEN len(words) > 0 THEN words ELSE [{{start_s: start_s, end_s: end_s, text: text}}] END) AS w
-    FROM segments SEMI JOIN _voice USING (video_id, source, language));
+SELECT video_id, segment_id, text AS whole, n, (w.start_s + w.end_s) / 2 AS middle, w.text AS word, place FROM (
+    SELECT *, unnest(parts) AS w, generate_subscripts(parts, 1) AS place FROM (
+        SELECT video_id, segment_id, text, greatest(len(words), 1) AS n,
+            CASE WHEN len(words) > 0 THEN words ELSE [{{start_s: start_s, end_s: end_s, text: text}}] END AS parts
+        FROM segments SEMI JOIN _voice USING (video_id, source, language)));
 CREATE TEMP VIEW _transcripts AS
 WITH buckets AS (
     SELECT clip_id, video_id, start_s, end_s,
         unnest(range(floor(start_s / 30)::BIGINT, floor(end_s / 30)::BIGINT + 1)) AS bucket FROM {table}
 ), pieces AS (
     SELECT clip_id, segment_id, min(middle) AS first_s,
-        CASE WHEN count(*) = any_value(n) THEN any_value(whole) ELSE string_agg(word, ' ' ORDER BY middle) END AS piece
+        CASE WHEN count(*) = any_value(n) THEN any_value(whole)
+            ELSE string_agg(word, ' ' ORDER BY middle, place) END AS piece
     FROM buckets JOIN (SELECT *, floor(middle / 30)::BIGINT AS bucket FROM _said) s USING (video_id, bucket)
     WHERE middle >= start_s AND middle < end_s GROUP BY clip_id, segment_id
 )
@@ -109,6 +112,7 @@ class Contents(NamedTuple):
     """What a release holds."""
 
     schema: pa.Schema
+    scores: dict[str, str]  # columns by the name of the score
     bare: list[tuple[str, str]]  # clip and video of the clips that stay behind for want of a caption
 
 
@@ -128,13 +132,14 @@ def prepare(
         db.execute(statements)
     bare = db.execute(_BARE).fetchall() if _any(db, "captions") else []
     db.register("_bare", pa.table({"clip_id": pa.array([clip for clip, _ in bare], pa.string())}))
-    scores = score_columns(name for (name,) in db.execute("SELECT DISTINCT name FROM scores").fetchall())
+    models = dict(db.execute("SELECT name, list(DISTINCT model ORDER BY model) FROM scores GROUP BY name").fetchall())
+    scores = score_columns(models)
     chosen = "".join(f'q."{column}", ' for column in scores.values())
     joined = "LEFT JOIN _scores q USING (clip_id)" if scores else ""
     if scores:
         db.execute(f"CREATE TEMP VIEW _scores AS {_scores(scores)}")
     db.execute(f"CREATE TEMP VIEW release AS {_QUERY.format(scores=chosen, joined=joined)}")
-    return Contents(release_schema(_missing(db, with_files), scores), bare)
+    return Contents(release_schema(_missing(db, with_files), scores, models), scores, bare)
 
 
 def caption_views(table: str = "captions") -> str:
@@ -143,7 +148,7 @@ def caption_views(table: str = "captions") -> str:
     What people accepted comes before what a step chose; people are called `review`, not by their names.
     ``family`` holds the ids that scores and tags of the caption go by: its own, and that of the caption it repeats.
     """
-    return _CAPTIONS.format(table=table, rank=_RANK, teacher=_TEACHER)
+    return _CAPTIONS.format(table=table, rank=_RANK, teacher=TEACHER)
 
 
 def transcript_views(table: str = "clips") -> str:

@@ -11,8 +11,9 @@ import yaml
 from ...engine.contract.errors import UserError
 from ...engine.contract.step import Drop
 from ...schemas import Entry
-from .card import Facts, Wishes, make_card, sources_of
+from .card import Wishes, make_card
 from .columns import FILE
+from .facts import read_facts
 from .files import Split, TableFiles, clip_name, find_clips, put_file, replaced_folder
 from .provenance import read_story
 from .redaction import public_uri
@@ -54,8 +55,7 @@ def write_release(db: duckdb.DuckDBPyConnection, plan: Plan, wishes: Wishes) -> 
     with replaced_folder(plan.folder) as part:
         splits, files = _write_tables(db, plan, part, held, wishes.with_files)
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
-        reviewed = "review" in held.schema.names
-        facts = Facts(held.schema, splits, size, sources_of(db), reviewed, len(held.bare), _fakes(db))
+        facts = read_facts(db, held, splits, size)
         story = read_story(plan.root, plan.step)
         (part / "README.md").write_text(make_card(wishes, facts, story), encoding="utf-8")
         if story.recipe:
@@ -138,10 +138,6 @@ def _entries(db: duckdb.DuckDBPyConnection, held: Contents, files: Mapping[str, 
                 yield Drop(clip, video, "no_caption")
             else:
                 yield Entry(clip, video, clip, split, files.get(clip))
-
-
-def _fakes(db: duckdb.DuckDBPyConnection) -> int:
-    return _one(db, "SELECT count(*) FROM _chosen WHERE teacher = 'fake' AND clip_id IN (SELECT clip_id FROM clips)")
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..release.table import caption_views, transcript_views
+from ...engine.storage.sql import quoted
+from ..release.table import TEACHER, caption_views, transcript_views
+from ..release.words import short_text
 from .histogram import Spread
 from .thumbnails import small_picture
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _FOLDERS = re.compile(r"(?<![\w:/.…])/(?:[^\s/:'\"]+/)+")  # of a path of this machine; a page gets passed on
 SAMPLE = 8_000  # clips that the histograms are drawn from
 _SCORES = 6  # of which there are histograms
+_TEXT, _TITLE = 600, 120  # characters that are shown of one
+_TAGS, _CANDIDATES = 40, 30  # that are shown of a clip
 
 _SETUP = """
 CREATE TEMP TABLE _sample AS
@@ -34,6 +38,8 @@ SELECT DISTINCT ON (clip_id) * FROM (
     ORDER BY row_number() OVER (PARTITION BY v.step, reason ORDER BY hash(clip_id)), hash(clip_id) LIMIT {dropped});
 CREATE TEMP TABLE _heard AS
 FROM captions WHERE clip_id IN (SELECT clip_id FROM _sample) OR clip_id IN (SELECT clip_id FROM _wall);
+CREATE TEMP VIEW _standing AS
+FROM _heard WHERE caption_id NOT IN (SELECT id FROM verdicts) AND ({published});
 CREATE TEMP TABLE _marked AS
 FROM scores WHERE clip_id IN (SELECT clip_id FROM _sample) OR clip_id IN (SELECT clip_id FROM _wall);
 """
@@ -117,15 +123,19 @@ def ask(db: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] = ()) -
     return Rows([column[0] for column in answer.description or ()], answer.fetchall())
 
 
-def set_up(db: duckdb.DuckDBPyConnection, limit: int) -> None:
-    """Draw the sample and the clips to show."""
-    kept = "SELECT clip_id FROM entries"
-    if not ask(db, "SELECT 1 FROM entries LIMIT 1").values:
-        gone = "SELECT id FROM verdicts"
+def set_up(db: duckdb.DuckDBPyConnection, limit: int, published: Sequence[str]) -> None:
+    """Draw the sample and the clips to show.
+
+    ``published`` are the tables whose captions the dataset takes; none where no step writes one.
+    """
+    kept, written = "SELECT clip_id FROM entries", f"_step IN ({', '.join(map(quoted, published))})"
+    if not published or not ask(db, "SELECT 1 FROM entries LIMIT 1").values:
+        written, gone = "true", "SELECT id FROM verdicts"
         kept = f"SELECT clip_id FROM clips WHERE clip_id NOT IN ({gone}) AND video_id NOT IN ({gone})"
     db.execute(f"CREATE TEMP VIEW _kept AS {kept}")
-    db.execute(_SETUP.format(sample=SAMPLE, limit=limit, dropped=max(limit // 3, 1) if limit else 0))
-    db.execute(caption_views("_heard"))
+    dropped = max(limit // 3, 1) if limit else 0
+    db.execute(_SETUP.format(sample=SAMPLE, limit=limit, dropped=dropped, published=written))
+    db.execute(caption_views("_standing"))
     db.execute(transcript_views("_wall"))
 
 
@@ -157,7 +167,12 @@ def failures(db: duckdb.DuckDBPyConnection) -> list[Failure]:
     """What went wrong, the most frequent first, each with one example."""
     query = """SELECT step, kind, count(*) AS n, min(id), arg_min(message, id) FROM errors
                GROUP BY step, kind ORDER BY n DESC, step, kind LIMIT 40"""
-    return [Failure(s, k, n, i, _FOLDERS.sub("…/", m)) for s, k, n, i, m in ask(db, query).values]
+    return [Failure(s, k, n, i, without_folders(m)) for s, k, n, i, m in ask(db, query).values]
+
+
+def without_folders(message: str) -> str:
+    """A message, cut off, with the last parts of the paths in it alone."""
+    return _FOLDERS.sub("…/", short_text(message))
 
 
 def spreads(db: duckdb.DuckDBPyConnection) -> list[Spread]:
@@ -197,7 +212,7 @@ def wall(db: duckdb.DuckDBPyConnection) -> list[Shown]:
     """The clips to show, published ones first, in order of video and time."""
     clips = ask(db, "SELECT w.*, coalesce(title, '') AS title FROM _wall w LEFT JOIN videos USING (video_id)"
                     " ORDER BY reason <> '', reason, clip_id")  # fmt: skip
-    said = ask(db, "SELECT * FROM _heard ORDER BY clip_id, caption_id").by("clip_id")
+    said = ask(db, f"SELECT * REPLACE ({TEACHER} AS teacher) FROM _heard ORDER BY clip_id, caption_id").by("clip_id")
     chosen = ask(db, "SELECT clip_id, family, text FROM _chosen").by("clip_id")
     marks = ask(db, "SELECT * FROM _marked ORDER BY score_id").by("clip_id")
     tags = ask(db, "SELECT * FROM tags SEMI JOIN _wall USING (clip_id) ORDER BY tags_id").by("clip_id")
@@ -210,9 +225,9 @@ def wall(db: duckdb.DuckDBPyConnection) -> list[Shown]:
         family = taken["family"]
         made.append(
             Shown(
-                clip_id, row["title"], row["start_s"], row["end_s"], row["reason"], row["step"], taken["text"],
-                _candidates(said.get(clip_id, ()), marks.get(clip_id, ()), family),
-                _tags(tags.get(clip_id, ()), family), speech.get(clip_id, [{"text": ""}])[0]["text"],
+                clip_id, short_text(row["title"], _TITLE), row["start_s"], row["end_s"], row["reason"], row["step"],
+                short_text(taken["text"], _TEXT), _candidates(said.get(clip_id, ()), marks.get(clip_id, ()), family),
+                _tags(tags.get(clip_id, ()), family), short_text(speech.get(clip_id, [{"text": ""}])[0]["text"], _TEXT),
                 {m["name"]: m["value"] for m in marks.get(clip_id, ()) if m["caption_id"] is None},
                 pictures.get(clip_id, []),
             )
@@ -226,11 +241,11 @@ def _candidates(said: Iterable[dict[str, Any]], marks: Iterable[dict[str, Any]],
         if mark["caption_id"] is not None:
             scores[mark["caption_id"]][mark["name"]] = mark["value"]
     made = [
-        Said(c["teacher"], c["text"], scores[c["caption_id"]], c["caption_id"] in family)
+        Said(c["teacher"], short_text(c["text"], _TEXT), scores[c["caption_id"]], c["caption_id"] in family)
         for c in said
         if c["kind"] != "choice"
     ]
-    return sorted(made, key=lambda c: (not c.chosen, [-v for v in c.scores.values()]))
+    return sorted(made, key=lambda c: (not c.chosen, [-v for v in c.scores.values()]))[:_CANDIDATES]
 
 
 def _tags(rows: Sequence[dict[str, Any]], family: Sequence[str]) -> list[str]:
@@ -241,7 +256,7 @@ def _tags(rows: Sequence[dict[str, Any]], family: Sequence[str]) -> list[str]:
     paired = defaultdict(list)
     for pair in row["pairs"]:
         paired[pair["object"]].append(pair["attribute"])
-    return [" ".join([*paired.get(name, ()), name]) for name in row["objects"]]
+    return [short_text(" ".join([*paired.get(name, ()), name]), _TITLE) for name in row["objects"][:_TAGS]]
 
 
 def _pictures(db: duckdb.DuckDBPyConnection, most: int) -> dict[str, list[Picture]]:

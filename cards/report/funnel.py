@@ -48,9 +48,14 @@ def main_line(stages: Sequence[Stage], lock: Mapping[str, Any]) -> list[Level]:
         elif not stage.table and anchors.get(stage.name, unit) == unit:
             left = stage.came - stage.dropped if stage.waiting else stage.done
             line.append(Level(stage.name, unit, left, False, losses, bool(stage.waiting)))
-        elif (stage.failed or stage.waiting) and anchors.get(stage.name) == unit:
-            line.append(Level(stage.name, unit, line[-1].rows, False, losses, bool(stage.waiting)))
+        elif (stage.failed or stage.waiting or _left(stage)) and anchors.get(stage.name) == unit:
+            line.append(Level(stage.name, unit, line[-1].rows - _left(stage), False, losses, bool(stage.waiting)))
     return line
+
+
+def _left(stage: Stage) -> int:
+    """Rows that a step which makes something of them dropped for all steps after it."""
+    return stage.dropped if stage.shape == "whole" else 0
 
 
 def _add(line: list[Level], stage: Stage, losses: tuple[Loss, ...]) -> list[Level]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ..release.card import length_of_time
+from ..release.facts import published_repetition
 from ..release.redaction import public_recipe
-from .data import Shown, Totals, failures, set_up, splits, spreads, totals, wall
+from ..release.words import length_of_time, short_text
+from .data import SAMPLE, Shown, Totals, failures, set_up, splits, spreads, totals, wall, without_folders
 from .funnel import Level, main_line
 from .funnel_chart import NARROW, WIDE, Share, draw_threads
 from .histogram import draw_histogram
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 CLIPS = 24  # on the wall
+_MOST_TEXT = 40_000  # characters of anything, such as the recipe
 
 
 def render_report(build: Build, limit: int = CLIPS) -> str:
@@ -28,9 +30,9 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
     """
     stages = build.funnel()
     with build.connect() as db:
-        set_up(db, limit)
+        set_up(db, limit, _published(build))
         shown = wall(db)
-        counted, split, lost = totals(db), splits(db), failures(db)
+        counted, split, lost, repetition = totals(db), splits(db), failures(db), published_repetition(db)
         measures = [(spread, draw_histogram(spread)) for spread in spreads(db)]
     line = main_line(stages, build.lock)
     shares = [Share(name, n) for name, n in split]
@@ -41,11 +43,18 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         measures=measures, kept=[s for s in shown if not s.reason], dropped=[s for s in shown if s.reason],
         failures=lost, stages=stages, seconds=sum(s.seconds for s in stages),
         slowest=max((s.seconds for s in stages), default=0.0) or 1.0, lead=_lead(counted),
-        waits=[s.name for s in stages if s.waiting],
+        waits={step: without_folders(message) for step, message in build.waiting().items()}, repeated=repetition,
+        sampled=SAMPLE if counted.clips > SAMPLE else 0, fans=any(s.shape == "fan" for s in stages),
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         recipe=yaml.safe_dump(public_recipe(build.lock), sort_keys=False, allow_unicode=True, width=92),
     )  # fmt: skip
     return page
+
+
+def _published(build: Build) -> list[str]:
+    """The tables that the last dataset step reads."""
+    steps = [s for s in build.lock["steps"] if any(table.get("table") == "entries" for table in s["tables"])]
+    return list(steps[-1]["reads"]) if steps else []
 
 
 def _environment() -> Any:
@@ -54,9 +63,16 @@ def _environment() -> Any:
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,  # titles and captions come from strangers
+        finalize=lambda value: short_text(value, _MOST_TEXT) if type(value) is str else value,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"length_of_time": length_of_time, "clock": clock, "n": lambda n: f"{n:,}", "value": value}
+    found.filters |= {
+        "length_of_time": length_of_time,
+        "clock": clock,
+        "n": "{:,}".format,
+        "value": value,
+        "short": short_text,
+    }
     found.globals |= {"marks_of": marks_of, "share": share}
     return found
 

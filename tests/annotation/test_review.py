@@ -220,10 +220,29 @@ def test_sheets_of_other_spreadsheets_are_read(desk: Desk, delimiter: str, encod
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@cmd", "\tx", "\rx", "\n=1", "'=1", "'", "''=", "'tis", "x=1", ""]
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@cmd",
+        "\tx",
+        "\rx",
+        "\n=1",
+        "'=1",
+        "'",
+        "''=",
+        "'tis",
+        "x=1",
+        "",
+        " =1+1",
+        "' =1",
+        "＝1",
+        "－1",
+    ],
 )
 def test_no_cell_is_a_formula_and_text_comes_back(text: str, tmp_path: Path) -> None:
-    assert not shown(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert not shown(text).lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "－"))
     assert plain(shown(text)) == text
 
 

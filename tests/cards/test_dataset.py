@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,61 @@ def test_the_chosen_caption_is_published_with_its_scores_and_tags(tmp_path: Path
     assert loaded(tmp_path, tmp_path)["train"].features["pairs"] == datasets.List(
         {"attribute": datasets.Value("string"), "object": datasets.Value("string")}
     )
+
+
+def test_captions_of_moments_are_in_order_of_time_with_their_times(tmp_path: Path) -> None:
+    clip = told.clip("v0", 5, 20)
+    whole = told.caption(clip, "sliding", "It all.")
+    parts = [
+        Caption(f"{clip.clip_id}_{name}", "v0", clip.clip_id, "sliding", "differential", name, [], "m", "1",
+                start_s=start, end_s=end)
+        for name, start, end in (("c", 5.0, 5.0), ("a", 7.0, 9.5), ("b", 5.0, 7.0))
+    ]  # fmt: skip
+    untimed = [replace(told.caption(clip, t, t), kind="differential") for t in ("y", "x")]
+    made(tmp_path, [told.video("v0"), clip, *parts, whole, *untimed])
+    row = table(tmp_path)[clip.clip_id]
+    assert row["caption"] == "It all."
+    assert [(c["text"], c["start_s"], c["end_s"]) for c in row["captions"]] == [
+        ("It all.", None, None), ("x", None, None), ("y", None, None),
+        ("c", 5.0, 5.0), ("b", 5.0, 7.0), ("a", 7.0, 9.5),
+    ]  # fmt: skip
+    loaded(tmp_path, tmp_path)
+
+
+def test_a_review_is_told_of_the_caption_that_is_published(tmp_path: Path) -> None:
+    clip = told.clip("v0", 0, 2)
+    bad, good = told.caption(clip, "bad", "Wrong."), told.caption(clip, "good", "Right.", "merge")
+    edit = Caption("e", "v0", clip.clip_id, "person", "edit", "Mended.", [bad.caption_id], "person", "1")
+
+    def said(what: Caption, verdict: str, *people: str) -> list[Review]:
+        return [
+            Review(f"{what.caption_id}_{p}_{verdict}", "v0", clip.clip_id, what.caption_id, p, verdict) for p in people
+        ]
+
+    for captions, reviews, expected in (
+        ([bad, good], [*said(bad, "reject", "ann", "bo"), *said(good, "accept", "ann")], ("Right.", "accept", 2)),
+        ([bad, good], said(bad, "reject", "ann"), ("Right.", None, 1)),
+        ([edit, good], said(bad, "edit", "ann"), ("Mended.", "edit", 1)),
+        ([good], [*said(good, "reject", "ann"), *said(good, "accept", "bo")], ("Right.", "accept", 2)),
+    ):
+        made(tmp_path, [told.video("v0"), clip, *captions, *reviews])
+        row = table(tmp_path)[clip.clip_id]
+        assert (row["caption"], row["review"], row["reviewers"]) == expected
+    assert "People gave a verdict on 1 of the 1 captions" in (tmp_path / "dataset" / "README.md").read_text()
+
+
+def test_the_card_counts_what_the_table_holds(tmp_path: Path) -> None:
+    rows = captioned(5, 3)
+    same = [replace(r, text="The same. ") if isinstance(r, Caption) and r.video_id != "v0" else r for r in rows]
+    spoken = [told.segment("v0", 0, 1, "Words.", source="whisper small"), told.segment("v1", 0, 1, "Words.")]
+    clip = next(r for r in rows if isinstance(r, Clip))
+    scores = [replace(told.score(clip, "matching", 0.5), model="conse (x==1)"), told.score(clip, "conse", 0.5)]
+    made(tmp_path, [*same, *spoken, *scores])
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "15 captions, 4 different texts." in card and "> **One caption stands on 12 of 15 clips:** The same." in card
+    assert "| speech | speech-model | 15 |" in card and "| subtitle | 1 |\n| whisper small | 1 |" in card
+    assert "- `score_matching` compares words with ImageNet" in card and "`score_conse` compares" not in card
+    assert "measured by conse (x==1) |" in card
 
 
 def test_what_people_accepted_comes_first_and_people_have_no_names(tmp_path: Path) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import told
 
@@ -19,7 +25,9 @@ from cliploom.cards.report.funnel_chart import NARROW, WIDE, Share, draw_threads
 from cliploom.cards.report.histogram import Spread, draw_histogram
 from cliploom.cards.report.page import clock
 from cliploom.cards.report.thumbnails import HEIGHT_PX, WIDTH_PX, small_picture
+from cliploom.cli.screen.outcome import warnings
 from cliploom.engine.build import Stage
+from cliploom.schemas import Caption, Segment, Tags, Video
 
 VOID = {"meta", "img", "br", "hr", "link", "path", "rect"}
 
@@ -126,13 +134,13 @@ def test_the_number_of_clips_bounds_the_page(films: Any) -> None:
     few = render_report(films, limit=3)
     assert few.count('<article class="clip">') == 3 and few.count("<img ") <= 3 * 5 + 3
     assert "3 of 23" in Page(few).text
-    videos = {m for m in re.findall(r"<b>([^<]*)</b> <span>", few)}
+    videos = {m for m in re.findall(r"<b><bdi>([^<]*)</bdi></b> <span>", few)}
     assert len(videos) == 3  # spread over the videos
 
 
 def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
     stages = [Stage("builders.folder", "source", "videos", 1, 0, 0, 1, 0, 0, {}, {"unreadable": 1}, 0.0)]
-    lock = {"name": "none", "cliploom": "9", "steps": []}
+    lock = {"name": "none", "cliploom": "9", "shards": 1, "steps": []}
     page = Page(render_report(told.FakeBuild(tmp_path, lock, stages=stages)))
     assert "0 clips left after the filters" in page.text and "1 failed: unreadable" in page.text
     Page(render_report(told.FakeBuild(tmp_path, lock)))
@@ -141,12 +149,62 @@ def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
 def test_a_build_that_waits_shows_what_no_filter_dropped(tmp_path: Path) -> None:
     clips = [told.clip("v", float(i), i + 1.0) for i in range(3)]
     stages = [Stage("annotation.review", "whole", "reviews", 3, 0, 0, 0, 1, 0, {}, {}, 0.0)]
-    lock = {"name": "few", "cliploom": "9", "steps": []}
+    lock = {"name": "few", "cliploom": "9", "shards": 1, "steps": []}
+    said = {"annotation.review": f"3 of 3 are open: fill in {tmp_path}/answers.csv"}
+    (tmp_path / "waiting.json").write_text(json.dumps(said))
     verdicts = [("filters.keep", clips[0].clip_id, "v", "dull")]
     html = render_report(told.FakeBuild(tmp_path, lock, [told.video("v"), *clips], stages, verdicts))
     text = Page(html).text
-    assert "2 clips left after the filters" in text and "annotation.review waits for people" in text
+    assert "2 clips left after the filters" in text and str(tmp_path) not in html
+    assert "annotation.review waits. 3 of 3 are open: fill in …/answers.csv" in text and "published" not in text
     assert html.count('<article class="clip">') == 2 and "No frame was stored inside this clip." in text
+
+
+def changed(films: Any, change: Callable[[Any], Any]) -> str:
+    """The page of the same films with some rows changed."""
+    return render_report(replace(films, rows=[change(row) for row in films.rows]))
+
+
+HOSTILE = "</h3><script>alert(1)</script>{{ 7 * 7 }}| \u202egnp.exe \x00\n\n# `x`"
+
+
+def test_long_and_hostile_texts_are_cut_off_and_stay_text(films: Any, html: str) -> None:
+    def change(row: Any) -> Any:
+        if isinstance(row, Caption):
+            return replace(row, text=HOSTILE + "wide" * 1_250_000)
+        if isinstance(row, Video):
+            return replace(row, title=HOSTILE * 1000)
+        if isinstance(row, Segment):
+            return replace(row, text=HOSTILE * 1000)
+        return replace(row, objects=[HOSTILE] * 300) if isinstance(row, Tags) else row
+
+    long = changed(films, change)
+    page = Page(long)
+    assert len(long) < len(html) + 400_000
+    assert not page.all("script") and "{{ 7 * 7 }}" in page.text and "\u202e" not in long and "\x00" not in long
+
+
+def test_one_caption_on_many_clips_is_told_on_the_page(films: Any, tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    texts = ["Same <b>.", "same <b>. ", "SAME <B>.", "Another."]
+    pq.write_table(pa.table({"clip_id": list("abcd"), "caption": texts}), tmp_path / "dataset" / "x.parquet")
+    assert "One caption stands on 3 of 4 clips: SAME <B>." in Page(render_report(replace(films, root=tmp_path))).text
+    assert "One caption stands" not in render_report(films)
+    assert warnings(replace(films, root=tmp_path)) == ["one caption stands on 3 of 4 clips: SAME <B>."]
+    assert warnings(films) == []
+
+
+def test_a_caption_that_people_rejected_is_not_shown_as_the_published_one(films: Any) -> None:
+    rejected = [r for r in films.rows if isinstance(r, Caption) and r.teacher == "chat"]
+    verdicts = [("annotation.review.edits", c.caption_id, c.video_id, "rejected") for c in rejected]
+    html = render_report(replace(films, verdicts=[*films.verdicts, *verdicts]))
+    assert '<h3 dir="auto">' in html and not any(f'<h3 dir="auto">{escape(c.text)}</h3>' in html for c in rejected)
+
+
+def test_the_page_counts_a_pass_over_the_videos_once(short: Any) -> None:
+    scans = [stage for stage in short.build.funnel() if stage.name.startswith("builders.scan.")]
+    assert [bool(stage.seconds) for stage in scans].count(True) == 1
+    assert "What one pass wrote has its time in one line." in render_report(short.build)
 
 
 def test_a_real_build_has_a_page(short: Any, media: Path) -> None:
@@ -169,17 +227,18 @@ def test_the_main_line_counts_videos_then_clips() -> None:
         stage("builders.clips", "split", "clips", 6, 30),
         stage("captioners.teacher.vlm", "map", "captions", 30, 29, failed=1, causes={"timeout": 1}),
         stage("filters.keep", "filter", "", 30, 0, done=20, dropped=10, reasons={"few": 1, "many": 9}),
+        stage("annotation.review", "whole", "reviews", 20, 18, dropped=2, reasons={"rejected": 2}),
         stage("builders.stitch", "split", "clips", 6, 12),
         stage("cards.dataset", "whole", "entries", 12, 11, dropped=1, reasons={"no_caption": 1}),
     ]
-    lock = {"steps": [{"name": s.name, "step": "no.such"} for s in stages]}
+    lock = {"steps": [{"name": s.name, "step": s.name if s.table == "reviews" else "no.such"} for s in stages]}
     line = main_line(stages, lock)
     assert [(level.name, level.unit, level.rows) for level in line] == [
         ("builders.folder, builders.urls", "videos", 6), ("builders.clips", "clips", 30), ("filters.keep", "clips", 20),
-        ("builders.stitch", "clips", 12), ("cards.dataset", "clips", 11),
+        ("annotation.review", "clips", 18), ("builders.stitch", "clips", 12), ("cards.dataset", "clips", 11),
     ]  # fmt: skip
     assert line[2].losses == (Loss("many", 9, False), Loss("few", 1, False))
-    assert [level.made for level in line] == [True, True, False, True, False]
+    assert [level.made for level in line] == [True, True, False, False, True, False]
 
 
 def test_a_filter_of_something_else_is_not_in_the_main_line() -> None:

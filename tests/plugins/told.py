@@ -152,9 +152,13 @@ def films(root: Path) -> FakeBuild:
         ("captioners.teacher.chat", kept[0].clip_id, kept[0].video_id, "timeout", "took longer than 60 s", 4),
     ]
     stages = _stages(len(kept), Counter((step, reason) for step, _, _, reason in verdicts))
-    steps = [{"name": s.name, "step": s.name, "options": {}, "tables": [{"name": s.name}]} for s in stages]
+    steps: list[dict[str, Any]] = [
+        {"name": s.name, "step": s.name, "options": {}, "reads": ["test"],
+         "tables": [{"name": s.name, "table": s.table, "fingerprint": "0"}]}
+        for s in stages
+    ]  # fmt: skip
     steps[0]["options"] = {"path": "/home/ada/films", "api_key": "hunter2"}
-    lock = {"name": "open-films", "cliploom": "0.1.0", "steps": steps}
+    lock = {"name": "open-films", "cliploom": "0.1.0", "shards": 1, "steps": steps}
     return FakeBuild(root, lock, rows, stages, verdicts, errors)
 
 

@@ -1,0 +1,118 @@
+"""What a release holds, counted in its own rows: what a card tells is from here or from the recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .files import Split
+from .table import Contents
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+
+class Source(NamedTuple):
+    """Where some of the videos came from, and under which licence."""
+
+    license: str
+    uploader: str
+    videos: int
+
+
+class Author(NamedTuple):
+    """Who wrote some of the published captions."""
+
+    teacher: str
+    model: str
+    captions: int
+
+
+class Repetition(NamedTuple):
+    """The caption that stands on most clips."""
+
+    text: str
+    clips: int
+    of: int  # clips that there are
+
+
+class Captions(NamedTuple):
+    """The published captions in numbers."""
+
+    total: int
+    distinct: int  # texts, without regard to case and blanks around them
+    judged: int  # that somebody accepted, rejected or edited
+    fakes: int  # of a dry run
+    authors: list[Author]
+    most_repeated: Repetition | None  # where it is on more clips than can be chance
+
+
+class Facts(NamedTuple):
+    """What was written."""
+
+    schema: pa.Schema
+    splits: list[Split]
+    file_bytes: int  # of the folder
+    dropped: int  # clips without a caption
+    sources: list[Source]
+    captions: Captions | None  # None where no clip has one
+    transcripts: list[tuple[str, int]]  # who wrote them, and of how many videos
+    conse: list[str]  # columns with scores of the encoder `conse`
+
+
+_PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
+_SOURCES = f"""
+SELECT license, uploader, count(*) AS n FROM videos SEMI JOIN {_PUBLISHED} USING (video_id)
+GROUP BY license, uploader ORDER BY n DESC, license, uploader
+"""
+_COUNTS = f"""
+SELECT count(*), count(DISTINCT lower(trim(text))), count(*) FILTER (review IN ('accept', 'edit', 'reject')),
+    count(*) FILTER ('fake' IN (teacher, model))
+FROM _chosen JOIN {_PUBLISHED} USING (clip_id) LEFT JOIN _reviews USING (clip_id)
+"""
+_AUTHORS = f"""
+SELECT teacher, model, count(*) AS n FROM _chosen SEMI JOIN {_PUBLISHED} USING (clip_id)
+GROUP BY teacher, model ORDER BY n DESC, teacher, model
+"""
+_REPEATED = f"""
+SELECT min(text), count(*) AS n FROM _chosen SEMI JOIN {_PUBLISHED} USING (clip_id)
+GROUP BY lower(trim(text)) ORDER BY n DESC, 1 LIMIT 1
+"""
+_TRANSCRIPTS = f"""
+SELECT source, count(DISTINCT video_id) AS n FROM _voice SEMI JOIN {_PUBLISHED} USING (video_id)
+GROUP BY source ORDER BY n DESC, source
+"""
+_CONSE = "SELECT DISTINCT name FROM scores WHERE split_part(model, ' ', 1) = 'conse' ORDER BY 1"
+_SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not about each of them
+
+
+def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split], file_bytes: int) -> Facts:
+    """Count in the views that ``release.table.prepare`` made."""
+    names = held.schema.names
+    sources = [Source(*row) for row in db.execute(_SOURCES).fetchall()]
+    captions = _captions(db) if "caption" in names else None
+    transcripts = db.execute(_TRANSCRIPTS).fetchall() if "transcript" in names else []
+    conse = [held.scores[name] for (name,) in db.execute(_CONSE).fetchall()]
+    return Facts(held.schema, splits, file_bytes, len(held.bare), sources, captions, transcripts, conse)
+
+
+def _captions(db: duckdb.DuckDBPyConnection) -> Captions:
+    [(total, distinct, judged, fakes)] = db.execute(_COUNTS).fetchall()
+    authors = [Author(*row) for row in db.execute(_AUTHORS).fetchall()]
+    repeated = repeated_caption(db.execute(_REPEATED).fetchall(), total)
+    return Captions(total, distinct, judged, fakes, authors, repeated)
+
+
+def repeated_caption(most: list[tuple[str, int]], clips: int) -> Repetition | None:
+    """The most frequent caption, where it stands on at least 3 clips and a twentieth of them."""
+    found = (Repetition(text, n, clips) for text, n in most if n >= max(_FEWEST, _SHARE * clips))
+    return next(found, None)
+
+
+def published_repetition(db: duckdb.DuckDBPyConnection) -> Repetition | None:
+    """The same of a build's database, whose view ``dataset`` is the published table."""
+    if "caption" not in [name for name, *_ in db.execute("DESCRIBE dataset").fetchall()]:
+        return None
+    most = "SELECT min(caption), count(*) AS n FROM dataset GROUP BY lower(trim(caption)) ORDER BY n DESC, 1 LIMIT 1"
+    [(clips,)] = db.execute("SELECT count(*) FROM dataset").fetchall()
+    return repeated_caption(db.execute(most).fetchall(), clips)
