@@ -42,12 +42,12 @@ class Clips(Split[VideoShots, Clip]):
     """Make clips of shots: by length, and with ``cut`` as mp4 files of their own.
 
     ``none`` writes nothing: a clip is two times of its video. ``encode`` encodes every clip anew (H.264,
-    8-bit 4:2:0, upright; PQ and HLG made SDR). ``smart`` copies H.264 pictures bit for bit and encodes
-    only those between a clip's edges and the nearest places where a copy may begin or end. ``copy``
-    encodes no picture: the clip begins at the key frame at or before its start, however far that is, and
-    ends where a copy may end; its row and id have the times that it really got. Where copying cannot be
-    (another codec, odd times, no key frame inside, larger than ``max_px``) a clip is encoded; ``Clip.cut``
-    tells.
+    8-bit 4:2:0, upright; PQ and HLG made SDR, fields made whole frames, transparency put on black).
+    ``smart`` copies H.264 pictures bit for bit and encodes only those between a clip's edges and the
+    nearest places where a copy may begin or end. ``copy`` encodes no picture: the clip begins at the key
+    frame at or before its start, however far that is, and ends where a copy may end; its row and id have
+    the times that it really got. Where copying cannot be (another codec, odd times, no key frame inside,
+    larger than ``max_px``) a clip is encoded; ``Clip.cut`` tells.
 
     Files begin with the first frame that begins in the clip and end with the clip. Sound is AAC, cut to
     the sample, silent where the source has none; every file is read again, and if sound and pictures do
@@ -84,7 +84,7 @@ class Clips(Split[VideoShots, Clip]):
     ] = "superfast"
     max_px: Annotated[int | None, Col("longer side of the pictures; none: as they are", unit="px", low=16)] = None
 
-    version = 2
+    version = 3
     isolate = True
     memory_mb = 2000
     patience_s = 7200.0

@@ -42,6 +42,7 @@ class Folder(Source[Video]):
     file, a broken sidecar, and a file that only the manifest knows are failed rows.
     """
 
+    version = 2  # sizes are those shown
     cost = "cpu"
     isolate = True
     patience_s = 3600.0  # the whole file is read once for its hash

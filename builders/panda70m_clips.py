@@ -40,6 +40,7 @@ class Panda70mClips(Fan[Video]):
         str, Col("what the spans become: clips without files, or shots for builders.clips", choices=("clips", "shots"))
     ] = "clips"
 
+    version = 2
     cost: ClassVar[Cost] = "row"
     narrows = True
     measures = ("matching_score", "undesirable")

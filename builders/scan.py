@@ -14,6 +14,8 @@ from ..engine.contract.step import Answer, Fan, FanWork, Part, Site
 from ..media.clock import Clock
 from ..media.container import best_audio, best_video, open_media
 from ..media.decode import Watched, decode_all
+from ..media.deinterlace import Deinterlacer
+from ..media.display import pixel_aspect
 from ..media.frame_sampler import FrameSampler, Look
 from ..media.memory import keep_freed_memory
 from ..media.pictures import Bgr, Shrinker
@@ -34,6 +36,8 @@ _SHORT_OF = 0.95
 class Scan(Fan[Video]):
     """Decode each video once: per-frame signals, sampled frames and the sound track.
 
+    Stored frames are upright and whole (of interlaced video too), with transparency on black; of stereo sound one
+    channel of which is the other turned over, the difference is stored, as the mix would be silence.
     What decodes before, between and after damage is kept, and ``Signals.damaged`` says what was met.
     A video without sound has no ``Sound`` row; one without pictures is an error of kind ``no_video``
     or ``no_video_frames`` in the tables of pictures and still gets its ``Sound``.
@@ -46,6 +50,7 @@ class Scan(Fan[Video]):
     sound: Annotated[bool, Col("store the sound track too")] = True
 
     watch = ("sha256",)
+    version = 2
     isolate = True
     memory_mb = 1500
     patience_s = 7200.0
@@ -120,13 +125,14 @@ class _Pictures:
     """Everything that is made of one video's pictures."""
 
     def __init__(self, desk: _Desk, video: Video, stream: VideoStream, wanted: frozenset[str]) -> None:
-        scan, aspect = desk.scan, float(stream.sample_aspect_ratio or 1)
+        scan, aspect = desk.scan, float(pixel_aspect(stream))
         self._video_id, self._clock, self._count, self._start_s = video.video_id, Clock(), 0, 0.0
         self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
         self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
         self._shrink = Shrinker(desk.small)
         look = Look(scan.frames_per_s, scan.frame_px, scan.quality)
         self._sampler = FrameSampler(video.video_id, look, aspect, desk.kept) if "frames" in wanted else None
+        self._deinterlacer: Deinterlacer[float] = Deinterlacer()
 
     def add(self, frame: VideoFrame) -> None:
         """Look at the next decoded frame."""
@@ -138,7 +144,8 @@ class _Pictures:
         if self._meter is not None:
             self._meter.add(self._shrink(frame), time_s)
         if self._sampler is not None:
-            self._sampler.add(frame, time_s)
+            for whole, at_s in self._deinterlacer.add(frame, time_s):
+                self._sampler.add(whole, at_s)
 
     def answers(self, name: str, complaints: list[str], declared_s: float | None) -> dict[str, Answer[Row]]:
         """The rows of the wanted tables, or why there are none."""
@@ -151,6 +158,8 @@ class _Pictures:
             told = [*complaints, *filter(None, (self._clock.complaint(), self._shortfall(declared_s)))]
             found["signals"] = [self._meter.row(self._video_id, self._clock.end_s, "; ".join(told))]
         if self._sampler is not None:
+            for whole, at_s in self._deinterlacer.end():
+                self._sampler.add(whole, at_s)
             found["frames"] = list(self._sampler.rows)
         return found
 

@@ -33,6 +33,7 @@ class Sharegpt4videoClips(Fan[Video]):
         Col("what the video becomes: a clip without a file, or a shot for builders.clips", choices=("clips", "shots")),
     ] = "clips"
 
+    version = 2
     cost: ClassVar[Cost] = "row"
     narrows = True
     watch = ("metadata", "duration_s")

@@ -14,7 +14,7 @@ from ..engine.contract.errors import RowError
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-    from av.video.frame import VideoFrame
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 MAX_SIDE_PX = 16_384
@@ -27,6 +27,9 @@ _UNSAFE_FORMATS = frozenset(
     + ("rtp", "rtsp", "sap", "sdp", "tty", "webm_dash_manifest")
 )
 """Demuxers that open what a file names, or take any text for pictures."""
+
+
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @contextmanager
@@ -76,24 +79,18 @@ def best_audio(container: InputContainer) -> AudioStream | None:
     return next(iter(streams), None)
 
 
-def rotation(picture: VideoFrame | VideoStream) -> int:
-    """The clockwise turn that shows the picture upright: 0, 90, 180 or 270 degrees.
-
-    A stream tells it only through its first frame: that is decoded, and the container goes back to
-    its start. A stream of which nothing decodes is taken to be upright.
-    """
+def decoder(stream: VideoStream) -> VideoCodecContext:
+    """What decodes a video stream: for VP8 and VP9 with transparency libvpx, as FFmpeg's own decoders pass it over."""
     import av
 
-    if isinstance(picture, av.VideoFrame):
-        return round(-picture.rotation / 90) % 4 * 90
-    container = picture.container
-    assert isinstance(container, av.container.InputContainer)
-    try:
-        frame = next(container.decode(picture), None)
-        container.seek(0)
-    except av.FFmpegError:
-        return 0
-    return 0 if frame is None else rotation(frame)
+    context = stream.codec_context
+    name = _WITH_ALPHA.get(context.codec.canonical_name, "")
+    if tags(stream.metadata).get("alpha_mode") != "1" or name not in av.codecs_available:
+        return context
+    own = av.VideoCodecContext.create(name, "r")
+    assert isinstance(own, av.VideoCodecContext)
+    own.options = {"max_pixels": str(MAX_PIXELS)}
+    return own
 
 
 def fraction(rational: Any) -> Fraction | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .container import decoder
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
@@ -32,10 +34,16 @@ class Watched:
     end_s: float = 0.0  # end of its last packet
 
     def __post_init__(self) -> None:
+        from av.video.stream import VideoStream
+
         self._tick_s = float(self.stream.time_base or 0)
         self._held: list[Packet[Any] | None] = []
-        context: Any = self.stream.codec_context
-        large = self.stream.type == "video" and context.width * context.height > _LARGE_PX
+        declared: Any = self.stream.codec_context
+        self.context: Any = declared
+        large = False
+        if isinstance(self.stream, VideoStream):
+            self.context = decoder(self.stream)
+            large = declared.width * declared.height > _LARGE_PX
         self._batch = 1 if large else _BATCH.get(self.stream.type, 1)
 
     def take(self, packet: Packet[Any] | None) -> None:
@@ -59,9 +67,8 @@ class Watched:
     def _decoded(self, packet: Packet[Any] | None) -> list[Any]:
         import av
 
-        context: Any = self.stream.codec_context
         try:
-            return list(context.decode(None) if packet is None else packet.decode())
+            return list(self.context.decode(packet))
         except av.EOFError:
             return []  # the decoder was emptied already
         except (av.FFmpegError, ValueError) as error:
@@ -88,7 +95,7 @@ def decode_all(container: InputContainer, watched: list[Watched]) -> str:
     for one in watched:
         # One thread costs the least CPU (videos are what runs in parallel), and frame threads
         # have been seen to hang on damaged files.
-        one.stream.codec_context.thread_type, one.stream.codec_context.thread_count = "SLICE", 1
+        one.context.thread_type, one.context.thread_count = "SLICE", 1
     stopped: list[str] = []
     streams = [one.stream for one in watched]
     for packet in _packets(container, streams, stopped) if streams else ():  # no streams would mean all of them

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..schemas import Frame
-from .container import rotation
+from .display import orientation
 from .pictures import Bgr, Pixels
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-
-_WIDEST = 10.0
-"""Pixels more oblong than this are a mistake of the header and taken for square ones."""
 
 
 class Look(NamedTuple):
@@ -34,7 +31,7 @@ class FrameSampler:
     def __init__(self, video_id: str, look: Look, pixel_aspect: float, bgr: Bgr) -> None:
         self.rows: list[Frame] = []
         self._video_id, self._look, self._bgr = video_id, look, bgr
-        self._aspect = pixel_aspect if 1 / _WIDEST <= pixel_aspect <= _WIDEST else 1.0
+        self._aspect = pixel_aspect
         self._start_s: float | None = None
         self._taken = -1  # the last step of the grid from which a frame was kept
         self._last_ms: int | None = None
@@ -57,8 +54,8 @@ class FrameSampler:
         scale = min(1.0, self._look.longest_px / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         shrinks = size[0] < frame.width and size[1] < frame.height
-        picture = self._bgr(frame, *size, interpolation="AREA" if shrinks else "BICUBIC")
-        picture = np.ascontiguousarray(np.rot90(picture, -rotation(frame) // 90))
+        upright = orientation(frame)
+        picture = upright.apply(self._bgr(frame, *size, interpolation="AREA" if shrinks else "BICUBIC"))
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._look.quality])[1]
         return Frame(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .downscale import Layout, PairsOfRows, SinglePixels, taps
 from .tone_mapping import HLG, PQ, to_sdr
+from .transparency import OnBlack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -21,15 +22,18 @@ SMALL_PX = 256
 
 
 class Bgr:
-    """Converts frames to BGR as OpenCV's own reader does, byte for byte; but maps HDR to SDR by a plain rule."""
+    """Converts frames to BGR as OpenCV's own reader does, byte for byte; but HDR is mapped to SDR by a plain rule, and
+    pictures with transparency are shown on black.
+    """
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._scaler = VideoReformatter()
+        self._scaler, self._on_black = VideoReformatter(), OnBlack()
 
     def __call__(self, frame: VideoFrame, width: int, height: int, interpolation: str = "BICUBIC") -> Pixels:
         """``(H, W, 3)`` uint8 of the given size; the memory is the converted frame's."""
+        frame = self._on_black(frame)
         # A thread pool costs more CPU than it saves: videos are what runs in parallel.
         converted = self._scaler.reformat(frame, width, height, "bgr24", interpolation=interpolation, threads=1)
         pixels = _pixels(converted)

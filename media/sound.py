@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..schemas import Span
 from .clock import LONGEST_GAP_S, RESET_S, is_time
+from .polarity import PolarityRepair
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -69,11 +70,15 @@ class Loudness(NamedTuple):
 
 
 class SoundTrack:
-    """Resamples decoded sound, puts silence where the file has a gap, and measures what it writes."""
+    """Resamples decoded sound, puts silence where the file has a gap, and measures what it writes.
+
+    Of stereo sound whose channels are opposite the difference is kept, as their mix would be silence.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = FlacFile(path)
+        self._polarity = PolarityRepair()
         self._resampler: Any = None
         self._layout: tuple[str, str, int] | None = None
         self._start_s: float | None = None
@@ -116,7 +121,7 @@ class SoundTrack:
         if layout != self._layout:
             self._flush()
             self._layout, self._resampler = layout, _resampler()
-        for out in self._resampler.resample(frame):
+        for out in self._resampler.resample(self._polarity(frame)):
             self._append(out.to_ndarray()[0])
 
     def close(self) -> Loudness:

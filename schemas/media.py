@@ -56,9 +56,15 @@ class Video(Row):
     uploader: Annotated[str, Col("who published it, empty where unknown")] = ""
     license: Annotated[str, Col("licence as the source states it, empty where unknown")] = ""
     duration_s: Annotated[float | None, Col("length that the container declares; it may lie", unit="s", low=0)] = None
-    width_px: Annotated[int | None, Col("coded width of the best video stream", unit="px", low=1)] = None
-    height_px: Annotated[int | None, Col("coded height of the best video stream", unit="px", low=1)] = None
+    width_px: Annotated[int | None, Col("width as shown: upright, with square pixels", unit="px", low=1)] = None
+    height_px: Annotated[int | None, Col("height as shown: upright, with square pixels", unit="px", low=1)] = None
+    coded_width_px: Annotated[int | None, Col("width as the best video stream stores it", unit="px", low=1)] = None
+    coded_height_px: Annotated[int | None, Col("height as the best video stream stores it", unit="px", low=1)] = None
     rotation_deg: Annotated[int, Col("clockwise turn that shows the picture upright", unit="deg", low=0, high=270)] = 0
+    mirrored: Annotated[bool, Col("the stored picture is mirrored left to right; it is put right before the turn")] = (
+        False
+    )
+    interlaced: Annotated[bool, Col("the first frame consists of two fields")] = False
     fps: Annotated[float | None, Col("average frame rate that the container declares", unit="1/s", low=0)] = None
     video_codec: Annotated[str, Col("codec of the best video stream, empty where there is none")] = ""
     audio_codec: Annotated[str, Col("codec of the best sound stream, empty where there is none")] = ""
@@ -156,6 +162,8 @@ class Clip(Row):
     audio_s: Annotated[float | None, Col("length of the file's sound; null without sound", unit="s", low=0)] = None
     start_gap_s: Annotated[float | None, Col("start of the sound minus start of the pictures", unit="s")] = None
     end_gap_s: Annotated[float | None, Col("end of the sound minus end of the pictures", unit="s")] = None
+    file_width_px: Annotated[int | None, Col("width of the file's pictures as shown", unit="px", low=1)] = None
+    file_height_px: Annotated[int | None, Col("height of the file's pictures as shown", unit="px", low=1)] = None
 
     @property
     def seconds(self) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import RowError
-from ...media.container import best_audio, best_video, fraction, open_media, rotation, tags
+from ...media.container import best_audio, best_video, fraction, open_media, tags
+from ...media.display import UPRIGHT, Size, displayed_size, first_frame, orientation, pixel_aspect
 from ...schemas import Chapter
 from .languages import bcp47
 from .sidecars import Told, clean, web_address
@@ -77,14 +78,22 @@ def start_of(container: InputContainer) -> float:
 
 def _pictures(video: VideoStream) -> dict[str, Any]:
     context, rate = video.codec_context, video.average_rate
+    frame = first_frame(video)
+    upright = UPRIGHT if frame is None else orientation(frame)
+    coded = Size(context.width, context.height)
+    shown = displayed_size(coded, pixel_aspect(video), upright) if all(coded) else coded
     return {
         "video_codec": context.codec.canonical_name,
-        "width_px": context.width or None,
-        "height_px": context.height or None,
+        "width_px": shown.width or None,
+        "height_px": shown.height or None,
+        "coded_width_px": coded.width or None,
+        "coded_height_px": coded.height or None,
         "pixel_format": context.pix_fmt or "",
         "fps": float(rate) if rate else None,
         "hdr": context.color_trc in _HDR_CURVES,
-        "rotation_deg": rotation(video),
+        "rotation_deg": upright.rotation_deg,
+        "mirrored": upright.mirrored,
+        "interlaced": frame is not None and bool(frame.interlaced_frame),
     }
 
 

@@ -64,8 +64,16 @@ class Example:
     uri: Annotated[str, Col("where the source video came from: a URL, or a path inside the source folder")]
     license: Annotated[str, Col("licence of the source video as its source states it, empty where unknown")]
     source_sha256: Annotated[str, Col("SHA-256 of the source video's file, hexadecimal")]
-    width_px: Annotated[int | None, Col("coded width of the source video", unit="px", low=1)]
-    height_px: Annotated[int | None, Col("coded height of the source video", unit="px", low=1)]
+    width_px: Annotated[
+        int | None, Col("width of the source video as shown: upright, with square pixels", unit="px", low=1)
+    ]
+    height_px: Annotated[
+        int | None, Col("height of the source video as shown: upright, with square pixels", unit="px", low=1)
+    ]
+    coded_width_px: Annotated[int | None, Col("width of the source video as it is stored", unit="px", low=1)]
+    coded_height_px: Annotated[int | None, Col("height of the source video as it is stored", unit="px", low=1)]
+    file_width_px: Annotated[int | None, Col("width of the clip's own file as shown", unit="px", low=1)]
+    file_height_px: Annotated[int | None, Col("height of the clip's own file as shown", unit="px", low=1)]
     fps: Annotated[float | None, Col("average frame rate of the source video", unit="1/s", low=0)]
 
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..container import rotation
+from ..display import Size, orientation
 from .encoder import Coded, Encoder, edge_encoder, whole_encoder
 from .h264 import ParameterSets, avcc, nal_units, packet
 from .measure import Measures, measure
-from .pictures import Size, upright_size
+from .pictures import upright_size
 from .sound import Heard, SoundCut
 from .timing import Timing, timing
 
@@ -123,7 +123,7 @@ class ClipFile:
         if self.plan.cut == "smart":
             self._stream.codec_context.extradata = self._record()
         self._mux(times, self._sound if sounds else None)
-        measures = measure(self._part)
+        measures = measure(self._part, copied=self.plan.cut != "encode")
         measures.check(self._path.name, times.usual * float(self._source.index.tick))
         os.replace(self._part, self._path)
         return measures
@@ -150,10 +150,10 @@ class ClipFile:
         """The frame as it is to be encoded; the first decides on the size and the colours."""
         if self._size is None:
             self._size = upright_size(frame, self._source.quality.max_px)
-        turn = rotation(frame)
+        upright = orientation(frame)
         shown = self._source.upright(frame, self._size)
         if part not in self._encoders:
-            self._encoders[part] = whole_encoder(self._stream, shown, turn, self._source)
+            self._encoders[part] = whole_encoder(self._stream, shown, upright, self._source)
         return shown
 
     def _keep(self, part: int, frames: list[Coded]) -> None:

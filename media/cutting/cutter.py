@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..container import decoder
+from ..deinterlace import Deinterlacer
 from .clip_file import AFTER, BEFORE, ClipFile
 from .index import packets_of, reorder
 from .measure import Measures
@@ -80,7 +82,7 @@ class Cutter:
 
     def __init__(self, container: InputContainer, audio: AudioStream | None, source: Source) -> None:
         self._container, self._audio, self._source = container, audio, source
-        self._context = source.stream.codec_context
+        self._context = decoder(source.stream)
         # Where the stream does not say how far it is out of order, decoders guess too little and lose frames.
         packets = source.index.packets
         self._reorder = max(self._context.reorder_depth, reorder(packets.ticks) if packets is not None else 0)
@@ -91,6 +93,7 @@ class Cutter:
         self._sound_base = float(audio.time_base or 0) if audio is not None else 0.0
         self._heard = False
         self._frames = self._number = 0
+        self._deinterlacer: Deinterlacer[int | None] = Deinterlacer()
 
     def cut(self, orders: list[Order]) -> list[Measures | None]:
         """Write all files; None stands for a clip of which nothing decodes."""
@@ -98,6 +101,8 @@ class Cutter:
         self._made: dict[int, Measures | None] = {}
         self._files: dict[int, ClipFile] = {}
         self._left = [self._pieces(o.plan) for o in orders]
+        # What is joined to copied pictures stays as those are.
+        self._deinterlaces = all(o.plan.cut != "smart" for o in orders)
         self._copies = Window(Want(*o.plan.copied, i) for i, o in enumerate(orders) if o.plan.copied.last)
         self._stages = deque(self._staged())
         self._needed = self._needed_packets()
@@ -181,18 +186,19 @@ class Cutter:
         except (av.FFmpegError, ValueError):
             return  # a damaged packet: its frame is missing, the one before is shown longer
         for frame in frames:
-            self._show(frame)
+            for shown, pts in self._deinterlacer.add(frame, frame.pts) if self._deinterlaces else ((frame, frame.pts),):
+                self._show(shown, pts)
 
-    def _show(self, frame: VideoFrame) -> None:
+    def _show(self, frame: VideoFrame, pts: int | None) -> None:
         index = self._source.index
         if index.packets is None:
             if self._frames >= len(index.frames):
                 return
             ticks, self._frames = int(index.frames[self._frames]), self._frames + 1
-        elif frame.pts is None:
+        elif pts is None:
             return
         else:
-            ticks = index.ticks(frame.pts)
+            ticks = index.ticks(pts)
         window = self._stages[0].window
         self._end_stretches(window.ended(ticks))
         for want in window.at(ticks):
@@ -203,6 +209,8 @@ class Cutter:
         if not self._stages:
             return
         self._decode(None)
+        for shown, pts in self._deinterlacer.end():
+            self._show(shown, pts)
         stage = self._stages.popleft()
         self._context.flush_buffers()
         self._context.reorder_depth = self._reorder  # flushing forgets it, and frames would be lost

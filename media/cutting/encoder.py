@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+    from ..display import Orientation
     from .source import Quality, Source
 
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
@@ -57,15 +58,15 @@ class Encoder:
         return [Coded(p.pts, p.is_keyframe, packet(nal_units(bytes(p), 0))) for p in packets]
 
 
-def whole_encoder(target: VideoStream, shown: VideoFrame, turn: int, source: Source) -> Encoder:
+def whole_encoder(target: VideoStream, shown: VideoFrame, upright: Orientation, source: Source) -> Encoder:
     """An encoder for all of a clip: it writes for ``target``, a stream of the clip's file.
 
-    ``shown`` is its first frame as it will be encoded, ``turn`` by how many degrees that was turned.
+    ``shown`` is its first frame as it will be encoded, ``upright`` how that was turned.
     """
     context, aspect = target.codec_context, fraction(source.stream.sample_aspect_ratio)
     _set_up(context, shown, source)
     if aspect:
-        context.sample_aspect_ratio = 1 / aspect if turn in (90, 270) else aspect
+        context.sample_aspect_ratio = 1 / aspect if upright.transpose else aspect
     context.options = _options(source.quality)
     context.open()
     target.time_base = source.index.tick

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-IDR, SPS, PPS = 5, 7, 8
+IDR, SEI, SPS, PPS = 5, 6, 7, 8
+_RECOVERY_POINT = 6
 _WITH_CHROMA = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 """profile_idc values whose SPS tells the chroma format and the bit depth."""
 
@@ -96,6 +97,42 @@ def nal_units(data: bytes, length_size: int) -> list[bytes]:
             units.append(data[at : at + size])
         at += size
     return units
+
+
+def begins_anew(units: Iterable[bytes]) -> bool:
+    """Can a decoder that begins with this packet, which calls itself a key frame, show it?
+
+    Not where the picture is refreshed bit by bit (intra refresh): it is whole only some frames later.
+    """
+    waits = 0
+    for unit in units:
+        kind = unit[0] & 31
+        if kind == IDR:
+            return True
+        if kind == SEI:
+            waits = max(waits, _recovery_frames(unit[1:]))
+    return not waits
+
+
+def _recovery_frames(payload: bytes) -> int:
+    """``recovery_frame_cnt`` of a SEI's recovery point (D.2.8); 0 without one, or where it is unreadable."""
+    data, at = payload.replace(b"\0\0\3", b"\0\0"), 0
+    while at < len(data) - 1:
+        numbers = []
+        for _ in ("type", "size"):
+            number = 0
+            while at < len(data) and data[at] == 0xFF:
+                number, at = number + 255, at + 1
+            numbers.append(number + data[at] if at < len(data) else 0)
+            at += 1
+        kind, size = numbers
+        if kind == _RECOVERY_POINT:
+            try:
+                return _Bits(data[at : at + size]).ue()
+            except Unreadable:
+                return 0
+        at += size
+    return 0
 
 
 def _annex_b(data: bytes) -> list[bytes]:

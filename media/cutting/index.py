@@ -16,7 +16,7 @@ from ...engine.contract.errors import RowError
 from ..clock import Clock
 from ..container import best_video, fraction, open_media
 from ..decode import Watched, decode_all
-from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, nal_units, parameter_sets, read_sps
+from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, begins_anew, nal_units, parameter_sets, read_sps
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -93,7 +93,7 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> Index | Non
     tick = Fraction(1, base.denominator) if base.denominator <= _FINEST else _ODD_TICK
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)
-    reader = _Reader(sets)
+    reader = _Reader(sets, _length_size(stream))
     for packet in packets_of(container, [stream]):
         if packet.size:
             reader.add(packet)
@@ -121,26 +121,28 @@ def reorder(ticks: Ticks) -> int:
 class _Reader:
     """Collects what the packets say of themselves."""
 
-    def __init__(self, sets: ParameterSets | None) -> None:
+    def __init__(self, sets: ParameterSets | None, length_size: int | None) -> None:
         self.pts: list[Any] = []
         self.durations: list[int] = []
         self.key: list[bool] = []
         self.idr: list[bool] = []
         self.hidden: list[bool] = []
         self.uniform = True  # every key frame uses the same parameter sets
-        self._sets = sets
+        self._sets, self._length_size = sets, length_size
 
     def add(self, packet: Packet[Any]) -> None:
-        key = packet.is_keyframe
+        units = []
+        if packet.is_keyframe and self._length_size is not None:
+            units = nal_units(bytes(packet), self._length_size)
+        key = packet.is_keyframe and begins_anew(units)
         self.pts.append(packet.pts)
         self.durations.append(packet.duration or 0)
         self.key.append(key)
         self.hidden.append(packet.is_discard)
-        self.idr.append(key and self._sets is not None and self._is_idr(bytes(packet), self._sets))
+        self.idr.append(key and self._sets is not None and self._is_idr(units, self._sets))
         self.uniform = self.uniform and not packet.has_sidedata("new_extradata")
 
-    def _is_idr(self, data: bytes, sets: ParameterSets) -> bool:
-        units = nal_units(data, sets.length_size)
+    def _is_idr(self, units: list[bytes], sets: ParameterSets) -> bool:
         self.uniform = self.uniform and all(u in sets for u in units if u[0] & 31 in (SPS, PPS))
         return any(u[0] & 31 == IDR for u in units)
 
@@ -149,6 +151,15 @@ class _Reader:
         if any(t is None for t in self.pts) or len(set(self.pts)) < len(self.pts):
             return False
         return reorder(np.array(self.pts, np.int64)) <= MOST_DELAY
+
+
+def _length_size(stream: VideoStream) -> int | None:
+    """How the NAL units of an H.264 stream are separated, as ``nal_units`` takes it; None for another codec."""
+    context = stream.codec_context
+    if context.codec.canonical_name != "h264":
+        return None
+    extradata = context.extradata or b""
+    return (extradata[4] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 4 else 0
 
 
 def _plain_sets(stream: VideoStream) -> ParameterSets | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.errors import RowError
 from ..container import best_audio, best_video, open_media
+from ..display import UPRIGHT, Size, displayed_size, first_frame, orientation, pixel_aspect
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -22,12 +23,14 @@ class Span(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """How the streams of a file lie, in seconds."""
+    """How the streams of a file lie, in seconds, and how large its pictures are shown."""
 
     video_s: float
     audio_s: float | None
     start_gap_s: float | None
     end_gap_s: float | None
+    file_width_px: int | None = None
+    file_height_px: int | None = None
 
     def check(self, name: str, frame_s: float) -> None:
         """Sound and pictures must begin together and end within ``frame_s`` of each other.
@@ -42,20 +45,34 @@ class Measures(NamedTuple):
             )
 
 
-def measure(path: Path) -> Measures:
-    """Read a file's packets and tell when its streams begin and end; ``RowError`` where it has no pictures."""
+def measure(path: Path, copied: bool) -> Measures:
+    """Read a file's packets and tell how its streams lie; what was ``copied`` is decoded as far as its first frame.
+
+    Raises:
+        RowError: ``no_video`` where the file has no pictures, ``av_sync`` where copied pictures do not decode from the
+            first on: a player would show nothing there.
+    """
     with open_media(path) as container:
         video, audio = best_video(container), best_audio(container)
         if video is None:
             raise RowError(f"{path.name}: the written file has no pictures", "no_video")
-        spans = _spans(container, [video] if audio is None else [video, audio])
-    seen = spans[0]
-    if audio is None:
-        return Measures(seen.end_s - seen.start_s, None, None, None)
-    heard = spans[1]
-    return Measures(
-        seen.end_s - seen.start_s, heard.end_s - heard.start_s, heard.start_s - seen.start_s, heard.end_s - seen.end_s
-    )
+        seen, *heard = _spans(container, [video] if audio is None else [video, audio])
+        upright = UPRIGHT
+        if copied:
+            container.seek(0)
+            frame = first_frame(video)
+            late_s = seen.end_s if frame is None else (frame.time or 0.0)
+            if frame is None or late_s > _TOGETHER_S:
+                raise RowError(f"{path.name}: its first {late_s:.3f} s of pictures do not decode", "av_sync")
+            upright = orientation(frame)
+        coded = Size(video.codec_context.width, video.codec_context.height)
+        size = displayed_size(coded, pixel_aspect(video), upright)
+    video_s = seen.end_s - seen.start_s
+    if not heard:
+        return Measures(video_s, None, None, None, *size)
+    (sound,) = heard
+    sound_s = sound.end_s - sound.start_s
+    return Measures(video_s, sound_s, sound.start_s - seen.start_s, sound.end_s - seen.end_s, *size)
 
 
 def _spans(container: InputContainer, streams: list[Any]) -> list[Span]:

@@ -3,90 +3,75 @@
 from __future__ import annotations
 
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..container import rotation
+from ..display import UPRIGHT, Orientation, Size, orientation
+from ..filter_graph import Filter, filter_graph, layout
 from ..pictures import is_hdr
 from ..tone_mapping import to_sdr
+from ..transparency import OnBlack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-_TURNS = {90: (("transpose", "clock"),), 180: (("hflip", ""), ("vflip", "")), 270: (("transpose", "cclock"),)}
 _RGB, _FULL_RANGE = 0, 2  # as FFmpeg numbers colour spaces and ranges
 _HD_PX = 720
 _LEVELS = 52  # of each colour in the table that makes SDR of HDR: every fifth of 0..255
 
 
-class Size(NamedTuple):
-    """Of an upright picture, in pixels."""
-
-    width: int
-    height: int
-
-
 def upright_size(frame: VideoFrame, max_px: int | None) -> Size:
     """The size that a frame gets: even, and its longer side at most ``max_px``."""
-    width, height = frame.width, frame.height
-    if rotation(frame) in (90, 270):
-        width, height = height, width
-    share = min(1.0, max_px / max(width, height)) if max_px else 1.0
-    return Size(*(max(2, int(side * share) // 2 * 2) for side in (width, height)))
+    shown = orientation(frame).turned(Size(frame.width, frame.height))
+    share = min(1.0, max_px / max(shown)) if max_px else 1.0
+    return Size(*(max(2, int(side * share) // 2 * 2) for side in shown))
 
 
 class Upright:
     """Turns frames upright and makes them what H.264 players expect; keeps one filter chain at a time.
 
-    Odd sides lose their last row or column. PQ and HLG become BT.709 by the rule by which builders.scan
-    keeps its frames.
+    Transparency is shown on black. Odd sides lose their last row or column. PQ and HLG become BT.709 by the rule by
+    which builders.scan keeps its frames.
     """
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._graph: Any = None
+        self._on_black = OnBlack()
 
     def __call__(self, frame: VideoFrame, size: Size) -> VideoFrame:
         """The frame at ``size``; times are not kept."""
-        turn = rotation(frame)
+        upright, frame = orientation(frame), self._on_black(frame)
         plain = frame.format.name == "yuv420p" and frame.color_range != _FULL_RANGE and not is_hdr(frame)
-        if plain and not turn and (frame.width, frame.height) == size:
+        if plain and upright == UPRIGHT and (frame.width, frame.height) == size:
             return frame
-        look = (frame.format.name, frame.colorspace, frame.color_range, frame.color_trc)
-        key = (frame.width, frame.height, turn, size, look)
+        key = (layout(frame), upright, size)
         if key != self._key:
-            self._key, self._graph = key, _graph(frame, turn, size)
+            self._key, self._graph = key, _graph(frame, upright, size)
         frame.pts = None
         self._graph.push(frame)
         made: VideoFrame = self._graph.pull()
         return made
 
 
-def _graph(frame: VideoFrame, turn: int, size: Size) -> Any:
-    import av
-
-    lying = Size(size.height, size.width) if turn in (90, 270) else size
-    graph = av.filter.Graph()
-    graph.threads = 1
-    source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
-    nodes = [graph.add("buffer", f"{source}:colorspace={frame.colorspace}:range={frame.color_range}")]
+def _graph(frame: VideoFrame, upright: Orientation, size: Size) -> Any:
+    lying = upright.turned(size)
+    filters: list[Filter] = []
     if (frame.width // 2 * 2, frame.height // 2 * 2) == lying != (frame.width, frame.height):
-        nodes.append(graph.add("crop", f"{lying.width}:{lying.height}:0:0:exact=1"))
-    nodes.append(graph.add("scale", f"{lying.width}:{lying.height}:flags=bicubic+accurate_rnd{_colours(frame)}"))
+        filters.append(("crop", f"{lying.width}:{lying.height}:0:0:exact=1"))
+    filters.append(("scale", f"{lying.width}:{lying.height}:flags=bicubic+accurate_rnd{_colours(frame)}"))
     with tempfile.NamedTemporaryFile("w", suffix=".cube") as table:
         if is_hdr(frame):
             table.write(_cube(frame.color_trc))
             table.flush()
-            nodes.append(graph.add("format", "gbrp10le"))
-            nodes.append(graph.add("lut3d", file=table.name, interp="tetrahedral"))
-            nodes.append(graph.add("scale", "out_color_matrix=bt709:out_range=tv"))
-        nodes.append(graph.add("format", "yuv420p"))
+            filters.append(("format", "gbrp10le"))
+            filters.append(("lut3d", {"file": table.name, "interp": "tetrahedral"}))
+            filters.append(("scale", "out_color_matrix=bt709:out_range=tv"))
+        filters.append(("format", "yuv420p"))
         if is_hdr(frame):
-            nodes.append(graph.add("setparams", "color_primaries=bt709:color_trc=bt709:colorspace=bt709"))
-        nodes += [graph.add(name, args or None) for name, args in _TURNS.get(turn, ())]
-        graph.link_nodes(*nodes, graph.add("buffersink")).configure()
-    return graph
+            filters.append(("setparams", "color_primaries=bt709:color_trc=bt709:colorspace=bt709"))
+        return filter_graph(frame, [*filters, *upright.filters()])
 
 
 def _colours(frame: VideoFrame) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,20 @@ def test_hdr_rotation_and_title_come_from_the_container(videos: Path, tmp_path: 
             out.mux(packet)
     [video] = read(Folder(str(videos)), tmp_path)
     assert (video.hdr, video.title, video.video_codec) == (True, "A test card", "ffv1")
+
+
+def test_sizes_are_those_shown_and_those_stored(videos: Path, tmp_path: Path) -> None:
+    with av.open(str(videos / "portrait.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"x264-params": "tff=1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        stream.set_display_rotation(-90)
+        for packet in (*stream.encode(av.VideoFrame(64, 48, "yuv420p")), *stream.encode(None)):
+            out.mux(packet)
+    [video] = read(Folder(str(videos)), tmp_path)
+    assert (video.width_px, video.height_px) == (48, 96)
+    assert (video.coded_width_px, video.coded_height_px) == (64, 48)
+    assert (video.rotation_deg, video.mirrored, video.interlaced) == (90, False, True)
 
 
 def test_what_cannot_be_read_fails_its_row_only(media: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import scenedetect
 from numpy.typing import NDArray
+from odd_films import comb, interlaced, transparent
 
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.errors import RowError
@@ -319,6 +320,35 @@ def test_pixels_become_square(tmp_path: Path, scanned: Scanner) -> None:
     assert (frame.width_px, frame.height_px) == (144, 96)
 
 
+def test_stored_frames_of_interlaced_video_are_whole(tmp_path: Path, scanned: Scanner) -> None:
+    frames = scanned(interlaced(tmp_path / "film.mp4"), frames_per_s=25)["frames"]
+    assert [round(frame.time_s * 25) for frame in frames] == list(range(40))
+    assert max(comb(decoded(frame)[..., 1]) for frame in frames) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("film.mov", "qtrle", "argb"),
+        ("film.webm", "libvpx-vp9", "yuva420p"),
+        ("vp8.webm", "libvpx", "yuva420p"),
+        ("film.apng", "apng", "rgba"),
+        ("film.gif", "gif", "bgr8"),
+        ("pro.mov", "prores_ks", "yuva444p10le"),
+        ("film.mkv", "ffv1", "yuva444p"),
+    ],
+)
+def test_transparency_is_stored_on_black(
+    tmp_path: Path, scanned: Scanner, name: str, codec: str, pixel_format: str
+) -> None:
+    answers = scanned(transparent(tmp_path / name, codec, pixel_format))
+    picture = decoded(answers["frames"][0])
+    if codec != "gif":  # written without transparency
+        assert picture[24, 8].max() < 12
+        assert only(answers["signals"]).level[0] == pytest.approx(255 / 6, abs=3)
+    assert picture[24, 56, 1] > 230
+
+
 # ---------------------------------------------------------------- sound
 
 
@@ -370,6 +400,27 @@ def test_silence_fills_gaps_so_that_samples_keep_the_clock(tmp_path: Path, scann
         assert bool(samples[at - 300 : at + 300].max() > 4000) == loud, second
     spans = [(round(s.start_s, 1), round(s.end_s, 1)) for s in sound.active]
     assert spans == [(2.0, 3.0), (5.0, 5.5), (9.2, 10.2)] or spans == [(2.0, 3.0), (5.0, 5.5), (9.2, 10.3)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "form"), [("pcm_s16le", "s16"), ("pcm_f32le", "flt"), ("pcm_u8", "u8"), ("aac", "fltp")]
+)
+@pytest.mark.parametrize(("right", "heard"), [(1.0, 1.0), (-1.0, 1.0), (-0.8, 0.9), (0.0, 0.5)])
+def test_stereo_that_would_cancel_itself_is_heard(
+    tmp_path: Path, scanned: Scanner, codec: str, form: str, right: float, heard: float
+) -> None:
+    path, wave = tmp_path / "film.mkv", 0.5 * np.sin(np.arange(48_000) * 0.05)
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=48_000, layout="stereo")
+        maker = av.AudioResampler(format=form, layout="stereo", rate=48_000, frame_size=1024)
+        both = np.stack([wave, right * wave]).astype(np.float32)
+        whole = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+        whole.sample_rate = 48_000
+        for block in (*maker.resample(whole), *maker.resample(None)):
+            output.mux(stream.encode(block))
+        output.mux(stream.encode(None))
+    sound = only(scanned(path, frozenset(["sound"]))["sound"])
+    assert sound.loudness_db == pytest.approx(20 * np.log10(0.5 * heard / np.sqrt(2)), abs=0.3)
 
 
 def test_long_sound_comes_out_whole(tmp_path: Path, scanned: Scanner) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cliploom.engine.contract.errors import RowError
-from cliploom.media.container import best_audio, best_video, fraction, open_media, rotation, tags
+from cliploom.media.container import best_audio, best_video, fraction, open_media, tags
 
 
 def refusal(path: str | Path) -> RowError:
@@ -118,21 +118,3 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
         assert len(container.streams.video) == 1
         assert best_video(container) is None
         assert best_audio(container) is not None
-
-
-@pytest.mark.parametrize(("counterclockwise", "clockwise"), [(0, 0), (90, 270), (180, 180), (-90, 90)])
-def test_rotation_is_clockwise(tmp_path: Path, counterclockwise: int, clockwise: int) -> None:
-    path = tmp_path / "turned.mp4"
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=10, width=64, height=32, pix_fmt="yuv420p")
-        stream.set_display_rotation(counterclockwise)
-        for _ in range(3):
-            output.mux(stream.encode(av.VideoFrame(64, 32, "yuv420p")))
-        output.mux(stream.encode(None))
-    with open_media(path) as container:
-        video = best_video(container)
-        assert video is not None
-        assert rotation(video) == clockwise
-        frames = list(container.decode(video))
-        assert len(frames) == 3, "asking a stream leaves the container at its start"
-        assert rotation(frames[0]) == clockwise
