@@ -111,4 +111,5 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
 
 def displayed_size(size: Size, aspect: Fraction, upright: Orientation) -> Size:
     """The size in square pixels at which a picture is shown: one side grows, as HTML demands, and none shrinks."""
-    return upright.turned(Size(round(size.width * max(aspect, 1)), round(size.height / min(aspect, 1))))
+    wider, higher = max(aspect, Fraction(1)), max(1 / aspect, Fraction(1))
+    return upright.turned(Size(round(size.width * wider), round(size.height * higher)))
