@@ -6,14 +6,16 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-vllm check docs bench clean
+.PHONY: help demo test test-matrix test-torch test-vllm check docs site bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
 	@echo "make test    run the tests"
+	@echo "make test-matrix   the fast tests on Python 3.11 to 3.13, with the newest and the oldest packages"
 	@echo "make test-torch, make test-vllm   tests that need PyTorch or vLLM, in environments of their own"
-	@echo "make check   formatting, lint, types, import rules, generated docs"
+	@echo "make check   formatting, lint, types, import rules, generated docs, the site"
 	@echo "make docs    generate the generated pages of docs/ again"
+	@echo "make site    build the docs as a site, in build/site"
 	@echo "make bench   run the benchmarks (three of them need ffmpeg)"
 	@echo "make clean   remove the environment and everything built"
 
@@ -31,6 +33,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest
+
+# Environments of their own, about 3 GB in all; a Python that is not here is skipped and said so.
+test-matrix:
+	bash .ci/matrix
 
 # Not part of `make test`: PyTorch takes 1 to 5 GB. Plain torch brings CUDA on Linux; TORCH may name a CPU build.
 TORCH := torch==2.13.0
@@ -55,15 +61,21 @@ $(VLLM_VENV)/ready: .ci/environment-vllm tests/vllm/torchvision_on_cpu.py pyproj
 test-vllm: $(VLLM_VENV)/ready
 	$(VLLM_VENV)/bin/pytest tests/vllm
 
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(SITE)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+site: $(READY)
+	$(SITE)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
@@ -75,6 +87,6 @@ bench: $(READY)
 	$(BIN)/python benchmarks/diverse.py
 
 clean:
-	rm -rf $(VENV) .venv-torch .venv-vllm $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

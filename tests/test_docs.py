@@ -20,10 +20,11 @@ from cliploom.engine.planning.plan import make_plan
 from cliploom.testing import run_step
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))])
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))])
 LATER = {"docs/report.png"}  # made from a finished build
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -32,7 +33,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def test_made_pages_are_up_to_date() -> None:
-    done = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -69,9 +70,7 @@ def test_code_imports_nothing_of_ours_but_the_public_face(page: Path) -> None:
 
 
 def test_the_step_of_the_docs_works_and_passes_the_tests_of_the_docs() -> None:
-    code, tests = (
-        block for block in blocks(ROOT / "docs" / "writing-a-step.md", "python") if "import cliploom" in block
-    )
+    code, tests = (block for block in blocks(DOCS / "writing-a-step.md", "python") if "import cliploom" in block)
     module = types.ModuleType("my_package.loudness")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "my_package", types.ModuleType("my_package"))
@@ -90,7 +89,7 @@ def test_the_step_of_the_docs_works_and_passes_the_tests_of_the_docs() -> None:
 
 @pytest.mark.xfail(reason="workers import the script again until it needs no main guard", strict=False)
 def test_the_python_of_the_docs_runs_as_a_script(media: Path, tmp_path: Path) -> None:
-    [code] = blocks(ROOT / "docs" / "python.md", "python")
+    [code] = blocks(DOCS / "python.md", "python")
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "a.mkv").symlink_to(media / "sintel_trailer_chapters_subs.mkv")
     (tmp_path / "script.py").write_text(code, encoding="utf-8")

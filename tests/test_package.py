@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -31,6 +33,7 @@ MODULES = ("__init__.py", "api.py", "py.typed", "testing.py")
 AT_THE_ROOT = (*MODULES, "requirements-models.txt")
 BESIDE = (*AT_THE_ROOT, "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE", "tests", "docs", "benchmarks")
 SIZE_MB = 5
+ELSEWHERE = {"dev", "docs", "test", "vllm"}  # what needs no testing with its oldest, or an environment of its own
 
 
 def package_files() -> set[str]:
@@ -108,3 +111,14 @@ def test_links_point_into_the_tree() -> None:
     links = {path.name: os.readlink(path) for path in (ROOT / "src" / "cliploom").iterdir() if path.is_symlink()}
     if links:  # a zip download may have none
         assert links == {name: f"../../{name}" for name in (*FOLDERS, *MODULES)}
+
+
+def test_the_oldest_packages_are_the_lower_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(line for name in extras if name not in ELSEWHERE for line in extras[name])]
+    lower = {found[1]: found[2] for line in wanted if (found := re.match(r"([\w.-]+)>=([\w.]+)", line))}
+    assert len(lower) >= 10
+    lines = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert pinned == sorted(map(list, lower.items()))

@@ -59,6 +59,7 @@ def test_a_second_build_computes_nothing(tmp_path: Path) -> None:
     assert tables(tmp_path / "b") == before
 
 
+@pytest.mark.slow
 def test_killed_builds_end_in_the_same_bytes(tmp_path: Path) -> None:
     """SIGKILL at random moments, again and again; then compare with one clean run."""
     build(tmp_path / "clean", numbers__last=59)
@@ -241,6 +242,7 @@ def test_ctrl_c_stops_at_once_and_keeps_what_was_done(tmp_path: Path) -> None:
     assert not kept & {line.split()[1] for line in build(root) if line.startswith("clips")}
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_videos(tmp_path: Path) -> None:
     program = (
         "import json, resource, sys, toys; toys.main();"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asks
+import pytest
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import read_recipe
@@ -102,6 +103,7 @@ def test_a_budget_is_read_from_a_recipe() -> None:
     assert read_recipe(text, "r.yaml").budget == Budget(max_cost=5, prices={"big": Price(0.1, 0.4)})
 
 
+@pytest.mark.slow
 def test_killed_builds_end_in_the_same_bytes(tmp_path: Path) -> None:
     settings = {"last": 60, "wait_s": 0.01}
     build(tmp_path / "clean", **settings)

@@ -82,6 +82,7 @@ def test_two_encoders_of_one_name_are_refused() -> None:
     assert "net (1) and of other (1)" in str(answer)
 
 
+@pytest.mark.models
 def test_what_fits_scores_higher() -> None:
     texts = ["A dog plays with a ball on the grass.", "A red car drives down a road."]
     values = np.zeros((2, 2))
@@ -114,6 +115,7 @@ steps:
 """
 
 
+@pytest.mark.models
 def test_the_steps_find_each_others_rows_in_a_build(media: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "tears of steel.webm").symlink_to(media / "tears_of_steel_2s.webm")

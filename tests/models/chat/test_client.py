@@ -108,6 +108,7 @@ def test_calls_are_counted_and_a_spent_budget_stops_them(tmp_path: Path) -> None
     assert (tmp_path / "spend" / "step.json").exists()
 
 
+@pytest.mark.models
 def test_the_embedded_model_answers_as_asked_and_the_same_again(embedded: EmbeddedModel) -> None:
     first = ask(embedded, "Which pet barks? JSON:", schema=SCHEMA, max_tokens=30)
     other = ask(embedded, "Say hi.", max_tokens=2)
@@ -122,6 +123,7 @@ def test_the_embedded_model_answers_as_asked_and_the_same_again(embedded: Embedd
         ask(embedded, Picture(b"x"), "What is this?")
 
 
+@pytest.mark.models
 def test_nobody_else_can_ask_the_embedded_model(embedded: EmbeddedModel) -> None:
     address = embedded.address
     assert address.startswith("http://127.0.0.1:")

@@ -310,6 +310,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert [after_s({"retry-after": v}) for v in ("", "soon", "nan", "-3")] == [None, None, None, 0]
 
 
+@pytest.mark.models
 def test_a_real_model_behind_a_real_server(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import xllamacpp
 
