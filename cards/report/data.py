@@ -56,6 +56,7 @@ class Totals(NamedTuple):
     kept_videos: int
     captions: int
     teachers: int
+    fakes: int  # captions of a dry run
     published: bool  # there is a dataset; else ``kept`` are the clips that no filter dropped
 
 
@@ -147,6 +148,7 @@ def totals(db: duckdb.DuckDBPyConnection) -> Totals:
         coalesce(sum(end_s - start_s), 0), count(DISTINCT video_id),
         (SELECT count(*) FROM captions WHERE kind <> 'choice'),
         (SELECT count(DISTINCT teacher) FROM captions WHERE kind <> 'choice'),
+        (SELECT count(*) FROM captions WHERE kind <> 'choice' AND 'fake' IN (teacher, model)),
         EXISTS (SELECT 1 FROM entries)
     FROM (SELECT DISTINCT ON (clip_id) * FROM clips SEMI JOIN _kept USING (clip_id))
     """

@@ -113,7 +113,7 @@ def _level(pen: _Pen, level: Level, before: Sequence[float], after: Sequence[flo
     pen.path("lead", f"M{end_x + 10:.1f} {y:.1f}H{geometry.text_x - 12}")
     unit = _SINGULAR.get(level.unit, level.unit) if level.rows == 1 else level.unit
     pen.text("n", geometry.text_x, y + 5, f"{level.rows:,} {unit}")
-    name = f"{level.name} (waits for people)" if level.waiting else level.name
+    name = f"{level.name} (waits)" if level.waiting else level.name
     pen.text("s", geometry.text_x, y + 23, name)
     height = geometry.head + geometry.line * len(level.losses) + (12 if level.losses else 0)
     for x in after:

@@ -43,7 +43,7 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         measures=measures, kept=[s for s in shown if not s.reason], dropped=[s for s in shown if s.reason],
         failures=lost, stages=stages, seconds=sum(s.seconds for s in stages),
         slowest=max((s.seconds for s in stages), default=0.0) or 1.0, lead=_lead(counted),
-        waits={step: without_folders(message) for step, message in build.waiting().items()}, repeated=repetition,
+        waits={step: _public(message, build.root) for step, message in build.waiting().items()}, repeated=repetition,
         sampled=SAMPLE if counted.clips > SAMPLE else 0, fans=any(s.shape == "fan" for s in stages),
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         recipe=yaml.safe_dump(public_recipe(build.lock), sort_keys=False, allow_unicode=True, width=92),
@@ -55,6 +55,11 @@ def _published(build: Build) -> list[str]:
     """The tables that the last dataset step reads."""
     steps = [s for s in build.lock["steps"] if any(table.get("table") == "entries" for table in s["tables"])]
     return list(steps[-1]["reads"]) if steps else []
+
+
+def _public(message: str, root: Path) -> str:
+    """A message without the folders of this machine; paths start at the build folder."""
+    return without_folders(message.replace(f"{root}/", ""))
 
 
 def _environment() -> Any:

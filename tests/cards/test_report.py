@@ -133,7 +133,7 @@ def test_it_can_be_read_by_all(html: str) -> None:
 def test_the_number_of_clips_bounds_the_page(films: Any) -> None:
     few = render_report(films, limit=3)
     assert few.count('<article class="clip">') == 3 and few.count("<img ") <= 3 * 5 + 3
-    assert "3 of 23" in Page(few).text
+    assert "3 of 23, as chance has it" in Page(few).text
     videos = {m for m in re.findall(r"<b><bdi>([^<]*)</bdi></b> <span>", few)}
     assert len(videos) == 3  # spread over the videos
 
@@ -150,13 +150,13 @@ def test_a_build_that_waits_shows_what_no_filter_dropped(tmp_path: Path) -> None
     clips = [told.clip("v", float(i), i + 1.0) for i in range(3)]
     stages = [Stage("annotation.review", "whole", "reviews", 3, 0, 0, 0, 1, 0, {}, {}, 0.0)]
     lock = {"name": "few", "cliploom": "9", "shards": 1, "steps": []}
-    said = {"annotation.review": f"3 of 3 are open: fill in {tmp_path}/answers.csv"}
+    said = {"annotation.review": f"3 of 3 are open: fill in {tmp_path}/review/answers.csv"}
     (tmp_path / "waiting.json").write_text(json.dumps(said))
     verdicts = [("filters.keep", clips[0].clip_id, "v", "dull")]
     html = render_report(told.FakeBuild(tmp_path, lock, [told.video("v"), *clips], stages, verdicts))
     text = Page(html).text
     assert "2 clips left after the filters" in text and str(tmp_path) not in html
-    assert "annotation.review waits. 3 of 3 are open: fill in …/answers.csv" in text and "published" not in text
+    assert "annotation.review waits. 3 of 3 are open: fill in review/answers.csv" in text and "published" not in text
     assert html.count('<article class="clip">') == 2 and "No frame was stored inside this clip." in text
 
 
@@ -192,6 +192,14 @@ def test_one_caption_on_many_clips_is_told_on_the_page(films: Any, tmp_path: Pat
     assert "One caption stands" not in render_report(films)
     assert warnings(replace(films, root=tmp_path)) == ["one caption stands on 3 of 4 clips: SAME <B>."]
     assert warnings(films) == []
+
+
+def test_a_dry_run_is_told_on_the_page(films: Any, html: str) -> None:
+    def fake(row: Any) -> Any:
+        return replace(row, model="fake") if isinstance(row, Caption) and row.teacher == "title" else row
+
+    assert "This is a dry run. 23 of the captions were made up" in Page(changed(films, fake)).text
+    assert "dry run" not in html
 
 
 def test_a_caption_that_people_rejected_is_not_shown_as_the_published_one(films: Any) -> None:
