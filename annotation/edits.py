@@ -46,12 +46,12 @@ class Edits(Rules, Whole[Answered, Caption]):
 
 def _caption(of: Decided, correction: Correction) -> Caption:
     """A correction as a caption. Who wrote it stands in the reviews alone."""
-    model = next(
-        (t for t in of.texts if t.caption_id == correction.parent), Text("", "", language=of.texts[0].language)
-    )
+    own = Text("", "", language=of.texts[0].language)
+    model = next((text for text in of.texts if text.caption_id == correction.parent), own)
     parents = [correction.parent] if correction.parent else []
+    teacher, kind = (model.teacher, MOMENT) if model.kind == MOMENT else ("person", "edit")  # moments stay together
     return Caption(
-        f"{of.clip_id}_person_{digest('edit', parents, correction.text)[:8]}", of.video_id, of.clip_id, "person",
-        MOMENT if model.kind == MOMENT else "edit", correction.text, parents, model="person", revision="1",
+        f"{of.clip_id}_person_{digest('edit', parents, correction.text)[:8]}", of.video_id, of.clip_id, teacher, kind,
+        correction.text, parents, model="person", revision="1",
         language=model.language, start_s=model.start_s, end_s=model.end_s,
     )  # fmt: skip

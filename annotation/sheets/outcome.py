@@ -33,6 +33,7 @@ class Text(NamedTuple):
     caption_id: str
     text: str
     kind: str = "teacher"
+    teacher: str = ""
     language: str = ""
     start_s: float | None = None
     end_s: float | None = None
@@ -137,7 +138,7 @@ def _correct(found: Outcome, text: Text, answers: Sequence[Judgement]) -> None:
 _QUERY = """
 SELECT clip_id, c.video_id, texts, coalesce(answers, []) FROM (
     SELECT clip_id, any_value(video_id) AS video_id,
-        list(row(caption_id, text, kind, language, start_s, end_s) ORDER BY caption_id) AS texts
+        list(row(caption_id, text, kind, teacher, language, start_s, end_s) ORDER BY caption_id) AS texts
     FROM captions GROUP BY clip_id
 ) c {join} JOIN (
     SELECT clip_id, list(row(caption_id, person, verdict, text) ORDER BY review_id) AS answers

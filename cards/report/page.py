@@ -108,7 +108,7 @@ def share(stage: Stage, slowest: float) -> float:
 
 
 def _lead(counted: Totals) -> str:
-    what = "published" if counted.published else "left after the filters"
+    what = "published" if counted.published else "left so far"
     of = f" of {counted.videos:,}" if counted.kept_videos < counted.videos else ""
     videos = f"{counted.kept_videos:,}{of} video{'' if counted.videos == 1 else 's'}"
     clips = f"{counted.kept:,} clip{'' if counted.kept == 1 else 's'}"

@@ -50,7 +50,7 @@ def test_a_text_of_ones_own_has_no_parent() -> None:
 
 def test_a_corrected_moment_stays_one() -> None:
     [made], _ = left([ONE, MOMENT], [review("a", "edit", MOMENT, "It turns left.")])
-    assert (made.kind, made.start_s, made.end_s) == ("differential", 0.5, 1.0)
+    assert (made.kind, made.teacher, made.start_s, made.end_s) == ("differential", "c", 0.5, 1.0)
 
 
 def test_what_nobody_answered_about_may_leave() -> None:

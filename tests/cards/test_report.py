@@ -142,7 +142,7 @@ def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
     stages = [Stage("builders.folder", "source", "videos", 1, 0, 0, 1, 0, 0, {}, {"unreadable": 1}, 0.0)]
     lock = {"name": "none", "cliploom": "9", "shards": 1, "steps": []}
     page = Page(render_report(told.FakeBuild(tmp_path, lock, stages=stages)))
-    assert "0 clips left after the filters" in page.text and "1 failed: unreadable" in page.text
+    assert "0 clips left so far" in page.text and "1 failed: unreadable" in page.text
     Page(render_report(told.FakeBuild(tmp_path, lock)))
 
 
@@ -155,7 +155,7 @@ def test_a_build_that_waits_shows_what_no_filter_dropped(tmp_path: Path) -> None
     verdicts = [("filters.keep", clips[0].clip_id, "v", "dull")]
     html = render_report(told.FakeBuild(tmp_path, lock, [told.video("v"), *clips], stages, verdicts))
     text = Page(html).text
-    assert "2 clips left after the filters" in text and str(tmp_path) not in html
+    assert "2 clips left so far" in text and str(tmp_path) not in html
     assert "annotation.review waits. 3 of 3 are open: fill in review/answers.csv" in text and "published" not in text
     assert html.count('<article class="clip">') == 2 and "No frame was stored inside this clip." in text
 

@@ -40,8 +40,8 @@ def test_a_line_is_as_its_readers_want_it() -> None:
 
 
 def caption(clip: str, name: str, teacher: str, **more: Any) -> Caption:
-    return Caption(f"{clip}_{name}", "v", clip, teacher, text=name, parents=[], model="m", revision="",
-                   **{"kind": "teacher", **more})  # fmt: skip
+    return Caption(f"{clip}_{name}", "v", clip, teacher, text=name, parents=[], revision="",
+                   **{"kind": "teacher", "model": "m", **more})  # fmt: skip
 
 
 def written(tmp_path: Path, rows: Sequence[Row], **options: Any) -> tuple[list[dict[str, Any]], list[Drop]]:
@@ -67,13 +67,14 @@ def test_the_captions_of_frames_are_those_of_the_teacher_that_was_chosen(tmp_pat
         caption("v_b", "seen", "aaa", kind="differential", start_s=20.0, end_s=22.0),
         caption("v_b", "brief", "brief"),
         caption("v_c", "part only", "sliding", kind="differential", start_s=40.0, end_s=40.0),
+        caption("v_b", "mended", "aaa", kind="differential", model="person", start_s=22.0, end_s=23.0),
     ]  # fmt: skip
     (a, b), drops = written(tmp_path, rows, zip_folder="mine.zip")
     assert [c["content"] for c in a["captions"]] == ["early", "late", "chosen"] and a["timestamps"] == [2.0, 4.25]
     assert [c["idx"] for c in a["captions"]] == ["0", "1", "-1"]
     assert (a["video_id"], a["video_path"]) == ("v_a", "https://films.example/v.mp4")
     assert (b["video_path"], b["zip_folder"]) == ("media/b.mp4", "mine.zip")
-    assert [c["content"] for c in b["captions"]] == ["seen", "brief"] and b["timestamps"] == [2.0]
+    assert [c["content"] for c in b["captions"]] == ["seen", "mended", "brief"] and b["timestamps"] == [2.0, 3.0]
     assert [(d.id, d.reason) for d in drops] == [("v_c", "no_caption"), ("v_d", "no_caption")]
 
 
