@@ -10,6 +10,7 @@ from ...engine.contract.errors import UserError, nearest
 from ...engine.contract.step import Site
 from ...engine.contract.usage import Budget, Spend
 from .cache import Cached
+from .cleaning.characters import whole_characters
 from .model import Answer, ChatModel, Model, Request
 from .openai_protocol import shown_url
 
@@ -31,6 +32,7 @@ class Counted:
         self._spend.begin()
         self._spend.add(self.name, 0, 0, calls=1)
         answer = await self._model.ask(request)
+        answer = answer._replace(text=whole_characters(answer.text))
         self._spend.add(self.name, answer.prompt_tokens, answer.completion_tokens, calls=0)
         return answer
 

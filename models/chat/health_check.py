@@ -44,6 +44,8 @@ async def greet(server: RemoteServer, model: ChatModel) -> Greeting:
             return await _without_list(server, model, error)
         if trouble.kind == "gone":
             return Greeting(trouble=f"nothing answers at {trouble.message}")
+        if trouble.kind == "slow":
+            return Greeting(trouble=trouble.message)
         pause = max(pause * 2, trouble.after_s or 0)
         if loop.time() + pause - began > model.patience_s:
             raise Waiting(gone_message([server.url], trouble))

@@ -6,28 +6,32 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple, Protocol
 from warnings import warn
 
 from ...engine.contract.errors import RowError, TransientError, Waiting
-from .model import Answer, Request
+from .model import Answer, Message, Request
 
 BACK_OFF_S = 0.5
 """The shortest pause after a failure; it doubles with each one that follows."""
 _LONGEST_S = 16.0
-TRIES = 6
-"""Times that one question may fail at a server that answers others; one that runs out of time counts double."""
-_STREAK = 3  # failures in a row after which a server is left alone for a while, then tried with one question
-_FEW = 3  # with no more questions under way than these, it is they that fail and not the server
+_PATIENCE = 12
+_TAKES = {"failed": 3, "broken": 4, "slow": 6}
+"""What a failure takes of a question's patience: four errors, three answers that were paid, two times out of time."""
+_STREAK = 3  # failures in a row after which a server is left alone for a while, and must then show that it is well
+_LONG_S = 10.0  # a pause that people are told of
+HELLO = Request([Message(role="user", content="Hello.")], max_tokens=16)
+"""What a server is asked that failed again and again: is it the server, or are it the questions?"""
 
-Kind = Literal["gone", "busy", "failed", "slow"]
+Kind = Literal["gone", "busy", "failed", "broken", "slow"]
 
 
 class Trouble(TransientError):
     """A question has no answer yet.
 
     ``gone``: nobody takes the connection; ``busy``: the server asks for time; ``failed``: an error of the server's
-    own, a lost connection or a broken answer; ``slow``: it took too long.
+    own, or a lost connection; ``broken``: what it sent is no answer; ``slow``: it took too long.
     """
 
     def __init__(self, kind: Kind, message: str, after_s: float | None = None) -> None:
@@ -79,6 +83,7 @@ class Endpoint:
         self.streak = _STREAK if gone else 0  # failures since its last answer, those of one moment as one
         self.paused_until = 0.0
         self.failing_since: float | None = None
+        self.in_doubt = False  # is it the server that fails, or are it the questions?
 
     def opens_in(self, now: float) -> float | None:
         """Seconds until it takes a question; None where it must first finish one."""
@@ -93,7 +98,7 @@ class Endpoint:
 
     def does_well(self) -> None:
         """It has answered."""
-        self.streak, self.failing_since = 0, None
+        self.streak, self.failing_since, self.in_doubt = 0, None, False
 
     def fails(self, trouble: Trouble, now: float) -> None:
         """It has not; leave it alone for as long as it asks for, or for longer each time."""
@@ -103,6 +108,7 @@ class Endpoint:
             self.paused_until = max(self.paused_until, now + trouble.after_s + random.uniform(0, BACK_OFF_S))
         elif now >= self.paused_until:  # else it is one of many that failed together
             self.streak = max(self.streak + 1, _STREAK if trouble.kind == "gone" else 0)
+            self.in_doubt = self.streak >= _STREAK and trouble.kind != "busy"
             if trouble.kind == "busy" or self.streak >= _STREAK:
                 pause = min(_LONGEST_S, BACK_OFF_S * 2.0 ** max(0, self.streak - _STREAK))
                 self.paused_until = now + random.uniform(pause / 2, pause)
@@ -121,66 +127,86 @@ class _Waiter(NamedTuple):
 
 
 class Polite:
-    """The model behind several servers: the least busy one is asked, in order of arrival."""
+    """The model behind several servers: the least busy one is asked, in order of arrival.
+
+    A server that fails again and again is asked something simple. If it answers, it is the questions that fail, each
+    after a few tries; if not, it is waited for.
+    """
 
     def __init__(self, name: str, revision: str, endpoints: Sequence[Endpoint], patience_s: float) -> None:
         self.name, self.revision = name, revision
         self._endpoints, self._patience_s = endpoints, patience_s
         self._queue: deque[_Waiter] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        self._under_way = 0
-        self._answered = float("-inf")  # when a server last answered
+        self._answered: Request | None = None  # the shortest question that was
         self._last: Trouble | None = None
+        self._given_up = ""  # what is waited for
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, request: Request) -> Answer:
         """As ``Model.ask``. ``Waiting`` when every server has been out of reach for ``patience_s``.
 
         Raises:
-            RowError: ``server_error`` for a question that fails while others succeed, ``time_out`` for one that
-                takes too long again and again.
+            RowError: ``server_error`` for a question that fails again and again at servers that answer others,
+                ``time_out`` for one that takes too long.
         """
-        self._under_way += 1
-        try:
-            return await self._ask(request)
-        finally:
-            self._under_way -= 1
-
-    async def _ask(self, request: Request) -> Answer:
-        began, tries, endpoint = self._loop.time(), 0, None
+        patience, tries, endpoint = _PATIENCE, 0, None
         while True:
             endpoint = await self._seat(endpoint)
+            asked = False
             try:
+                if endpoint.in_doubt and tries:  # a question that never failed tells as much
+                    await self._probe(endpoint)
+                asked = True
                 answer = await endpoint.server.ask(request)
             except Trouble as error:
                 trouble = self._last = error
-                if trouble.kind == "gone" and endpoint.failing_since is None:
-                    warn(f"{trouble.message}; it is waited for, up to {self._patience_s:g} s", stacklevel=2)
-                endpoint.fails(trouble, self._loop.time())
+                self._note(endpoint, trouble)
             except RowError:
-                self._does_well(endpoint)  # it has looked at the question
+                endpoint.does_well()  # it has looked at the question
                 raise
             else:
-                self._does_well(endpoint)
+                endpoint.does_well()
+                self._answered = min(request, self._answered or request, key=_length)
                 return answer
             finally:
                 endpoint.in_flight -= 1
                 if self._queue:
                     self._deal()
             self._give_up_if_all_are_lost()
-            if trouble.kind in ("failed", "slow"):
-                tries += 2 if trouble.kind == "slow" else 1
-                if tries >= TRIES and (self._answered > began or self._under_way <= _FEW):
-                    kind = "time_out" if trouble.kind == "slow" else "server_error"
-                    raise RowError(f"{trouble.message} (asked again and again)", kind)
-                await asyncio.sleep(random.uniform(0, min(_LONGEST_S, BACK_OFF_S * 2.0 ** min(tries, 10))))
+            if trouble.kind not in _TAKES:
+                continue
+            if asked or self._answered is None:  # else it is the server that fails
+                patience -= _TAKES[trouble.kind] if asked else 1
+            if patience <= 0:
+                kind = "time_out" if trouble.kind == "slow" else "server_error"
+                raise RowError(f"{trouble.message} (asked again and again)", kind)
+            tries += 1
+            await asyncio.sleep(random.uniform(0, min(_LONGEST_S, BACK_OFF_S * 2.0 ** min(tries, 10))))
 
-    def _does_well(self, endpoint: Endpoint) -> None:
+    async def _probe(self, endpoint: Endpoint) -> None:
+        """See whether a server answers something simple, or what was answered before. Raises ``Trouble`` if not."""
+        with suppress(RowError):  # it has looked at the question
+            try:
+                await endpoint.server.ask(HELLO)
+            except Trouble as trouble:
+                if self._answered is None or trouble.kind not in _TAKES:
+                    raise
+                await endpoint.server.ask(self._answered)
         endpoint.does_well()
-        self._answered = self._loop.time()
+
+    def _note(self, endpoint: Endpoint, trouble: Trouble) -> None:
+        """Leave a server alone that failed; say what is waited for."""
+        if trouble.kind == "gone" and endpoint.failing_since is None:
+            warn(f"{trouble.message}; it is waited for, up to {self._patience_s:g} s", stacklevel=3)
+        if _LONG_S <= (trouble.after_s or 0) < self._patience_s:
+            warn(f"{endpoint.server.url} wants to be left alone for {trouble.after_s:.0f} s", stacklevel=3)
+        endpoint.fails(trouble, self._loop.time())
 
     async def _seat(self, avoid: Endpoint | None) -> Endpoint:
         """A server that takes a question now, or as soon as there is one."""
+        if self._given_up:
+            raise Waiting(self._given_up)
         if not self._queue and (endpoint := self._free(avoid)) is not None:
             endpoint.take()
             return endpoint
@@ -236,17 +262,27 @@ class Polite:
         now = self._loop.time()
         if not all(e.lost(now, self._patience_s) for e in self._endpoints):
             return
-        said = gone_message([e.server.url for e in self._endpoints], self._last)
+        self._given_up = gone_message([e.server.url for e in self._endpoints], self._last)
         for waiter in self._queue:
             if not waiter.seat.done():
-                waiter.seat.set_exception(Waiting(said))
+                waiter.seat.set_exception(Waiting(self._given_up))
         self._queue.clear()
-        raise Waiting(said)
+        raise Waiting(self._given_up)
+
+
+def _length(request: Request) -> tuple[bool, int]:
+    """What a question weighs: pictures, then characters."""
+    contents = [message["content"] for message in request.messages]
+    seen = any(not isinstance(part, str) for content in contents for part in content)
+    return seen, sum(len(content) for content in contents)
 
 
 def gone_message(urls: Sequence[str], last: Trouble | None) -> str:
     """What a build waits for."""
     names, why = ", ".join(urls), f" ({last.message})" if last else ""
-    if last is not None and last.kind == "busy":
-        return f"{names} wants to be left alone for longer{why}; build again later"
-    return f"{names} does not answer{why}; start it and build again"
+    if last is None or last.kind == "gone":
+        return f"{names} is not there{why}; start it and build again"
+    return {
+        "busy": f"{names} wants to be left alone for longer{why}; build again later",
+        "slow": f"{names} takes too long{why}; raise timeout_s or lower at_once, and build again",
+    }.get(last.kind, f"{names} answers nothing as it should{why}; mend it and build again")

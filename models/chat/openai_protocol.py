@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,6 +14,8 @@ from ...engine.contract.errors import RowError, UserError, Waiting
 from .answers import SHOWN_CHARS
 from .load_balancer import Trouble
 from .model import Answer, ChatModel, Film, Message, Part, Picture, Request
+from .refused_parts import not_taken
+from .token_counts import tokens_of, tokens_read
 
 _TOO_LONG = re.compile(
     r"context.{0,3}(?:length|size|window)|maximum (?:context|model|input)|too (?:long|many tokens|large)|"
@@ -25,8 +27,9 @@ _BLIND = re.compile(
     r"(?:not|n't) support.{0,20}(?:image|video|vision)",
     re.IGNORECASE,
 )
-_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.?output|guided|grammar", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"request (?:is )?too large|reduce the length|must be reduced", re.IGNORECASE)
 _FOREVER_S = 1e9
+_MOST_TOKENS = 10_000_000  # of one answer; a server that says more is wrong
 
 
 def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
@@ -77,23 +80,8 @@ def _base64(picture: Picture) -> str:
     return base64.b64encode(picture.jpeg).decode("ascii")
 
 
-def with_schema_in_words(request: Request) -> Request:
-    """The question for a server that takes no schemas: it is added to the last turn."""
-    wanted = f"Answer with a JSON object of this JSON schema, and nothing else:\n{json.dumps(request.schema)}"
-    *before, last = request.messages
-    content = last["content"]
-    parts: Sequence[Part] = [content] if isinstance(content, str) else content
-    joined: str | list[Part] = f"{content}\n\n{wanted}" if isinstance(content, str) else [*parts, wanted]
-    return request._replace(messages=[*before, Message(role=last["role"], content=joined)], schema=None)
-
-
-def schema_is_refused(message: str) -> bool:
-    """Does a server's error speak of JSON schemas?"""
-    return _NO_SCHEMA.search(message) is not None
-
-
-def read_answer(content: bytes, url: str) -> Answer:
-    """The answer that a body holds.
+def read_answer(content: bytes, url: str, request: Request) -> Answer:
+    """The answer that a body holds; what it does not say, or cannot, of its tokens is estimated.
 
     Raises:
         Trouble: it is no answer at all.
@@ -110,11 +98,20 @@ def read_answer(content: bytes, url: str) -> Answer:
         text, why = _text(message.get("content")), str(choice.get("finish_reason") or "stop")
         if not text and isinstance(message.get("refusal"), str) and message["refusal"]:
             text, why = message["refusal"], "refusal"
-        usage = reply.get("usage") or {}
-        counts = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-    except (AssertionError, LookupError, TypeError, ValueError, AttributeError):
-        raise Trouble("failed", f"{url} sent no answer but {_excerpt(content)}") from None
-    return Answer(_clean(text), why, *counts)
+    except (AssertionError, LookupError, TypeError, AttributeError):
+        raise Trouble("broken", f"{url} sent no answer but {_excerpt(content)}") from None
+    usage = reply.get("usage")
+    read, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    counts = (tokens_read(request) if read is None else read, tokens_of(text) if written is None else written)
+    return Answer(text, why, *counts)
+
+
+def _count(usage: Any, name: str) -> int | None:
+    """A number of tokens, or None for one that cannot be."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
 
 
 def _text(content: Any) -> str:
@@ -124,13 +121,6 @@ def _text(content: Any) -> str:
     if content is None:
         return ""
     return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
-
-
-def _clean(text: str) -> str:
-    """Without the halves of characters that JSON can hold and UTF-8 cannot."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def failure(
@@ -146,14 +136,14 @@ def failure(
         return Waiting(f"{what[:400]}; build again when there is credit")
     if _BLIND.search(said[:200]):
         return UserError(what[:400], "ask a model that sees pictures")
-    if status == 429:
+    if status == 429 and not _TOO_LARGE.search(said):
         return Trouble("busy", what, after_s(headers))
     after = after_s(headers) if status in (503, 529) else None
     if status in (408, 409, 425) or (status >= 500 and status != 501):
-        if schema_is_refused(said):
+        if not_taken(said):
             return RowError(what, "bad_request")
         return Trouble("busy" if after is not None else "failed", what, after)
-    if status == 413 or _TOO_LONG.search(said):
+    if status in (413, 429) or _TOO_LONG.search(said):
         return RowError(f"{what}; give it less to read", "too_long")
     return RowError(what, "refused" if "content_filter" in said or b'"content_filter"' in content else "bad_request")
 
@@ -185,12 +175,15 @@ def as_json(content: bytes) -> dict[str, Any] | None:
 
 def _message(content: bytes) -> str:
     """What an error's body says, in one line."""
-    found: Any = as_json(content)
+    found: Any = (body := as_json(content))
     for key in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(key):
             found = found[key]
     said = found if isinstance(found, str) else _plain(content)
-    return " ".join(said.split())[:SHOWN_CHARS]
+    error = body.get("error") if body is not None else None
+    part = error.get("param") if isinstance(error, dict) else None
+    part = f" ({part})" if isinstance(part, str) and part not in said else ""
+    return " ".join(f"{said}{part}".split())[:SHOWN_CHARS]
 
 
 def _excerpt(content: bytes) -> str:

@@ -8,21 +8,29 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
+from warnings import warn
 
 from ...engine.contract.errors import RowError, UserError
 from ...engine.contract.extras import extra
 from .health_check import greet
 from .load_balancer import Endpoint, Polite, Trouble
 from .model import Answer, ChatModel, Model, Request
-from .openai_protocol import body_of, failure, read_answer, schema_is_refused, shown_url, with_schema_in_words
+from .openai_protocol import body_of, failure, read_answer, shown_url
+from .refused_parts import SCHEMA, SYSTEM, in_words, refused_part, without
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 _CONNECT_S = 10.0
 _LIST_S = 30.0  # a list of models takes no longer
 _LANES = 8
 """Connections per HTTP client: a client looks at all of its connections for every question."""
+_MOST_BYTES = 16 << 20  # of an answer: more than any number of tokens takes
+_INSTEAD = {"max_tokens": "max_completion_tokens takes its place", SCHEMA: "schemas are put into words",
+            SYSTEM: "it becomes part of the user's turn"}  # fmt: skip
+# A server that answers twice, or late, would answer the next question on the same connection. So each has its own.
+_ONE_QUESTION = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
 class RemoteServer:
@@ -32,23 +40,28 @@ class RemoteServer:
         self.url, self._options = shown_url(url), options
         self._clients = clients
         self._free = [client for client in clients for _ in range(_LANES)]
-        self._takes_schemas = True
+        self._refused: frozenset[str] = frozenset()  # parts of questions that it does not take
 
     async def ask(self, request: Request) -> Answer:
-        """As ``Server.ask``. One that refuses JSON schemas gets them in words from then on."""
-        if request.schema is not None and not self._takes_schemas:
-            request = with_schema_in_words(request)
-        try:
-            return await self._ask(request)
-        except RowError as error:
-            if request.schema is None or not schema_is_refused(error.message):
-                raise
-        answer = await self._ask(with_schema_in_words(request))
-        self._takes_schemas = False
-        return answer
+        """As ``Server.ask``. What the server refuses of a question it is not sent again; it is said once.
 
-    async def _ask(self, request: Request) -> Answer:
-        return read_answer(await self.send("/chat/completions", body_of(request, self._options)), self.url)
+        Questions that are under way at the same time learn it from each other.
+        """
+        learnt: set[str] = set()
+        while True:
+            refused = self._refused
+            body = without(body_of(in_words(request, refused), self._options), refused)
+            try:
+                return read_answer(await self.send("/chat/completions", body), self.url, request)
+            except RowError as error:
+                part = refused_part(error.message, body)
+                if part is None or part in refused:
+                    self._refused -= learnt  # that was not it
+                    raise
+            if self._refused == refused:
+                learnt.add(part)
+                self._refused |= {part}
+                warn(f"{self.url} does not take {part}: {_INSTEAD.get(part, 'it is asked without')}", stacklevel=2)
 
     async def send(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """POST a body, or GET; the content of what comes back.
@@ -68,8 +81,8 @@ class RemoteServer:
         except (openai.APITimeoutError, TimeoutError) as error:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
                 raise Trouble("gone", f"{self.url}: no connection in {_CONNECT_S:g} s") from None
-            said = f"{self.url} did not answer within {limit_s:g} s"
-            raise Trouble("gone" if body is None else "slow", said) from None
+            what = "answer" if body is not None else "list of models"
+            raise Trouble("slow", f"{self.url} took longer than {limit_s:g} s for its {what}") from None
         except openai.APIConnectionError as error:
             self._lost(error)
         except openai.APIStatusError as error:
@@ -84,6 +97,8 @@ class RemoteServer:
         import httpx2
 
         cause = error.__cause__
+        if isinstance(cause, Trouble):
+            raise cause
         why = str(cause).strip() or type(cause).__name__
         if isinstance(cause, httpx2.ConnectError):
             raise Trouble("gone", f"{self.url}: no connection ({why})") from None
@@ -100,6 +115,30 @@ async def _sent(client: openai.AsyncOpenAI, path: str, body: Mapping[str, Any] |
     else:
         got = await client.post(path, cast_to=httpx2.Response, body=body)
     return got.content
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Let no more of a body in than an answer may have. Raises ``Trouble`` for more, or what cannot be measured."""
+    import httpx2
+
+    class Bounded(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in stream:
+                size += len(chunk)
+                if size > _MOST_BYTES:
+                    raise Trouble("broken", f"{url} sends more than {_MOST_BYTES >> 20} MB")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    url, whole = shown_url(str(response.url)), response.stream
+    assert isinstance(whole, httpx2.AsyncByteStream)
+    stream: httpx2.AsyncByteStream = whole
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise Trouble("broken", f"{url} sends compressed bodies, unasked")
+    response.stream = Bounded()
 
 
 @asynccontextmanager
@@ -135,14 +174,16 @@ def _clients(url: str, model: ChatModel) -> list[openai.AsyncOpenAI]:
     import httpx2  # isort: skip
 
     timeout = httpx2.Timeout(model.timeout_s, connect=min(_CONNECT_S, model.timeout_s), pool=None)
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
     tls = httpx2.create_ssl_context()  # takes 40 ms: one for all
     key = os.environ.get(model.key_env) or "none"
     try:
         return [
             openai.AsyncOpenAI(
-                api_key=key, base_url=url, max_retries=0, timeout=timeout,
-                http_client=openai.DefaultAsyncHttpxClient(limits=limits, timeout=timeout, verify=tls),
+                api_key=key, base_url=url, max_retries=0, timeout=timeout, default_headers=_ONE_QUESTION,
+                http_client=openai.DefaultAsyncHttpxClient(
+                    limits=limits, timeout=timeout, verify=tls, event_hooks={"response": [_bound]}
+                ),
             )
             for _ in range(-(-model.at_once // _LANES))
         ]  # fmt: skip

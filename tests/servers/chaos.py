@@ -42,6 +42,8 @@ class Chaos:
     key: str = ""
     entry: dict[str, Any] = field(default_factory=dict)  # what its list says of each model
     hold: asyncio.Event | None = None  # no answer before it is set
+    twice: bool = False  # every answer is sent two times
+    endless: bool = False  # an answer's body has no end
     called: Counter[str] = field(default_factory=Counter)  # by prompt
     answered: Counter[str] = field(default_factory=Counter)  # in full and well, by prompt
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -100,7 +102,18 @@ class Chaos:
         status, said = said if isinstance(said, tuple) else (200, said)
         if status == 200:
             self.answered[prompt] += 1
+        if self.endless:
+            return await _send_without_end(writer)
+        if self.twice:
+            await _send(writer, status, said)
         return await _send(writer, status, said)
+
+
+async def _send_without_end(writer: asyncio.StreamWriter) -> bool:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        await writer.drain()
 
 
 async def _misbehave(kind: str, writer: asyncio.StreamWriter) -> bool:

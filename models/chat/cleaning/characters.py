@@ -28,5 +28,10 @@ def readable_text(text: str) -> str:
     return _INVISIBLE.sub("", _WRITTEN_BREAK.sub("\n", text))
 
 
+def whole_characters(text: str) -> str:
+    """The text as UTF-8 can hold it: JSON can hold halves of characters."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _decoded(found: re.Match[str]) -> str:
     return bytes.fromhex(found[0].replace("<0x", "").replace(">", "")).decode("utf-8", "replace")

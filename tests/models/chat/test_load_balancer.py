@@ -11,7 +11,7 @@ import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError, Waiting
 from cliploom.models.chat import load_balancer as polite
-from cliploom.models.chat.load_balancer import Endpoint, Kind, Polite, Trouble
+from cliploom.models.chat.load_balancer import Endpoint, Kind, Polite, Trouble, gone_message
 from cliploom.models.chat.model import Answer, Message, Request
 
 
@@ -115,15 +115,74 @@ def test_too_many_requests_pause_the_server_and_not_only_the_call() -> None:
 
 
 def test_one_question_that_always_fails_is_one_bad_row() -> None:
-    for kind, word, most in (("failed", "server_error", 6), ("slow", "time_out", 3)):
+    for kind, word, most in (("failed", "server_error", 4), ("broken", "server_error", 3), ("slow", "time_out", 2)):
         poison = Scripted("p", lambda text, n, kind=kind: Trouble(kind, "500") if text == "7" else None)  # type: ignore[misc]
         answers = ask_all(poison)
         bad = [a for a in answers if isinstance(a, RowError)]
         assert [a.kind for a in bad] == [word]
-        assert poison.asked["7"] >= most
-        assert poison.asked.total() - poison.asked["7"] == 39
+        assert poison.asked["7"] == most
+        assert poison.asked.total() - poison.asked["7"] - poison.asked["Hello."] == 39
     alone = ask_all(Scripted("p", trouble("failed")), rows=1)
     assert alone[0].kind == "server_error"
+
+
+@pytest.mark.parametrize("kind", ["failed", "broken", "slow"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("hello", [False, True])
+def test_questions_that_always_fail_do_not_hold_back_the_others(kind: Kind, last: bool, hello: bool) -> None:
+    def fails(text: str, n: int) -> Exception | None:
+        poison = hello if text == "Hello." else int(text) >= 24 if last else int(text) % 3 == 0
+        return Trouble(kind, "500") if poison else None
+
+    server = Scripted("p", fails)
+    answers = ask_all(server, rows=36, at_once=16, patience_s=5.0)
+    bad = [i for i, answer in enumerate(answers) if isinstance(answer, RowError)]
+    assert bad == ([*range(24, 36)] if last else [*range(0, 36, 3)])
+    assert sum(isinstance(answer, Answer) for answer in answers) == 24
+    assert max(server.asked[str(i)] for i in bad) <= 4
+
+
+def test_a_server_that_is_out_of_order_for_a_while_costs_no_row() -> None:
+    def fails(text: str, n: int) -> Exception | None:
+        out = 20 < server.asked.total() < 60
+        return Trouble("failed", "502") if out else None
+
+    server = Scripted("s", fails)
+    assert all(isinstance(answer, Answer) for answer in ask_all(server, rows=60, at_once=8))
+
+
+def test_whoever_asks_a_server_that_wants_an_hour_waits_for_no_hour() -> None:
+    async def go() -> list[Any]:
+        model = Polite("m", "1", [Endpoint(Scripted("far", trouble("busy", 3600.0)), 2, 0)], 30.0)
+        first = await asyncio.gather(*(model.ask(question(f"{i}")) for i in range(9)), return_exceptions=True)
+        with pytest.raises(Waiting, match="left alone"):
+            await model.ask(question("later"))
+        return first
+
+    assert all(isinstance(answer, Waiting) for answer in asyncio.run(asyncio.wait_for(go(), 5.0)))
+
+
+def test_a_pause_that_takes_long_is_said() -> None:
+    async def go() -> None:
+        model = Polite("m", "1", [Endpoint(Scripted("far", trouble("busy", 20.0)), 2, 0)], 30.0)
+        await asyncio.wait_for(model.ask(question("a")), 0.05)
+
+    with pytest.warns(UserWarning, match="far wants to be left alone for 20 s"), pytest.raises(TimeoutError):
+        asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("gone", "is not there"),
+        ("slow", "takes too long"),
+        ("failed", "answers nothing as it should"),
+        ("busy", "left"),
+    ],
+)
+def test_what_is_waited_for_is_said_as_it_is(kind: Kind, said: str) -> None:
+    assert said in gone_message(["http://s"], Trouble(kind, "took longer than 300 s"))
+    assert "took longer" in gone_message(["http://s"], Trouble(kind, "took longer than 300 s"))
 
 
 def test_what_is_no_trouble_is_not_asked_again() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from cliploom.engine.contract.errors import RowError, UserError, Waiting
 from cliploom.engine.contract.step import Site
 from cliploom.engine.contract.usage import Spend
 from cliploom.models.chat import load_balancer as polite
+from cliploom.models.chat import remote
 from cliploom.models.chat.client import open_model
 from cliploom.models.chat.embedded import NAME, PARTS, SHA256
 from cliploom.models.chat.model import Answer, ChatModel, Film, Message, Model, Picture
@@ -99,7 +101,8 @@ def caption(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_row_ends_well_on_servers_that_misbehave_and_nothing_answered_is_asked_again() -> None:
-    one, two = (Chaos(answer=caption, trouble=0.3, slow=slow) for slow in (True, False))
+    called = Counter[str]()  # by both: a question is in trouble twice at most
+    one, two = (Chaos(answer=caption, trouble=0.3, slow=slow, called=called) for slow in (True, False))
 
     async def go() -> list[Any]:
         async with one.open(), two.open():
@@ -109,9 +112,9 @@ def test_every_row_ends_well_on_servers_that_misbehave_and_nothing_answered_is_a
     made = asyncio.run(go())
     assert [m[0].text for m in made] == [f"The number is {i}." for i in range(300)]
     answered = one.answered + two.answered
-    assert len(answered) == 300
-    assert set(answered.values()) == {1}
-    assert (one.called + two.called).total() > 360  # it did misbehave
+    assert len(answered.keys() - {"Hello."}) == 300
+    assert sum(answered.values()) - len(answered) < 10  # one is asked again to see whether a server is well
+    assert called.total() > 360  # it did misbehave
     assert min(one.answered.total(), two.answered.total()) > 60
     assert max(one.most, two.most) <= 16
 
@@ -167,10 +170,10 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         (reply("", reasoning="Hm.", reasoning_content="Hm."), Answer("", "stop", 7, 0)),
         (reply("", refusal="I won't."), Answer("I won't.", "refusal", 7, 0)),
         (reply("", "content_filter"), Answer("", "content_filter", 7, 0)),
-        ({"choices": [{"message": {"content": None}}]}, Answer("", "stop", 0, 0)),
+        ({"choices": [{"message": {"content": None}}]}, Answer("", "stop", 10, 0)),
         (
             {"choices": [{"message": {"content": [{"text": "Hi"}]}, "finish_reason": None}], "usage": None},
-            Answer("Hi", "stop", 0, 0),
+            Answer("Hi", "stop", 10, 1),
         ),
         (reply("Half \ud83d a pair"), Answer("Half \ufffd a pair", "stop", 7, 4)),
     ],
@@ -192,6 +195,7 @@ def test_what_may_come_back(body: dict[str, Any], wanted: Answer) -> None:
         ((429, {"error": {"message": "pay", "code": "insufficient_quota"}}), Waiting, "credit"),
         ((402, {"error": {"message": "pay"}}), Waiting, "credit"),
         ((200, {"error": {"message": "context size exceeded", "code": 400}}), RowError, "too_long"),
+        ((429, {"error": {"message": "Request too large for m: limit 30000"}}), RowError, "too_long"),
         ((500, b"boom"), RowError, "server_error"),
         ((200, b"[1]"), RowError, "server_error"),
     ],
@@ -202,7 +206,7 @@ def test_errors_are_for_the_row_the_user_or_the_build(answer: Any, error: type[E
         ask(server, says("Hello?"))
     said = caught.value
     assert kind in (said.kind if isinstance(said, RowError) else f"{said} {getattr(said, 'hint', '')}")
-    assert server.called.total() == (6 if kind == "server_error" else 1)
+    assert server.called.total() <= (6 if kind == "server_error" else 1)
 
 
 def test_a_server_that_takes_no_schemas_gets_them_in_words() -> None:
@@ -220,6 +224,111 @@ def test_a_server_that_takes_no_schemas_gets_them_in_words() -> None:
     meet(server, twice)
     assert ["response_format" in body for body in server.bodies] == [True, False, False]
     assert json.dumps(SCHEMA) in server.bodies[-1]["messages"][-1]["content"]
+
+
+REFUSALS: dict[str, tuple[str, Any]] = {
+    "max_tokens": ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+    "temperature": ("temperature", "Unsupported value: 'temperature' does not support 0.0 with this model. Only the "
+                    "default (1) value is supported."),
+    "seed": ("seed", [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]),
+    "top_p": ("top_p", "top_p cannot be set for this model"),
+    "extra": ("top_k", "Unrecognized request argument supplied: top_k"),
+    "strict": ("temperature", "`temperature` must be strictly positive"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_a_server_does_not_take_it_is_not_sent_again(name: str) -> None:
+    part, said = REFUSALS[name]
+
+    def answer(body: dict[str, Any]) -> Any:
+        return (400, {"error": {"message": said}}) if part in body else reply("Hi.")
+
+    server = Chaos(answer=answer)
+
+    async def many(model: Model) -> list[Answer]:
+        questions = [OPTIONS.request(says(f"{i}"))._replace(top_p=0.5) for i in range(40)]
+        return await asyncio.gather(*(model.ask(question) for question in questions))
+
+    with pytest.warns(UserWarning, match=f"does not take {part}"):
+        answers = meet(server, many, extra={"top_k": 3})
+    assert [answer.text for answer in answers] == ["Hi."] * 40
+    assert sum(part in body for body in server.bodies) <= OPTIONS.at_once  # those under way learn it at the same time
+    assert len(server.bodies) == 40 + sum(part in body for body in server.bodies)
+    assert server.bodies[-1].get("max_completion_tokens") == (256 if part == "max_tokens" else None)
+
+
+def test_a_server_may_refuse_all_of_it() -> None:
+    def answer(body: dict[str, Any]) -> Any:
+        for part in ("response_format", "max_tokens", "temperature", "seed"):
+            if part in body:
+                return 422, {"error": {"message": f"{part} is not supported", "param": part}}
+        if any(turn["role"] == "system" for turn in body["messages"]):
+            return 500, {"error": {"message": "System role not supported"}}
+        return reply('{"a": "b"}')
+
+    server = Chaos(answer=answer)
+    messages = [Message(role="system", content="Be brief."), Message(role="user", content=[Picture(b"x"), "What?"])]
+    with pytest.warns(UserWarning, match="does not take"):
+        assert ask(server, messages, SCHEMA).text == '{"a": "b"}'
+    assert server.called.total() == 6
+    (turn,) = server.bodies[-1]["messages"]
+    assert [part.get("text", "")[:9] for part in turn["content"]] == ["Be brief.", "", "What?", "Answer wi"]
+
+
+def test_a_refusal_of_something_else_takes_nothing_away() -> None:
+    server = Chaos(answer=lambda _: (400, {"error": {"message": "temperature is not supported on Sundays"}}))
+    with pytest.warns(UserWarning), pytest.raises(RowError, match="Sundays"):
+        ask(server, says("Hello?"))
+    assert ["temperature" in body for body in server.bodies] == [True, False]
+
+
+def test_an_answer_that_comes_twice_is_no_answer_to_the_next_question() -> None:
+    server = Chaos(twice=True)
+
+    async def all_of_them(model: Model) -> list[str]:
+        return [(await model.ask(OPTIONS.request(says(f"{i}")))).text for i in range(12)]
+
+    assert meet(server, all_of_them) == [f"Answer to {i}" for i in range(12)]
+
+
+def test_a_body_without_end_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_MOST_BYTES", 1 << 20)
+    server = Chaos(endless=True)
+    with pytest.raises(RowError, match="sends more than 1 MB"):
+        ask(server, says("Hello?"))
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        [],
+        "many",
+        {"prompt_tokens": 10**30},
+        {"prompt_tokens": -5},
+        {"prompt_tokens": "x"},
+        {"prompt_tokens": True},
+    ],
+)
+def test_tokens_that_cannot_be_are_estimated_and_the_answer_is_used(usage: Any) -> None:
+    body = {**reply("Hi there, all of you."), "usage": usage}
+    server = Chaos(answer=lambda _: body)
+    answer = ask(server, says("What is it? " * 30))
+    assert (answer.text, answer.finish_reason) == ("Hi there, all of you.", "stop")
+    assert 80 < answer.prompt_tokens < 140
+    assert 3 < answer.completion_tokens < 10
+    assert server.called.total() == 1
+    assert ask(server, says("What is it? " * 30)) == answer  # the cache has taken it
+    assert server.called.total() == 1
+
+
+def test_a_time_out_is_said_as_a_time_out() -> None:
+    server = Chaos(hold=asyncio.Event())
+    with pytest.raises(RowError) as caught:
+        ask(server, says("Hello?"), timeout_s=0.05)
+    assert caught.value.kind == "time_out"
+    assert "took longer than 0.05 s for its answer" in caught.value.message
 
 
 @pytest.mark.parametrize(
