@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Item, Site, Source, Work
+from ..engine.contract.step import Answer, Drop, Item, Site, Source, Work
 from ..schemas import Chapter, Col, Subtitle, Video
+from .sources import captions
 from .sources.ids import make_video_id, slug
 from .sources.languages import file_language
-from .sources.listing import SUBTITLE_ENDINGS, VIDEO_EXTENSIONS, Found, Sidecar, list_videos
-from .sources.manifests import Line, read_manifest
+from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Found, Sidecar, list_videos
+from .sources.manifests import Line, match_lines, read_manifest
 from .sources.probe import Probe, probe
+from .sources.shards import Shard, unpack
 from .sources.sidecars import Told, read_told, tell
 
 _TRUSTED = (".json", ".info.json", ".description", ".txt")  # the first that says something counts
@@ -33,13 +35,15 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Folder(Source[Video]):
-    """Take the videos of a folder, with what lies beside them: yt-dlp's files, subtitles, JSON, text.
+    """Take the videos of a folder, and of tar archives in it, with what lies beside them.
 
-    Hidden files, unfinished downloads and build folders are left out; a linked folder is followed
-    once. Beside ``X.mp4`` these count: ``X.json``, ``X.info.json``, ``X.description`` and ``X.txt``,
-    in this order, and ``X.srt``, ``X.vtt``, ``X.json3``, ``X.sbv``, also with a language as in ``X.en.vtt``. A
-    row of the manifest counts before all of them, the tags inside the file after them. An unreadable
-    file, a broken sidecar, and a file that only the manifest knows are failed rows.
+    Hidden files, unfinished downloads and build folders are left out; a linked folder is followed once. Beside
+    ``X.mp4`` these count: ``X.json``, ``X.info.json``, ``X.description`` and ``X.txt``, in this order, and subtitles,
+    also with a language as in ``X.en.vtt``. A row of the manifest counts before all of them, the tags inside the file
+    after them; captions are taken from all, for ``builders.source_clips``. What video2dataset writes, as files or as
+    tar archives, is read so; archives are unpacked into the build folder. A manifest names a file by its path or
+    its end, with or without the ending, and may have several rows of captions for one. An unreadable file, a broken
+    sidecar, a broken row of the manifest, and a file that only the manifest knows are failed rows.
     """
 
     version = 2  # sizes are those shown
@@ -55,7 +59,7 @@ class Folder(Source[Video]):
         tuple[str, ...], Col("endings of the files to take, without the dot; empty for every kind of video")
     ] = ()
     manifest: Annotated[
-        str, Col("csv, tsv, jsonl or Parquet file that names files and says more of them", local=True)
+        str, Col("csv, tsv, json, jsonl or Parquet file that names files and says more of them", local=True)
     ] = ""
     manifest_column: Annotated[str, Col("its column that names the file; empty for file, file_name, path, …")] = ""
     only_listed: Annotated[bool, Col("take only the files that the manifest names")] = False
@@ -79,23 +83,24 @@ class Folder(Source[Video]):
 
     def _wanted(self, root: str) -> Iterator[Wanted]:
         extensions = frozenset(e.lower().lstrip(".") for e in self.extensions) or VIDEO_EXTENSIONS
-        lines = self._lines(root)
-        for found in list_videos(root, self.recursive, extensions):
-            line = lines.pop(found.relative, None) or lines.pop(os.path.splitext(found.relative)[0], None)
+        there = [*list_videos(root, self.recursive, extensions)]
+        listed = match_lines(self._lines(root), [found.relative for found in there], root)
+        for found in there:
+            line = listed.by_file.get(found.relative)
             if self._fits(found.relative) and (line is not None or not self.only_listed):
                 yield Wanted(found, line)
-        for relative, line in lines.items():
-            if self._fits(relative):
-                yield Wanted(Found(os.path.join(root, relative), relative, "", ()), line)
+        for line in listed.rest:
+            if not line.file or self._fits(line.file):
+                yield Wanted(Found(os.path.join(root, line.file), line.file or line.where, "", ()), line)
 
-    def _lines(self, root: str) -> dict[str, Line]:
+    def _lines(self, root: str) -> list[Line]:
         if not self.manifest:
             if self.only_listed:
                 raise UserError("only_listed needs a manifest that lists the files", "give manifest: or drop it")
-            return {}
+            return []
         given = os.path.expanduser(self.manifest)
         inside = os.path.join(root, given)
-        return read_manifest(inside if os.path.exists(inside) else given, root, self.manifest_column)
+        return read_manifest(inside if os.path.exists(inside) else given, self.manifest_column)
 
     def _fits(self, relative: str) -> bool:
         name = relative if "/" in self.pattern else relative.rpartition("/")[2]
@@ -112,21 +117,56 @@ def _item(root: str, wanted: Wanted) -> Item:
     found, line = wanted
     stem = os.path.splitext(os.path.basename(found.relative))[0]
     beside = [[os.path.basename(s.path), s.stamp] for s in found.sidecars]
-    said = json.dumps([root, found.stamp, beside, line.told if line else None], sort_keys=True)
+    listed = [line.told, line.captions, line.problem] if line else None
+    said = json.dumps([root, found.stamp, found.streams, beside, listed], sort_keys=True)
     return Item(make_video_id(stem, found.relative), hashlib.sha256(said.encode()).hexdigest(), wanted)
 
 
 def _answer(item: Item, site: Site) -> Answer[Video]:
     found, line = item.payload
-    if not found.stamp and line is not None:
-        said = f"{line.where} names {_readable(found.relative)}, which is not among the videos of the folder"
-        return RowError(f"{said}; is it there, and is its ending among `extensions`?", "missing")
-    if not found.stamp:
-        return RowError(f"{_readable(found.relative)}: a broken link, or no plain file", "unreadable")
     try:
-        return [_video(item.video_id, found, line, site)]
+        _check(found, line)
+        if found.streams and found.streams.merged:
+            said = f"a stream of {_readable(found.streams.merged)}, which holds it"
+            return [Drop(item.video_id, item.video_id, "merged", said)]
+        video = _video(item.video_id, _unpacked(found, item.video_id, site), line, site)
     except RowError as error:
         return error
+    if found.streams and not video.video_codec:
+        others = ", ".join(_readable(name) for name in found.streams.names)
+        return [Drop(item.video_id, item.video_id, "only_sound", f"one of the streams of a download: {others}")]
+    return [video]
+
+
+def _check(found: Found, line: Line | None) -> None:
+    """Raise ``RowError`` for what shows in the listing already."""
+    if line is not None and line.problem:
+        raise RowError(line.problem, "bad_row")
+    if found.problem:
+        raise RowError(f"{_readable(found.relative)}: {found.problem}", "unreadable")
+    if not found.stamp and line is not None:
+        said = f"{line.where} names {_readable(found.relative)}, which is not among the videos of the folder"
+        raise RowError(f"{said}; is it there, and is its ending among `extensions`?", "missing")
+    if not found.stamp:
+        raise RowError(f"{_readable(found.relative)}: a broken link, or no plain file", "unreadable")
+
+
+def _unpacked(found: Found, video_id: str, site: Site) -> Found:
+    """The same out of its archive, under names that no archive can choose."""
+    if found.shard is None:
+        return found
+    path = _taken(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, site)
+    beside = []
+    for number, sidecar in enumerate(found.sidecars):
+        ending = f".{number}.{slug(sidecar.tag)}{sidecar.ending}"
+        beside.append(sidecar._replace(path=_taken(found.shard, sidecar.path, ending, video_id, site)))
+    return found._replace(path=path, sidecars=tuple(beside), shard=None)
+
+
+def _taken(shard: Shard, name: str, ending: str, video_id: str, site: Site) -> str:
+    target = (site.folder() / f"{video_id}{ending}").absolute()
+    unpack(shard, name, target)
+    return str(target)
 
 
 def _video(video_id: str, found: Found, line: Line | None, site: Site) -> Video:
@@ -134,11 +174,10 @@ def _video(video_id: str, found: Found, line: Line | None, site: Site) -> Video:
     size_bytes, sha256 = _hashed(found.path)
     probed = probe(path)
     told = _told(found, line, probed)
-    beside = [s for s in found.sidecars if s.ending in SUBTITLE_ENDINGS]
     facts = probed.facts | {"uri": _readable(found.relative)} | told.fields
     if facts["duration_s"] is None:
         facts["duration_s"] = told.duration_s
-    subtitles = [_subtitle(s, video_id, site) for s in beside]
+    subtitles = [_subtitle(s, video_id, site) for s in found.sidecars if s.ending in SUBTITLE_FORMATS]
     subtitles += [Subtitle(path, "stream", s.language, s.index) for s in probed.streams]
     return Video(
         video_id=video_id,
@@ -147,14 +186,25 @@ def _video(video_id: str, found: Found, line: Line | None, site: Site) -> Video:
         size_bytes=size_bytes,
         chapters=told.chapters,
         subtitles=subtitles,
-        metadata=json.dumps(told.metadata, ensure_ascii=False, sort_keys=True, allow_nan=False),
+        metadata=json.dumps(_metadata(found, told), ensure_ascii=False, sort_keys=True, allow_nan=False),
         **facts,
     )
+
+
+def _metadata(found: Found, told: Told) -> dict[str, Any]:
+    """What has no column, with what was seen beside the video and is not read."""
+    more = {
+        captions.KEY: [caption.as_json() for caption in told.captions],
+        "unread_subtitles": [_name(s.path) for s in found.sidecars if s.ending in UNREAD_SUBTITLES],
+        "streams": [_readable(name) for name in found.streams.names] if found.streams else [],
+    }
+    return told.metadata | {name: value for name, value in more.items() if value}
 
 
 def _told(found: Found, line: Line | None, probed: Probe) -> Told:
     """All that is said of a video; the manifest counts most, the container's tags least."""
     told = Told() if line is None else tell(line.told)
+    told.captions = [*(line.captions if line else ()), *told.captions]
     for ending in _TRUSTED:
         for sidecar in found.sidecars:
             if sidecar.ending == ending:
@@ -171,7 +221,7 @@ def _later(chapter: Chapter, by_s: float) -> Chapter:
 def _subtitle(sidecar: Sidecar, video_id: str, site: Site) -> Subtitle:
     name = f"{video_id}.{slug(sidecar.tag)}{sidecar.ending}"
     path, (_, sha256) = _spelled(sidecar.path, name, site), _hashed(sidecar.path)
-    return Subtitle(path, sidecar.ending[1:], file_language(sidecar.tag), sha256=sha256)
+    return Subtitle(path, SUBTITLE_FORMATS[sidecar.ending], file_language(sidecar.tag), sha256=sha256)
 
 
 def _spelled(path: str, name: str, site: Site) -> str:
@@ -197,6 +247,10 @@ def _hashed(path: str) -> tuple[int, str]:
             return file.tell(), digest
     except OSError as error:
         raise RowError(f"{_readable(path)}: the file cannot be read ({error.strerror})", "unreadable") from None
+
+
+def _name(path: str) -> str:
+    return _readable(os.path.basename(path))
 
 
 def _readable(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,18 +10,20 @@ from itertools import count
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Site, Split, Work
+from ..engine.contract.step import Answer, Drop, Site, Split, Work
 from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
 from .sources.languages import bcp47
 from .sources.probe import start_of
 from .subtitles.cues import Cue, words
 from .subtitles.files import read_file
+from .subtitles.marks import without_marks
 from .subtitles.rolling import clean_cues
 from .subtitles.sentences import Piece, Sentence, sentences
 from .subtitles.streams import read_stream
 
-_BEST_FORMAT = ("json3", "vtt", "srt", "sbv", "stream")  # the first two may hold word times
+_BEST_FORMAT = ("json3", "srv3", "vtt", "srt", "ttml", "ass", "srv2", "srv1", "sbv", "lrc", "smi", "stream")
+"""The first three may hold word times."""
 
 
 class _Read(NamedTuple):
@@ -29,17 +32,22 @@ class _Read(NamedTuple):
     cues: list[Cue]
     language: str
     shift_s: float  # from the subtitles' clock to the video's
+    skipped: tuple[str, ...]  # what is wrong with the cues that could not be read
 
 
 @dataclass(frozen=True)
 class Transcripts(Split[Video, Segment]):
-    """Turn a video's subtitles into sentences with times: SubRip, WebVTT, YouTube's json3 and sbv, text streams.
+    """Turn a video's subtitles into sentences with times: files beside it, and text streams inside it.
 
-    Markup is taken off, and what rolling captions show twice is kept once, with the times of its
-    words. Times of files count from the start of the video, as players take them. A video without
-    subtitles has no rows; a file that no player could read is a failed row that names the line.
+    Read are SubRip, WebVTT, TTML, ass, YouTube's json3, srv1 to srv3 and sbv, SAMI and lrc, in any encoding. Markup is
+    taken off, and marks of sounds and speakers (``marks``); what rolling captions show twice is kept once, with the
+    times of its words. Times of files count from the start of the video, as players take them. A cue that no player
+    could read leaves alone, with ``bad_cue`` and its line; a whole track with ``bad_subtitle``, and the next best is
+    taken. Files of other kinds leave with ``unread_subtitle``. A video without subtitles has no rows; one whose tracks
+    are all broken is a failed row.
     """
 
+    version = 2
     cost = "cpu"
     isolate = True
 
@@ -52,6 +60,10 @@ class Transcripts(Split[Video, Segment]):
     pause_s: Annotated[float, Col("a longer silence ends a sentence", unit="s", low=0)] = 1.0
     max_s: Annotated[float, Col("a longer sentence is cut at its longest silence", unit="s", low=1)] = 20.0
 
+    marks: Annotated[bool, Col("leave what is no speech in the text: `[Music]`, `(laughs)`, `♪`, `>>`, `JOHN:`")] = (
+        False
+    )
+
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Video, Segment]]:
         """Yield a function that reads videos' subtitles."""
@@ -63,18 +75,35 @@ class Transcripts(Split[Video, Segment]):
         except RowError as error:
             return error
 
-    def _segments(self, video: Video) -> Iterator[Segment]:
+    def _segments(self, video: Video) -> Iterator[Segment | Drop]:
         used: set[str] = set()
-        for subtitle in self._chosen(video.subtitles):
-            read = _read(video, subtitle)
-            for sentence in self._sentences(read.cues):
+        broken: list[RowError] = []
+        found = False
+        for subtitle in self._ranked(video.subtitles):
+            try:
+                read = _read(video, subtitle)
+            except RowError as error:
+                broken.append(error)
+                continue
+            cues = read.cues if self.marks else [*without_marks(read.cues)]
+            for sentence in self._sentences(cues):
                 yield _segment(video.video_id, sentence, read, used)
+            yield from _drops(video.video_id, "bad_cue", read.skipped)
+            found = found or bool(read.cues)
+            if found and self.take == "best":
+                break
+        if broken and not found:
+            raise broken[0]
+        yield from _drops(video.video_id, "bad_subtitle", [error.message for error in broken])
+        unread = json.loads(video.metadata).get("unread_subtitles", ())
+        yield from _drops(
+            video.video_id, "unread_subtitle", [f"{name}: subtitles of this kind are not read" for name in unread]
+        )
 
-    def _chosen(self, subtitles: Sequence[Subtitle]) -> list[Subtitle]:
+    def _ranked(self, subtitles: Sequence[Subtitle]) -> list[Subtitle]:
+        """The tracks in a wanted language, the best first."""
         ranked = [(rank, i) for i, s in enumerate(subtitles) if (rank := self._rank(s)) is not None]
-        ranked.sort()
-        chosen = [subtitles[i] for _, i in ranked]
-        return chosen[:1] if self.take == "best" else chosen
+        return [subtitles[i] for _, i in sorted(ranked)]
 
     def _rank(self, subtitle: Subtitle) -> tuple[int, int] | None:
         """Its place among a video's tracks; None for a language that nobody wants."""
@@ -104,8 +133,14 @@ def _read(video: Video, subtitle: Subtitle) -> _Read:
             raise RowError(f"{video.uri}: a subtitle stream without its number", "bad_subtitle")
         track, shift_s = read_stream(subtitle.path, subtitle.stream), 0.0
     else:
-        track, shift_s = read_file(subtitle.path, subtitle.format), _clock_start(video)
-    return _Read(clean_cues(track.cues), subtitle.language or bcp47(track.language), shift_s)
+        track, shift_s = read_file(subtitle.path, subtitle.format, subtitle.language), _clock_start(video)
+    return _Read(clean_cues(track.cues), subtitle.language or bcp47(track.language), shift_s, track.skipped)
+
+
+def _drops(video_id: str, reason: str, said: Sequence[str]) -> Iterator[Drop]:
+    """Parts of a video's subtitles of which no row was made."""
+    for number, what in enumerate(said):
+        yield Drop(f"{video_id}_{reason}_{number:04d}", video_id, reason, what)
 
 
 def _clock_start(video: Video) -> float:

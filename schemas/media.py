@@ -35,7 +35,13 @@ class Subtitle:
     """One subtitle file or stream that belongs to a video."""
 
     path: Annotated[str, Col("the file, or the video itself for a stream inside it", local=True)]
-    format: Annotated[str, Col("file format", choices=("srt", "vtt", "json3", "sbv", "stream"))]
+    format: Annotated[
+        str,
+        Col(
+            "file format",
+            choices=("srt", "vtt", "json3", "srv3", "srv2", "srv1", "ttml", "ass", "sbv", "lrc", "smi", "stream"),
+        ),
+    ]
     language: Annotated[str, Col("BCP 47 code, empty where unknown")]
     stream: Annotated[int | None, Col("index of the stream in the container")] = None
     sha256: Annotated[str, Col("SHA-256 of the file, empty for a stream")] = ""

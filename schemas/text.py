@@ -98,7 +98,11 @@ class Caption(Row):
     clip_id: Annotated[str, Col("the clip")]
     teacher: Annotated[str, Col("who said it; `fake` for the dry-run teacher")]
     kind: Annotated[
-        str, Col("its role", choices=("teacher", "rewrite", "merge", "choice", "translation", "differential", "edit"))
+        str,
+        Col(
+            "its role; `source` for one that came with the video",
+            choices=("teacher", "source", "rewrite", "merge", "choice", "translation", "differential", "edit"),
+        ),
     ]
     text: Annotated[str, Col("the caption")]
     parents: Annotated[list[str], Col("ids of the captions that it was made from")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from stat import S_ISREG
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError
+from .shards import Shard, read_index
 
 _ENDINGS = (
     "3g2 3gp amv asf avi avs2 bik divx dv dvr-ms evo f4v flv gxf h264 h265 hevc ivf m1v m2p m2t m2ts m2v m4v mjpeg mjpg"
@@ -18,10 +20,21 @@ VIDEO_EXTENSIONS = frozenset(_ENDINGS.split())
 """Endings of the containers that FFmpeg reads and that hold moving pictures as a rule."""
 TOLD_ENDINGS = (".info.json", ".json", ".description", ".txt")
 """Of the files beside a video that describe it."""
-SUBTITLE_ENDINGS = (".srt", ".vtt", ".json3", ".sbv")
-"""Of its subtitle files; a language may stand before."""
+SUBTITLE_FORMATS = {
+    "." + ending: name
+    for name, endings in {
+        "srt": "srt", "vtt": "vtt", "json3": "json3", "srv3": "srv3", "srv2": "srv2", "srv1": "srv1",
+        "ttml": "ttml dfxp", "ass": "ass ssa", "sbv": "sbv", "lrc": "lrc", "smi": "smi sami",
+    }.items()
+    for ending in endings.split()
+}  # fmt: skip
+"""Formats of its subtitle files by their endings; a language may stand before."""
+UNREAD_SUBTITLES = (".sub", ".idx", ".sup", ".scc", ".stl", ".mks", ".usf")
+"""Endings of subtitle files that nothing here reads: pictures, and formats of broadcasters."""
 _BUILD_FILES = frozenset(("build.lock", "recipe.lock.yaml"))
 _UNFINISHED = (".part", ".temp")
+_STREAM = re.compile(r"\.f(?:\d{1,5}|hls|dash|https?|m3u8|rtmp)(?:[-_+=][\w+=-]{1,40})?$")
+"""What yt-dlp puts between a video's name and the ending of one of its streams, before it merges them."""
 _OF_THE_SYSTEM = frozenset(("lost+found", "System Volume Information", "$RECYCLE.BIN"))
 
 
@@ -34,6 +47,13 @@ class Sidecar(NamedTuple):
     stamp: str  # changes when the file does
 
 
+class Streams(NamedTuple):
+    """The files that yt-dlp downloads, one for each stream, before it merges them."""
+
+    names: tuple[str, ...]
+    merged: str  # the file that they were merged to; empty where that did not happen
+
+
 class Found(NamedTuple):
     """One video file of a folder. Names that are not UTF-8 hold surrogates, as from ``os.fsdecode``."""
 
@@ -41,6 +61,9 @@ class Found(NamedTuple):
     relative: str  # to the source folder, with forward slashes
     stamp: str  # changes when the file does; empty for one that is not there
     sidecars: tuple[Sidecar, ...]
+    streams: Streams | None = None  # where it is one of the streams of a download
+    shard: Shard | None = None  # the archive that holds it and its sidecars, whose paths are then those inside
+    problem: str = ""  # why it cannot be read, where that shows in the listing already
 
 
 def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Iterator[Found]:
@@ -53,17 +76,75 @@ def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Itera
         UserError: a folder may not be read.
     """
     for folder, names in _folders(root, recursive):
-        videos: dict[str, list[str]] = {}
+        for one in group_files(names, extensions):
+            path = os.path.join(folder, one.name)
+            relative = os.path.relpath(path, root).replace(os.sep, "/")
+            beside = [(os.path.join(folder, s.path), s) for s in one.sidecars]
+            stamped = (s._replace(path=at, stamp=changed) for at, s in beside if (changed := stamp(at)))
+            yield Found(path, relative, stamp(path), tuple(stamped), one.streams)
         for name in names:
-            stem, ending = os.path.splitext(name)
-            if ending[1:].lower() in extensions and not stem.endswith(_UNFINISHED):
-                videos.setdefault(stem, []).append(name)
-        beside = _sidecars(folder, names, videos) if videos else {}
-        for stem, files in videos.items():
-            for name in files:
+            if name.lower().endswith(".tar"):
                 path = os.path.join(folder, name)
-                relative = os.path.relpath(path, root).replace(os.sep, "/")
-                yield Found(path, relative, stamp(path), tuple(beside.get(stem, ())))
+                yield from list_shard(path, os.path.relpath(path, root).replace(os.sep, "/"), extensions)
+
+
+class _Group(NamedTuple):
+    """A video of a folder, and the files beside it; their paths are their names, and they have no stamps."""
+
+    name: str
+    sidecars: list[Sidecar]
+    streams: Streams | None
+
+
+def group_files(names: Sequence[str], extensions: Container[str]) -> Iterator[_Group]:
+    """The videos among the files of one folder, each with the files that belong to it."""
+    videos: dict[str, list[str]] = {}
+    for name in names:
+        stem, ending = os.path.splitext(name)
+        if ending[1:].lower() in extensions and not stem.endswith(_UNFINISHED):
+            videos.setdefault(stem, []).append(name)
+    if not videos:
+        return
+    owners, streams = {stem: [stem] for stem in videos}, dict[str, Streams]()
+    for base, names_of_it in _downloads(names).items():
+        merged = next(iter(videos.get(base, ())), "")
+        if len(names_of_it) == 1 and merged:
+            continue  # `race.f1.mp4` beside `race.mp4` is no stream of it
+        for stem in {os.path.splitext(name)[0] for name in names_of_it} & videos.keys():
+            streams[stem] = Streams(tuple(names_of_it), merged)
+            owners.setdefault(base, []).append(stem)
+    beside = _sidecars(names, owners)
+    for stem, files in videos.items():
+        for name in files:
+            yield _Group(name, beside.get(stem, []), streams.get(stem))
+
+
+def _downloads(names: Sequence[str]) -> dict[str, list[str]]:
+    """Files that look like single streams, by the names of their downloads."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        stem = os.path.splitext(name)[0]
+        if (mark := _STREAM.search(stem)) is not None:
+            found.setdefault(stem[: mark.start()], []).append(name)
+    return found
+
+
+def list_shard(path: str, relative: str, extensions: Container[str]) -> Iterator[Found]:
+    """The videos in a tar archive; a damaged archive is one of its own, with what is wrong."""
+    files, problem = read_index(path)
+    stamped = stamp(path)
+    folders: dict[str, list[str]] = {}
+    for name in sorted(files):
+        folders.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
+    for folder, names in folders.items():
+        for one in group_files(names, extensions):
+            name = os.path.join(folder, one.name)
+            beside = tuple(s._replace(path=os.path.join(folder, s.path), stamp=stamped) for s in one.sidecars)
+            inside = {n: files[n] for n in (name, *(s.path for s in beside))}
+            where = f"{stamped}:{files[name].start}"
+            yield Found(name, f"{relative}/{name}", where, beside, one.streams, Shard(path, inside))
+    if problem:
+        yield Found(path, relative, stamped, (), problem=problem)
 
 
 def stamp(path: str) -> str:
@@ -109,18 +190,17 @@ def _holds(link: str, root: str) -> bool:
     return os.path.commonpath((real, inside)) == real
 
 
-def _sidecars(folder: str, names: Sequence[str], videos: Container[str]) -> dict[str, list[Sidecar]]:
+def _sidecars(names: Sequence[str], owners: Mapping[str, Sequence[str]]) -> dict[str, list[Sidecar]]:
     """By the videos' stems, the files beside them; a file belongs to the longest stem that fits."""
     found: dict[str, list[Sidecar]] = {}
     for name in names:
         lower = name.lower()
-        ending = next((e for e in (*TOLD_ENDINGS, *SUBTITLE_ENDINGS) if lower.endswith(e)), "")
+        ending = next((e for e in (*TOLD_ENDINGS, *SUBTITLE_FORMATS, *UNREAD_SUBTITLES) if lower.endswith(e)), "")
         if not ending:
             continue
         whole = stem = name[: -len(ending)]
-        while ending in SUBTITLE_ENDINGS and stem not in videos and "." in stem:
+        while ending not in TOLD_ENDINGS and stem not in owners and "." in stem:
             stem = stem.rpartition(".")[0]
-        path = os.path.join(folder, name)
-        if stem in videos and (changed := stamp(path)):
-            found.setdefault(stem, []).append(Sidecar(path, ending, whole[len(stem) + 1 :], changed))
+        for owner in owners.get(stem, ()):
+            found.setdefault(owner, []).append(Sidecar(name, ending, whole[len(stem) + 1 :], ""))
     return found

@@ -1,99 +1,179 @@
-"""Lists that name the files of a folder and say more of each: csv, tsv, jsonl, Parquet."""
+"""Lists that name the files of a folder and say more of each: csv, tsv, JSON, jsonl, Parquet."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
+from ...engine.storage.sheets import read_sheet
+from .captions import SourceCaption, read_captions, unique
+from .json_lists import NAME, ListRow, read_json, read_jsonl
+from .listing import VIDEO_EXTENSIONS
 from .sidecars import clean
 
-FILE_COLUMNS = ("file", "file_name", "filename", "path", "video", "video_path", "file_path")
-"""Names of the column that names the file; the first that is there is taken."""
+FILE_COLUMNS = (
+    NAME, "file_name", "filename", "path", "video", "video_path", "file_path", "video_file", "clip_path",
+    "video_name", "video_id", "videoid", "clip_id", "vid", "key",
+)  # fmt: skip
+"""Names of the column that names the file, in lower case; the first that is there is taken."""
 
 
-class Line(NamedTuple):
-    """One row of a manifest."""
+@dataclass(slots=True, eq=False)
+class Line:
+    """What a manifest says of one file, in one row or in several."""
 
-    where: str  # file and line
-    told: dict[str, Any]  # all columns but the one that names the file; JSON values
+    where: str  # file and line of the first
+    told: dict[str, Any]  # all columns but the one that names the file and those that hold captions; JSON values
+    captions: list[SourceCaption] = field(default_factory=list)
+    problem: str = ""  # why it cannot be taken, naming the lines; empty for a good one
+    file: str = ""  # as it is spelled there
+
+    def add(self, other: Line) -> None:
+        """A later row about the same file: more captions, the same again, or a contradiction."""
+        mine, others = self._texts(), other._texts()
+        if mine and others and (self.captions or other.captions or mine != others):
+            self.captions = unique((*mine, *others))
+            self.told = other.told | self.told
+        elif self.told != other.told:
+            said = f"{other.where}: {self.file} was named before, at {self.where}, with other values"
+            self.problem = self.problem or said
+
+    def _texts(self) -> list[SourceCaption]:
+        """Its captions; a description, where several rows about a file each have one, is a caption too."""
+        described = next((v for k, v in self.told.items() if k.lower() == "description" and isinstance(v, str)), "")
+        return self.captions or ([SourceCaption(described)] if described else [])
 
 
-def read_manifest(path: str, root: str, column: str = "") -> dict[str, Line]:
-    """A manifest's rows by the file that they name, relative to ``root``, with forward slashes.
+def read_manifest(path: str, column: str = "") -> list[Line]:
+    """A manifest's rows, one ``Line`` for each file that they name.
 
     Empty cells are left out. ``column`` names the file; empty for the first of ``FILE_COLUMNS``.
 
     Raises:
-        UserError: it cannot be read, has no such column, or names a file twice. Says the line.
+        UserError: it cannot be read, has no such column, or not one good row. Says the line.
     """
     name = os.path.basename(path)
-    found: dict[str, Line] = {}
+    good: dict[str, Line] = {}
+    bad: list[Line] = []
     try:
-        for number, row in _rows(path):
-            key = column or next((c for c in FILE_COLUMNS if c in row), "")
-            if key not in row:
-                raise _no_column(f"{name}:{number}", column, row)
-            file = _relative(str(row[key] or "").strip(), root)
-            if not file:
-                raise UserError(f"{name}:{number}: the column {key} is empty, it should name a video file")
-            if file in found:
-                raise UserError(f"{name}:{number}: {file} was named before ({found[file].where})", "one row per file")
-            told = {str(k): clean(v) for k, v in row.items() if k != key and v is not None and v != ""}
-            found[file] = Line(f"{name}:{number}", told)
+        for row in _rows(path, column):
+            line = _line(f"{name}{row.place}", row, column, first=not good and not bad)
+            if line.problem:
+                bad.append(line)
+            elif (before := good.setdefault(spelling(line.file), line)) is not line:
+                before.add(line)
     except OSError as error:
         raise UserError(f"cannot read the manifest {path}: {error.strerror or error}") from None
-    return found
+    if bad and not good:
+        raise UserError(bad[0].problem)
+    for line in bad:  # where another row tells of its file, the bad one alone fails
+        line.file = "" if spelling(line.file) in good else line.file
+    return [*good.values(), *bad]
 
 
-def _rows(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def spelling(file: str) -> str:
+    """A path as it is compared: with forward slashes, in Unicode's composed form."""
+    return unicodedata.normalize("NFC", os.path.normpath(file.replace("\\", "/"))) if file else ""
+
+
+class Pairs(NamedTuple):
+    """Which line is about which file."""
+
+    by_file: dict[str, Line]  # by the file's path
+    rest: list[Line]
+
+
+def match_lines(lines: Sequence[Line], files: Sequence[str], root: str) -> Pairs:
+    """Lines to the files that they name, which are relative to the absolute path ``root``.
+
+    A name may lack the ending. What is no path inside the folder still names a file where one path is the end of the
+    other, as for `clips/a.mp4` and `/old/place/clips/a.mp4`, or for `a` and `00000/a.mp4`, and no other fits.
+    """
+    whole = {spelling(file): file for file in reversed(files)}
+    bare = {os.path.splitext(name)[0]: file for name, file in whole.items()}
+    found: dict[str, Line] = {}
+    rest = [*lines]
+    for known in (whole, bare):
+        later = []
+        for line in rest:
+            name = os.path.relpath(line.file, root) if os.path.isabs(line.file) else line.file
+            file = known.get(spelling(name))
+            if file is None or file in found:
+                later.append(line)
+            else:
+                found[file] = line
+        rest = later
+    ends = _by_ends(rest, [file for file in files if file not in found])
+    matched = {id(line) for line in ends.values()}
+    return Pairs(found | ends, [line for line in rest if id(line) not in matched])
+
+
+def _by_ends(lines: Sequence[Line], files: Sequence[str]) -> dict[str, Line]:
+    """Files and the lines whose names end as they do, where nothing else fits either of the two."""
+    by_last: dict[str, list[str]] = {}
+    for file in files:
+        by_last.setdefault(os.path.basename(_stem(file)), []).append(file)
+    fits: list[tuple[str, Line]] = []
+    for line in lines:
+        stem, ending = os.path.splitext(spelling(line.file))
+        name = stem if ending[1:].lower() in VIDEO_EXTENSIONS else stem + ending
+        near = [file for file in by_last.get(os.path.basename(name), ()) if _ends_alike(name, _stem(file))]
+        if len(near) == 1 and name:
+            fits.append((near[0], line))
+    times = Counter(file for file, _ in fits)
+    return {file: line for file, line in fits if times[file] == 1}
+
+
+def _ends_alike(a: str, b: str) -> bool:
+    return f"/{a}".endswith(f"/{b}") or f"/{b}".endswith(f"/{a}")
+
+
+def _stem(file: str) -> str:
+    return os.path.splitext(spelling(file))[0]
+
+
+def _line(where: str, row: ListRow, column: str, first: bool) -> Line:
+    values = clean(row.values)
+    key = next((k for k in values if k == column), None) if column else _file_key(values)
+    if key is None:
+        if first and not row.problem:
+            raise _no_column(where, column, values)
+        return Line(where, {}, problem=f"{where}: {row.problem or 'nothing in it names the file'}")
+    file = values[key].get("path") if isinstance(values[key], dict) else values[key]  # `datasets` holds files so
+    file = "" if file is None else str(file).strip()
+    problem = row.problem or ("" if file else f"the column {key} is empty, it should name a video file")
+    rest = {k: v for k, v in values.items() if k not in (key, "") and v not in (None, "")}
+    captions, told = read_captions(rest)
+    return Line(where, told, captions, f"{where}: {problem}" if problem else "", file)
+
+
+def _file_key(values: Mapping[str, Any]) -> str | None:
+    lower = {key.lower().strip(): key for key in reversed([*values])}
+    return next((lower[name] for name in FILE_COLUMNS if name in lower), None)
+
+
+def _rows(path: str, column: str) -> Iterator[ListRow]:
     ending = os.path.splitext(path)[1].lower()
     if ending in (".csv", ".tsv"):
-        return _csv_rows(path, "\t" if ending == ".tsv" else ",")
-    if ending in (".jsonl", ".ndjson"):
-        return _json_rows(path)
-    if ending in (".parquet", ".pq"):
-        return _parquet_rows(path)
-    raise UserError(f"{path} is no manifest: its name must end in .csv, .tsv, .jsonl or .parquet")
+        for row in read_sheet(path, known=(column,) if column else FILE_COLUMNS):
+            yield ListRow(f":{row.line}", row.cells, row.problem)
+    elif ending in (".jsonl", ".ndjson"):
+        yield from read_jsonl(path)
+    elif ending == ".json":
+        yield from read_json(path)
+    elif ending in (".parquet", ".pq"):
+        yield from _parquet_rows(path)
+    else:
+        hint = "save the sheet as csv" if ending in (".xlsx", ".xls", ".ods", ".numbers") else ""
+        raise UserError(f"{path} is no manifest: its name must end in .csv, .tsv, .json, .jsonl or .parquet", hint)
 
 
-def _csv_rows(path: str, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    name = os.path.basename(path)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                if None in row:
-                    raise UserError(
-                        f"{name}:{reader.line_num}: more cells than the header has columns",
-                        "put cells that hold a comma in double quotes",
-                    )
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise UserError(f"{name}:{reader.line_num}: this is not csv: {error}") from None
-        except UnicodeDecodeError:
-            raise UserError(f"{name}:{reader.line_num + 1}: this is not UTF-8", "save the file as UTF-8") from None
-
-
-def _json_rows(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    name = os.path.basename(path)
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode("utf-8-sig"), parse_constant=lambda _: None)
-            except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-                raise UserError(f"{name}:{number}: this is not JSON in UTF-8: {error}") from None
-            if not isinstance(row, dict):
-                raise UserError(f"{name}:{number}: a line must be a JSON object {{…}}")
-            yield number, row
-
-
-def _parquet_rows(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _parquet_rows(path: str) -> Iterator[ListRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -103,15 +183,9 @@ def _parquet_rows(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             for batch in file.iter_batches():
                 for row in batch.to_pylist():
                     number += 1
-                    yield number, row
+                    yield ListRow(f":{number}", {k: v for k, v in row.items() if not isinstance(v, bytes)})
     except pa.ArrowException as error:
         raise UserError(f"{os.path.basename(path)}: this is not Parquet: {error}") from None
-
-
-def _relative(file: str, root: str) -> str:
-    """A cell as a path relative to the folder; it only ever picks among files that a listing found."""
-    inside = os.path.relpath(file, root) if os.path.isabs(file) else os.path.normpath(file) if file else ""
-    return inside.replace(os.sep, "/")
 
 
 def _no_column(where: str, column: str, row: Mapping[str, Any]) -> UserError:

@@ -7,20 +7,18 @@ Source: ``sharegpt4video_40k.jsonl`` (Chen et al. 2024, arXiv:2406.04325), as th
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError
-from ..stitching.timecode import seconds_of
+from ..stitching.timecode import read_seconds
 from .sidecars import clean
 
 WHOLE = -1
 """``idx`` of the caption of the whole video."""
 KEPT = ("video_id", "video_path", "zip_folder", "timestamps", "captions")
 _LARGEST_BYTES = 16 << 20
-_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
 
 
 class Record(NamedTuple):
@@ -152,23 +150,9 @@ def _spans(timestamps: Any, numbers: Sequence[int]) -> dict[int, tuple[float, fl
     before: float | None = None
     for number, stamp in zip(numbers, timestamps, strict=True):
         first, *others = stamp if isinstance(stamp, list) and len(stamp) == 2 else [stamp]
-        start_s, end_s = _seconds(first), _seconds(others[0] if others else first)
+        start_s, end_s = read_seconds(first), read_seconds(others[0] if others else first)
         if start_s is None or end_s is None or end_s < (before or 0.0):
             return {}
         found[number] = (start_s if others or before is None else before, end_s)
         before = end_s
     return found
-
-
-def _seconds(stamp: Any) -> float | None:
-    """Seconds as a number or as text, or a clock time; None for anything else."""
-    if isinstance(stamp, str) and ":" in stamp:
-        try:
-            return seconds_of(stamp.strip())
-        except ValueError:
-            return None
-    if isinstance(stamp, str) and _NUMBER.fullmatch(stamp.strip().removesuffix("s")):
-        stamp = float(stamp.strip().removesuffix("s"))
-    if isinstance(stamp, bool) or not isinstance(stamp, (int, float)):
-        return None
-    return float(stamp) if math.isfinite(stamp) and stamp >= 0 else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...engine.contract.errors import RowError
 from ...schemas import Chapter
+from .captions import SourceCaption, read_captions, unique
 
 _NAMES = {
     "title": ("title", "fulltitle"),
@@ -30,6 +31,8 @@ _KEPT = (
 """What is kept of an ``info.json``. The rest is links that hold tokens, paths of the machine, and bulk."""
 _KEPT_NAMES = frozenset(_KEPT.split())
 _DEEPEST = 32
+LONGEST_CAPTION = 20_000
+"""Characters; a longer text is no caption."""
 _LARGEST_BYTES = 64 << 20
 
 
@@ -41,13 +44,19 @@ class Told:
     chapters: list[Chapter] = field(default_factory=list)
     duration_s: float | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    captions: list[SourceCaption] = field(default_factory=list)
 
     def add(self, other: Told) -> None:
-        """Fill what is still empty; what was said first counts."""
+        """Fill what is still empty; what was said first counts. Captions are taken from all."""
         self.fields = other.fields | self.fields
         self.chapters = self.chapters or other.chapters
         self.duration_s = other.duration_s if self.duration_s is None else self.duration_s
         self.metadata = other.metadata | self.metadata
+        self.captions = unique((*self.captions, *other.captions))
+
+    def keep_public(self) -> None:
+        """Leave out of yt-dlp's metadata what is bulk, or nobody else's business."""
+        self.metadata = {k: v for k, v in self.metadata.items() if k in _KEPT_NAMES and v is not None}
 
 
 def read_told(path: str, ending: str) -> Told:
@@ -58,17 +67,19 @@ def read_told(path: str, ending: str) -> Told:
     """
     text = read_text(path, "bad_sidecar")
     if not ending.endswith(".json"):
-        return Told({"description": text.strip()} if text.strip() else {})
+        text = text.strip()
+        caption = ending == ".txt" and 0 < len(text) <= LONGEST_CAPTION
+        return Told({"description": text} if text else {}, captions=[SourceCaption(text)] if caption else [])
     found = read_json_object(path, text)
     told = tell(found)
     if ending == ".info.json" or "formats" in found:  # yt-dlp's, whatever the name
-        told.metadata = {k: v for k, v in told.metadata.items() if k in _KEPT_NAMES and v is not None}
+        told.keep_public()
     return told
 
 
 def tell(found: Mapping[str, Any]) -> Told:
     """Free names and values, sorted into a video's fields; what has no field goes to ``metadata``."""
-    rest = {str(key): clean(value) for key, value in found.items()}
+    captions, rest = read_captions(clean(found))
     fields = {}
     for name, spellings in _NAMES.items():
         for key in spellings:
@@ -81,7 +92,14 @@ def tell(found: Mapping[str, Any]) -> Told:
                     del rest[key]
     duration = _seconds(rest.get("duration"))
     given = rest.pop("chapters") if isinstance(rest.get("chapters"), list) else []
-    return Told(fields, make_chapters(given, duration), duration, rest)
+    told = Told(fields, make_chapters(given, duration), duration, rest, captions)
+    nested = rest.get("yt_meta_dict")  # video2dataset's
+    if isinstance(nested, dict) and isinstance(nested.get("info"), dict):
+        rest["yt_meta_dict"] = {key: value for key, value in nested.items() if key != "info"}
+        info = tell(nested["info"])
+        info.keep_public()
+        told.add(info)
+    return told
 
 
 def make_chapters(given: Sequence[Any], duration_s: float | None) -> list[Chapter]:
@@ -139,14 +157,20 @@ def read_json_object(path: str, text: str) -> dict[str, Any]:
 def clean(value: Any, depth: int = 0) -> Any:
     """A JSON value that any reader takes: no lone surrogates, NUL characters, endless numbers or deep nests."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "")
+        return _clean_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict) and depth < _DEEPEST:
-        return {clean(str(k)): clean(v, depth + 1) for k, v in value.items()}
+        return {_clean_text(str(k)): clean(v, depth + 1) for k, v in value.items()}
     if isinstance(value, (list, tuple)) and depth < _DEEPEST:
         return [clean(v, depth + 1) for v in value]
-    return value if value is None or isinstance(value, (bool, int)) else clean(str(value))
+    if isinstance(value, (dict, list, tuple)):
+        return "…"
+    return value if value is None or isinstance(value, (bool, int)) else _clean_text(str(value))
+
+
+def _clean_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def web_address(text: str) -> str:
@@ -166,4 +190,4 @@ def _title(chapter: Mapping[str, Any]) -> str:
 def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and 0 <= value < 1e9 else None
+    return float(value) if 0 <= value < 1e9 else None

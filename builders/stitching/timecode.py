@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
+from typing import Any
 
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
 _CODE = re.compile(r"(?:([0-9]{1,6}) days?, )?([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{3}))?")
 
 
@@ -42,3 +45,17 @@ def seconds_of(code: str) -> float:
         raise ValueError(f"{code[:40]!r} is no time like 0:01:20.880")
     days, hours, minutes, seconds, millis = (int(part or 0) for part in found.groups())
     return (((days * 24 + hours) * 3600 + minutes * 60 + seconds) * 1000 + millis) / 1000
+
+
+def read_seconds(stamp: Any) -> float | None:
+    """Seconds as a number or as text, or a clock time; None for anything else."""
+    if isinstance(stamp, str) and ":" in stamp:
+        try:
+            return seconds_of(stamp.strip())
+        except ValueError:
+            return None
+    if isinstance(stamp, str) and _NUMBER.fullmatch(stamp.strip().removesuffix("s")):
+        stamp = float(stamp.strip().removesuffix("s"))
+    if isinstance(stamp, bool) or not isinstance(stamp, (int, float)):
+        return None
+    return float(stamp) if 0 <= stamp < 1e9 and math.isfinite(stamp) else None

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...engine.contract.errors import RowError
-from .cues import Cue, Track, read_payload, seconds
+from .cues import Cue, Track, make_track, read_payload, seconds
 
 _TIME = r"(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _TIMES = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
@@ -46,25 +46,25 @@ class Shown:
 
 
 def read_blocks(text: str, name: str) -> Track:
-    """The cues of a SubRip or WebVTT text, by start; ``name`` stands in messages.
+    """The cues of a SubRip or WebVTT text; ``name`` stands in messages. A cue whose times are none is skipped alone.
 
     Raises:
-        RowError: ``bad_subtitle``, naming the line: times that are none, a number without times, or no cue at all.
+        RowError: ``bad_subtitle``, naming the line: there is no cue in it that can be read.
     """
     language, astray = "", 0
-    shown: list[Shown] = []
+    reader = _Reader(name)
     for block in _blocks(text):
-        if block.lines[0].startswith("WEBVTT") and not shown:
+        if block.lines[0].startswith("WEBVTT") and not reader.shown:
             language = next((m[1] for line in block.lines if (m := _LANGUAGE.match(line))), "")
             begin = next(iter(block.marks()), len(block.lines))
             block = Block(block.line + begin, block.lines[begin:])
         if block.lines and not _ASIDE.match(block.lines[0]):
-            _take(block, shown, name)
-            astray = astray or (0 if shown else block.line)
-    if astray and not shown:
+            reader.take(block)
+            astray = astray or (0 if reader.shown else block.line)
+    if astray and not reader.shown and not reader.skipped:
         raise RowError(f"{name}:{astray}: no cue in it, only other text {_SUCH_AS}", "bad_subtitle")
-    cues = [Cue(s.start_s, s.end_s, read_payload("\n".join(s.lines))) for s in shown]
-    return Track(sorted((c for c in cues if c.tokens), key=lambda c: c.start_s), language)
+    cues = (Cue(s.start_s, s.end_s, read_payload("\n".join(s.lines))) for s in reader.shown)
+    return make_track(cues, language, reader.skipped)
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -77,30 +77,41 @@ def _blocks(text: str) -> Iterator[Block]:
             lines = []
 
 
-def _take(block: Block, shown: list[Shown], name: str) -> None:
-    """Add a block's cues. Lines that stand before any times are more of the cue before, if there is one."""
-    marks = block.marks()
-    before = block.lines[: marks[0]] if marks else block.lines
-    if marks and before and (len(before) == 1 or before[-1].strip().isdigit()):
-        before = before[:-1]  # the cue's number or name
-    if before:
-        _continue(Block(block.line, before), shown, name)
-    for mark, until in pairwise([*marks, len(block.lines)]):
-        times = _TIMES.fullmatch(block.lines[mark])
-        if times is None:
-            wrong = block.lines[mark].strip()[:60]
-            raise RowError(f"{name}:{block.line + mark}: {wrong!r} are not times {_SUCH_AS}", "bad_subtitle")
-        lines = block.lines[mark + 1 : until]
-        if until < len(block.lines) and lines and lines[-1].strip().isdigit():
-            lines = lines[:-1]  # the next cue's number
-        shown.append(Shown(seconds(times[1]), seconds(times[2]), lines))
+class _Reader:
+    """The cues of a file, as far as it was read."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.shown: list[Shown] = []
+        self.skipped: list[str] = []
+        self._after_skipped = False  # what follows without times belongs to a cue that was skipped
 
-def _continue(block: Block, shown: list[Shown], name: str) -> None:
-    numbered = block.lines[0].strip().isdigit()
-    if numbered and len(block.lines) == 1 and shown:
-        return  # the number of a cue that was taken out
-    if numbered:
-        raise RowError(f"{name}:{block.line}: a cue has no times {_SUCH_AS}", "bad_subtitle")
-    if shown:
-        shown[-1].lines.extend(block.lines)
+    def take(self, block: Block) -> None:
+        """Add a block's cues. Lines that stand before any times are more of the cue before, if there is one."""
+        marks = block.marks()
+        before = block.lines[: marks[0]] if marks else block.lines
+        if marks and before and (len(before) == 1 or before[-1].strip().isdigit()):
+            before = before[:-1]  # the cue's number or name
+        if before:
+            self._continue(Block(block.line, before))
+        for mark, until in pairwise([*marks, len(block.lines)]):
+            lines = block.lines[mark + 1 : until]
+            if until < len(block.lines) and lines and lines[-1].strip().isdigit():
+                lines = lines[:-1]  # the next cue's number
+            times = _TIMES.fullmatch(block.lines[mark])
+            self._after_skipped = times is None
+            if times is None:
+                wrong = block.lines[mark].strip()[:60]
+                self.skipped.append(f"{self.name}:{block.line + mark}: {wrong!r} are not times {_SUCH_AS}")
+            else:
+                self.shown.append(Shown(seconds(times[1]), seconds(times[2]), lines))
+
+    def _continue(self, block: Block) -> None:
+        numbered = block.lines[0].strip().isdigit()
+        if numbered and len(block.lines) == 1 and (self.shown or self.skipped):
+            return  # the number of a cue that was taken out
+        if numbered:
+            self._after_skipped = True
+            self.skipped.append(f"{self.name}:{block.line}: a cue has no times {_SUCH_AS}")
+        elif self.shown and not self._after_skipped:
+            self.shown[-1].lines.extend(block.lines)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from ...engine.contract.errors import RowError
 from ...schemas import Word
 
 LONGEST_WORD_S = 1.5
 """Where only the next word's start says when a word ends, it lasts no longer: what follows is silence."""
 
+_WORD = re.compile(r"(\s*)(\S+)")
 _TIME_TAG = re.compile(r"<((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]*>|</>|\{\\[^{}]*\}")  # HTML, WebVTT, stray times, ASS overrides
+_ASS_SPACE = re.compile(r"((?<!\w)[A-Za-z]:\\\S*)|\\[Nnh]")  # also in SubRip; not in a path such as C:\new
 _INVISIBLE = dict.fromkeys((0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0x0))
 
 
@@ -22,8 +25,9 @@ class Token(NamedTuple):
     """One word of a cue, or one timed piece where words are not set apart."""
 
     text: str
-    spaced: bool  # a space stands before it
+    spaced: bool  # a space or line break stands before it
     start_s: float | None = None  # None where the source has no time for it
+    breaks: bool = False  # it begins a line
 
 
 class Cue(NamedTuple):
@@ -45,10 +49,23 @@ class Cue(NamedTuple):
 
 
 class Track(NamedTuple):
-    """All cues of one file or stream, and the language that it declares (empty where it does not)."""
+    """All cues of one file or stream, by start, and the language that it declares (empty where it does not)."""
 
     cues: list[Cue]
     language: str = ""
+    skipped: tuple[str, ...] = ()  # what is wrong with the cues that could not be read, each with its place
+
+
+def make_track(cues: Iterable[Cue], language: str = "", skipped: Sequence[str] = ()) -> Track:
+    """A track of the cues that hold any text.
+
+    Raises:
+        RowError: ``bad_subtitle``: there are cues, and none could be read.
+    """
+    kept = sorted((cue for cue in cues if cue.tokens), key=lambda cue: cue.start_s)
+    if skipped and not kept:
+        raise RowError(skipped[0], "bad_subtitle")
+    return Track(kept, language, tuple(skipped))
 
 
 def joined(tokens: Sequence[Token]) -> str:
@@ -66,6 +83,7 @@ def read_payload(text: str) -> tuple[Token, ...]:
             start_s = seconds(piece)
             continue
         plain = html.unescape(_TAG.sub("", piece)).translate(_INVISIBLE)
+        plain = _ASS_SPACE.sub(lambda found: found[1] or ("\n" if found[0] == "\\N" else " "), plain)
         tokens = list(plain_tokens(plain, spaced, start_s))
         if tokens:
             found += tokens
@@ -79,8 +97,8 @@ def read_payload(text: str) -> tuple[Token, ...]:
 def plain_tokens(text: str, spaced: bool = False, start_s: float | None = None) -> Iterator[Token]:
     """Text without markup; ``spaced`` and the time are those of its first word."""
     spaced = spaced or text[:1].isspace()
-    for word in text.split():
-        yield Token(word, spaced, start_s)
+    for found in _WORD.finditer(text):
+        yield Token(found[2], spaced, start_s, "\n" in found[1])
         spaced, start_s = True, None
 
 

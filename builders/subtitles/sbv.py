@@ -11,9 +11,5 @@ _TIMES = re.compile(r"^[ \t]*(\d+:[^\s,]*),(\d+:[^\s,]*)[ \t]*\r?$", re.MULTILIN
 
 
 def read_sbv(text: str, name: str) -> Track:
-    """The cues of an sbv text, by start; ``name`` stands in messages.
-
-    Raises:
-        RowError: ``bad_subtitle``, naming the line.
-    """
+    """The cues of an sbv text; ``name`` stands in messages, errors are those of ``read_blocks``."""
     return read_blocks(_TIMES.sub(r"\1 --> \2", text.replace("[br]", " ")), name)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 from ...engine.contract.errors import RowError
 from ...media.container import fraction, open_media
-from .cues import Cue, Track, read_payload
+from .ass import ass_text
+from .cues import Cue, Track, make_track, read_payload
 
-_DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
-_ASS_BREAK = re.compile(r"\\[Nnh]")
 _ASS_FIELDS = 8  # before the text of a Matroska packet
 
 
@@ -40,7 +38,7 @@ def read_stream(path: str, index: int) -> Track:
                 cues.append(Cue(start_s, end_s, read_payload(packet_text(bytes(packet), codec))))
         except (av.FFmpegError, OSError) as error:
             raise RowError(f"{name}: stream {index} is damaged: {error}", "bad_subtitle") from None
-    return Track(sorted((c for c in cues if c.tokens), key=lambda c: c.start_s))
+    return make_track(cues)
 
 
 def packet_text(raw: bytes, codec: str) -> str:
@@ -51,6 +49,5 @@ def packet_text(raw: bytes, codec: str) -> str:
         return body.decode("utf-16" if body[:2] in (b"\xfe\xff", b"\xff\xfe") else "utf-8", "replace")
     text = raw.decode("utf-8", "replace")
     if codec == "ass":
-        text = text.split(",", _ASS_FIELDS)[-1]
-        return "" if _DRAWING.search(text) else _ASS_BREAK.sub("\n", text)
+        return ass_text(text.split(",", _ASS_FIELDS)[-1])
     return text

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cliploom.builders.sources.languages import bcp47, file_language
+from cliploom.builders.subtitles.ass import read_ass
 from cliploom.builders.subtitles.blocks import read_blocks
-from cliploom.builders.subtitles.cues import Cue, plain_tokens, read_payload, words
-from cliploom.builders.subtitles.files import decode, read_file
+from cliploom.builders.subtitles.cues import Cue, Track, plain_tokens, read_payload, words
+from cliploom.builders.subtitles.encodings import decode
+from cliploom.builders.subtitles.files import read_file
 from cliploom.builders.subtitles.json3 import read_json3
+from cliploom.builders.subtitles.lyrics import read_lrc
+from cliploom.builders.subtitles.marks import without_marks
 from cliploom.builders.subtitles.rolling import clean_cues
+from cliploom.builders.subtitles.sami import read_smi
 from cliploom.builders.subtitles.sbv import read_sbv
 from cliploom.builders.subtitles.sentences import Piece, ends_sentence, sentences
 from cliploom.builders.subtitles.streams import packet_text
+from cliploom.builders.subtitles.timed_xml import read_xml
 from cliploom.engine.contract.errors import RowError
 
 ROLLING = """WEBVTT
@@ -102,8 +109,6 @@ def test_what_players_take_is_taken() -> None:
     [
         ("some text", 1),
         ("1", 1),
-        ("1\n00:00:01,000 --> 00:00:02,000\nOne\n\n2\nTwo\n", 5),
-        ("WEBVTT\n\n00:01.000 --> 00:02.000\nOne\n\n00:00:07.000 --> 00:00:1d.890\nTwo\n", 6),
         ("1\n00:00:01,000 --> 00:00\nOne\n", 2),
         ("1\n-00:00:01,000 --> 00:00:02,000\nOne\n", 2),
         ("<html>\n<body>403</body>", 1),
@@ -121,10 +126,196 @@ def test_encodings(tmp_path: Path) -> None:
         path = tmp_path / "x.srt"
         path.write_bytes(text.encode(encoding))
         assert read_file(str(path), "srt").cues[0].text == "Déjà vu, garçon"
-    with pytest.raises(RowError, match="x.srt:2: this is neither UTF-8 nor Windows-1252"):
-        decode("1\nПривет, как дела\n".encode("cp1251"), "x.srt")
     with pytest.raises(RowError, match=r"nope.srt: cannot be read \(No such file"):
         read_file(str(tmp_path / "nope.srt"), "srt")
+
+
+SPOKEN = {
+    "pl": ("cp1250 iso8859_2", "Zażółć gęślą jaźń, powiedział mój brat.", "Łódka płynie przez jezioro, słońce świeci."),
+    "cs": ("cp1250", "Dobrý den, jak se máte?", "Nevím, co se stalo, ale už musím jít."),
+    "hu": ("cp1250", "Jó napot kívánok, hogy van?", "Nem tudom, mi történt, de mennem kell."),
+    "ro": ("cp1250", "Bună ziua, ce mai faceţi?", "Nu ştiu ce s-a întâmplat, dar trebuie să plec."),
+    "ru": ("cp1251 koi8_r cp866 iso8859_5", "Добрый день, друзья.", "Сегодня мы готовим борщ в Microsoft Office."),
+    "uk": ("cp1251 koi8_u", "Добрий день, як ваші справи?", "Мені вже час іти."),
+    "el": ("cp1253", "Καλημέρα, τι κάνετε;", "Δεν ξέρω τι συνέβη, αλλά πρέπει να φύγω."),
+    "tr": ("cp1254", "Günaydın, nasılsınız?", "Ne olduğunu bilmiyorum ama gitmem gerekiyor."),
+    "he": ("cp1255", "שלום, מה שלומך?", "אני לא יודע מה קרה."),
+    "ar": ("cp1256", "صباح الخير، كيف حالك؟", "لا أعرف ماذا حدث، لكن يجب أن أذهب."),
+    "lt": ("cp1257", "Labai ačiū, buvo tikrai nuostabu.", "Nežinau, kas atsitiko, šypsokitės."),
+    "th": ("cp874", "สวัสดีครับ สบายดีไหม", "ฉันไม่รู้ว่าเกิดอะไรขึ้น"),
+    "ja": ("shift_jis euc_jp", "おはようございます、お元気ですか。", "行かなければなりません。"),
+    "ko": ("euc_kr", "안녕하세요, 잘 지내세요?", "정말 감사합니다."),
+    "zh": ("gb18030 big5", "早上好，你好嗎？", "我不知道發生了什麼，但我必須走了。"),
+    "fr": ("cp1252 mac_roman", "L'été dernier, nous étions déjà à la mer.", "Je ne sais pas, ça va ?"),
+    "de": ("cp1252", "Ich weiß nicht, was passiert ist.", "Über die Brücke fährt ein schöner Zug."),
+    "sv": ("cp1252", "God morgon, hur mår du?", "Jag måste gå, tack så mycket."),
+    "en": ("cp1252", "It’s the café on the corner.", "“I don’t know,” he said – and left."),
+}
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_code_pages_are_told_by_the_letters_also_of_short_files(language: str) -> None:
+    pages, *lines = SPOKEN[language]
+    for page in pages.split():
+        for count in (1, 2):
+            text = "".join(
+                f"{i}\n00:00:0{i},000 --> 00:00:0{i},900\n{line}\n\n" for i, line in enumerate(lines[:count])
+            )
+            for declared in ("", language):
+                assert decode(text.encode(page), "x.srt", declared) == text, (page, count)
+
+
+def test_a_language_that_the_name_tells_decides_what_letters_leave_open() -> None:
+    raw = "1\n00:00:01,000 --> 00:00:02,000\nBonjour, comment ça va ?\n".encode("cp850")
+    assert "ça" not in decode(raw, "x.srt") and "comment" in decode(raw, "x.srt")
+    wrong = "1\n00:00:01,000 --> 00:00:02,000\nДобрый день, друзья.\n".encode("cp1251")
+    assert "Добрый день" in decode(wrong, "x.srt", "en")
+
+
+def test_damaged_utf_8_stays_utf_8_and_noise_is_refused() -> None:
+    good = "Zażółć gęślą jaźń. " * 10
+    assert decode(good.encode() + b"\xff", "x.srt") == good
+    with pytest.raises(RowError, match="x.srt:2: this is in no encoding that can be told"):
+        decode(bytes(range(256)) * 3, "x.srt")
+
+
+def test_one_odd_cue_is_skipped_alone_and_named(tmp_path: Path) -> None:
+    good = "1\n00:00:01,000 --> 00:00:02,000\nOne\n\n"
+    for odd, line in (
+        ("2\n00:00:04,0000 --> 00:00:06,000\nlost\n\nalso lost\n\n", 6),
+        ("2\n-00:00:01,000 --> 00:00:02,000\nlost\n\n", 6),
+        ("2\nlost\n\n", 5),
+        ("00:00:04,000 --> 00:00\nlost\n\n", 5),
+    ):
+        track = read_blocks(good + odd + good.replace("One", "Two"), "x.srt")
+        assert [c.text for c in track.cues] == ["One", "Two"]
+        assert len(track.skipped) == 1 and track.skipped[0].startswith(f"x.srt:{line}: ")
+    events = [{"tStartMs": s, "dDurationMs": 9, "segs": [{"utf8": "a"}]} for s in (1, None, 2)]
+    track = read_json3(json.dumps({"events": events}), "x")
+    assert len(track.cues) == 2 and track.skipped[0].startswith("x: event 1 has no right times")
+
+
+def test_spaces_and_breaks_of_ass_are_read_in_srt_too() -> None:
+    text = (
+        '1\n00:00:01,000 --> 00:00:03,000\n{\\an7}<font face="Monospace">{\\an7}\\h\\hTHE MAYOR\\hTODAY\\Nsaid</font>\n'
+    )
+    assert shown(text)[0][2] == "THE MAYOR TODAY said"
+    assert shown("1\n00:00:01,000 --> 00:00:03,000\nopen C:\\new\\home now\n")[0][2] == "open C:\\new\\home now"
+
+
+@pytest.mark.parametrize(
+    ("lines", "spoken"),
+    [
+        ("[Music]", ""),
+        (">> JOHN: - Hello there.\n- (laughs) Hi! ♪ la la ♪", "Hello there. Hi! la la"),
+        (">> John Smith: hello. >> ANN: HI", "hello. HI"),
+        ("(GUNSHOT)\n[speaking French]", ""),
+        ("MAN #2: Where is it?\nDR. WHO: There.", "Where is it? There."),
+        ("- [Ann] Yes.\n– No.", "Yes. No."),
+        ("I was there (my brother too) in (2010).", "I was there (my brother too) in (2010)."),
+        ("THE MAYOR SAID: WE ARE OPEN.", "THE MAYOR SAID: WE ARE OPEN."),
+        ("Remember this: it is 1:30.", "Remember this: it is 1:30."),
+        ("He left (door slams) (applause continues) at -5 degrees", "He left (door slams) at -5 degrees"),
+        ("well-known, 5 - 3", "well-known, 5 - 3"),
+        ("♪♪", ""),
+        ("# We are the world #", "We are the world"),
+        ("【拍手】（笑）こんにちは", "こんにちは"),
+        ("The #1 fan", "The #1 fan"),
+        ("(sighs).", ""),
+        ("...", "..."),
+    ],
+)
+def test_sounds_songs_and_speakers_are_no_speech(lines: str, spoken: str) -> None:
+    cues = [*without_marks([Cue(1.0, 2.0, read_payload(lines))])]
+    assert " ".join(c.text for c in cues) == spoken
+    assert [*without_marks(cues)] == cues
+
+
+def test_words_keep_their_times_where_a_mark_is_taken_off() -> None:
+    [left] = without_marks(
+        [Cue(1.0, 4.0, read_payload("[Loud<00:01.500><c> music]</c><00:02.000><c> so</c><c> we</c>"))]
+    )
+    assert [(w.text, w.start_s) for w in words(left)] == [("so", 2.0), ("we", 3.0)]
+
+
+TTML = """<?xml version="1.0" encoding="utf-16"?><!-- made by hand -->
+<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="en" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="25"
+ ttp:tickRate="1000"><head><metadata><x>no</x></metadata></head><body><div begin="1s">
+  <p begin="00:00:01.000" end="00:00:03.000">Hello <span>from</span><br/>
+    TTML &amp; you &nbsp; &</p>
+  <p begin="4000t" dur="500ms">ticks</p><p begin="00:00:05:05" end="6s">frames</p><p begin="soon" end="7s">lost</p>
+  <p><span begin="8s" end="9s">one</span> <span begin="9s" end="10s">two</span></p>
+</div></body></tt>"""
+ASS = """[Script Info]
+Dialogue: not this
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,{\\i1}Hello{\\i0}, from\\NASS
+Dialogue: 1,0:00:01.00,0:00:03.00,Default,,0,0,0,,Hello, from\\NASS
+Comment: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,not said
+Dialogue: 0,0:00:04.00,0:00:05.00,Default,,0,0,0,,{\\p1}m 0 0 l 1 1
+Dialogue: 0,soon,0:00:05.00,Default,,0,0,0,,lost
+"""
+SMI = """<SAMI><HEAD><STYLE><!-- .KRCC { lang: ko-KR; } .ENCC { lang: en-US; } --></STYLE></HEAD><BODY><!-- x -->
+<SYNC Start=1000><P Class=KRCC>안녕<br>하세요<P Class=ENCC>Hello
+<SYNC Start="3000"><P Class=KRCC>&nbsp;<SYNC Start=5000><P Class=KRCC>네</BODY></SAMI>"""
+
+
+def test_other_formats_are_read() -> None:
+    def cues(track: Track) -> list[tuple[float, float, str]]:
+        return [(round(c.start_s, 3), round(c.end_s, 3), c.text) for c in clean_cues(track.cues)]
+
+    ttml = read_xml(TTML, "x.ttml")
+    assert cues(ttml) == [
+        (2.0, 4.0, "Hello from TTML & you &"), (5.0, 5.5, "ticks"), (6.2, 7.0, "frames"),
+        (9.0, 10.0, "one"), (10.0, 11.0, "two"),
+    ]  # fmt: skip
+    assert ttml.language == "en" and ttml.skipped == ("x.ttml: cue 4 has no right times",)
+    ass = read_ass(ASS, "x.ass")
+    assert cues(ass) == [(1.0, 3.0, "Hello, from ASS")] and ass.skipped[0].startswith("x.ass:9: ")
+    srv3 = '<timedtext format="3"><body><p t="1000" d="2000">Hello &amp;<s> srv3</s></p></body></timedtext>'
+    assert cues(read_xml(f'<?xml version="1.0"?>{srv3}', "x")) == [(1.0, 3.0, "Hello & srv3")]
+    timed = '<timedtext><body><p t="1000" d="2000"><s>so</s><s t="500"> we</s></p><p t="x">lost</p></body></timedtext>'
+    [cue] = clean_cues(read_xml(timed, "x").cues)
+    assert [(w.text, w.start_s) for w in words(cue)] == [("so", 1.0), ("we", 1.5)]
+    srv1 = '<transcript><text start="1.5" dur="2">it&amp;#39;s</text></transcript>'
+    srv2 = '<timedtext><window t="0"/><text t="1500" d="2000">it&amp;#39;s</text></timedtext>'
+    assert cues(read_xml(srv1, "x")) == cues(read_xml(srv2, "x")) == [(1.5, 3.5, "it's")]
+    lrc = "[ti:A song]\n[la:en]\n[offset:500]\n[00:01.00][00:09.5]Hello <00:01.80>from LRC\n[00:04:25]\n[01:00]end\n"
+    assert cues(read_lrc(lrc, "x")) == [
+        (0.5, 3.75, "Hello from LRC"),
+        (9.0, 19.0, "Hello from LRC"),
+        (59.5, 61.5, "end"),
+    ]
+    smi = read_smi(SMI, "x")
+    assert cues(smi) == [(1.0, 3.0, "안녕 하세요"), (5.0, 7.0, "네")] and smi.language == "ko-KR"
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "said"),
+    [
+        (read_xml, "<tt><body>", "x:1: this is not XML"),
+        (read_xml, '<!DOCTYPE t [<!ENTITY a "aaaa">]><tt>&a;</tt>', "x:1: it declares entities"),
+        (read_xml, "<html><p>403</p></html>", "x:1: <html> is neither"),
+        (read_xml, '<tt><body><p begin="soon" end="2s">a</p></body></tt>', "x: cue 1 has no right times"),
+        (read_ass, "just text", "x:1: there is no section"),
+        (read_ass, "[Events]\nDialogue: a", "x:2: 'Dialogue: a' has no times"),
+        (read_lrc, "just text", "x:1: no line has a time"),
+        (read_smi, "<html>403</html>", "x:1: there is no <SYNC"),
+    ],
+)
+def test_what_is_none_of_them_is_named(read: Callable[[str, str], Track], text: str, said: str) -> None:
+    with pytest.raises(RowError) as error:
+        read(text, "x")
+    assert str(error.value).startswith(said) and error.value.kind == "bad_subtitle"
+    assert read("", "x").cues == [] if read is not read_xml else True
+
+
+def test_deep_xml_and_huge_numbers_do_no_harm() -> None:
+    deep = "<tt><body>" + "<div>" * 2000 + '<p begin="1s" end="2s">a</p>' + "</div>" * 2000 + "</body></tt>"
+    assert read_xml(deep, "x").cues == []
+    with pytest.raises(RowError, match="no right times"):
+        read_xml(f'<timedtext><p t="{"9" * 400}" d="1">a</p></timedtext>', "x")
 
 
 def test_rolling_captions_are_said_once_with_word_times() -> None:
@@ -204,7 +395,10 @@ def test_json3_of_a_machine_and_of_a_person() -> None:
     [
         ('{"events": [\n,]}', "x.json3:2: this is not JSON"),
         ("[]", "x.json3:1: there is no list of `events`"),
-        ('{"events": [{"segs": [{"utf8": "a"}]}]}', "x.json3: event 0 has no right times"),
+        (
+            '{"events": [{"segs": [{"utf8": "a"}]}, {"tStartMs": 10000000000000, "segs": [{}]}]}',
+            "x.json3: event 0 has no right times",
+        ),
         ('{"events": [{"tStartMs": "a", "segs": [{}]}]}', "x.json3: event 0 has no right times"),
         ('{"events": [{"tStartMs": NaN, "segs": [{"utf8": "a"}]}]}', "x.json3: event 0: its times are out of range"),
     ],
@@ -227,8 +421,8 @@ def test_sbv_is_subrip_with_other_times(tmp_path: Path) -> None:
         (3604.16, 3606.77, "and again"),
     ]
     assert read_sbv("", "a.sbv").cues == []
-    with pytest.raises(RowError, match="^a.sbv:4: "):
-        read_sbv("0:00:01.599,0:00:04.160\nOne\n\n0:00:04.160,0:00:0x\nTwo\n", "a.sbv")
+    odd = read_sbv("0:00:01.599,0:00:04.160\nOne\n\n0:00:04.160,0:00:0x\nTwo\n", "a.sbv")
+    assert [c.text for c in odd.cues] == ["One"] and odd.skipped[0].startswith("a.sbv:4: ")
     with pytest.raises(RowError, match="^a.sbv:1: no cue in it"):
         read_sbv("One\n", "a.sbv")
 
@@ -236,7 +430,7 @@ def test_sbv_is_subrip_with_other_times(tmp_path: Path) -> None:
 def test_packets_of_text_streams() -> None:
     assert packet_text(b"\x00\x05Hello\x00\x00\x00\x08boxx", "mov_text") == "Hello"
     assert packet_text(b"\x00\x00", "mov_text") == ""
-    assert packet_text(b"12,0,Default,,0,0,0,,{\\i1}Well,{\\i0} yes\\Nno", "ass") == "{\\i1}Well,{\\i0} yes\nno"
+    assert packet_text(b"12,0,Default,,0,0,0,,{\\i1}Well,{\\i0} yes\\Nno", "ass") == "{\\i1}Well,{\\i0} yes\\Nno"
     assert packet_text(b"12,0,Default,,0,0,0,,{\\p1}m 0 0 l 1 1", "ass") == ""
 
 
