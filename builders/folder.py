@@ -46,7 +46,7 @@ class Folder(Source[Video]):
     sidecar, a broken row of the manifest, and a file that only the manifest knows are failed rows.
     """
 
-    version = 2  # sizes are those shown
+    version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
     patience_s = 3600.0  # the whole file is read once for its hash

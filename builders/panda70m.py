@@ -42,7 +42,7 @@ class Panda70m(Source[Video]):
     ``not_available``, ``refused``, ``truncated``, ``not_a_video`` or ``too_large``.
     """
 
-    version = 2  # sizes are those shown
+    version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
     patience_s = 3600.0  # a whole video is read once for its hash

@@ -38,7 +38,7 @@ class Sharegpt4video(Source[Video]):
     a line that is not what it should be with ``bad_row``.
     """
 
-    version = 2  # sizes are those shown
+    version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
     patience_s = 3600.0  # a whole video is read once for its hash

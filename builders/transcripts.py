@@ -47,7 +47,7 @@ class Transcripts(Split[Video, Segment]):
     are all broken is a failed row.
     """
 
-    version = 2
+    version = 2  # marks are taken off, an odd cue costs itself
     cost = "cpu"
     isolate = True
 

@@ -38,7 +38,7 @@ class SourceCaption(NamedTuple):
 
 
 def read_captions(row: Mapping[str, Any]) -> tuple[list[SourceCaption], dict[str, Any]]:
-    """The captions in the JSON values of a row, and the values that hold none.
+    """The captions in the JSON values of a row, and the values without lists of captions.
 
     Read are one text, lists of texts (also as a cell holds them), numbered columns, VATEX's ``enCap`` and ``chCap``,
     objects with a text and times of their own (YouCook2), and texts beside a list of as many times (ActivityNet).
@@ -58,7 +58,8 @@ def read_captions(row: Mapping[str, Any]) -> tuple[list[SourceCaption], dict[str
             spoken = text.language or _LANGUAGES.get(str(key).lower(), language)
             start_s, end_s = (text.start_s, text.end_s) if span is None or text.end_s is not None else span
             found.append(SourceCaption(text.text, start_s, end_s, spoken))
-    return unique(found), {key: value for key, value in row.items() if key not in named or not found}
+    kept = {key: value for key, value in row.items() if key not in named or not found or isinstance(value, str)}
+    return unique(found), kept
 
 
 def captions_of(metadata: Mapping[str, Any]) -> list[SourceCaption]:
