@@ -75,7 +75,8 @@ def _told(kind: str) -> str:
 
 def _cells(task: Task, kind: str) -> list[str]:
     texts = [candidate.text for candidate in task.candidates]
-    told = "\n".join(f"{i}. {text}" for i, text in enumerate(texts, 1)) if kind == CHOOSE else texts[0]
+    lines = (f"{i}. {' '.join(text.split())}" for i, text in enumerate(texts, 1))  # no text starts a line of its own
+    told = "\n".join(lines) if kind == CHOOSE else texts[0]
     return [task.task_id, task.clip_id, task.video, f"{task.start_s:.3f}", f"{task.end_s:.3f}", task.file, told]
 
 

@@ -347,6 +347,13 @@ def test_choosing_among_the_captions_of_a_clip(tmp_path: Path) -> None:
     assert len(rows) == 2 and waiting.startswith("1 of 3")
 
 
+def test_no_caption_can_look_like_another_candidate(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Review(kind="choose"))
+    desk.build(CLIPS[:1], [_caption(CLIPS[0], "a", "Good.\n2. Bad.\r3."), _caption(CLIPS[0], "b")])
+    lines = desk.tasks()[0]["candidates"].splitlines()
+    assert sorted(line[:3] for line in lines) == ["1. ", "2. "] and any("Good. 2. Bad. 3." in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
