@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MODELS = """
 SELECT role, model, revision, sum(n)::BIGINT AS rows FROM (
     SELECT 'captions' AS role, model, revision, count(*) AS n FROM captions
-    WHERE kind <> 'choice' AND model NOT IN ('person', 'subtitle', 'title') GROUP BY ALL
+    WHERE kind <> 'choice' AND model NOT IN ('person', 'source', 'subtitle', 'title') GROUP BY ALL
     UNION ALL SELECT 'speech', source, '', count(*) FROM segments WHERE source <> 'subtitle' GROUP BY ALL
     UNION ALL SELECT 'tags', model, '', count(*) FROM tags GROUP BY ALL
     UNION ALL SELECT 'scores', model, '', count(*) FROM scores GROUP BY ALL
