@@ -64,6 +64,10 @@ class Folder(Source[Video]):
     manifest_column: Annotated[str, Col("its column that names the file; empty for file, file_name, path, …")] = ""
     only_listed: Annotated[bool, Col("take only the files that the manifest names")] = False
 
+    def folders(self) -> tuple[str]:
+        """The one folder."""
+        return (self.path,)
+
     def find(self) -> Iterator[Item]:
         """The videos in order of their paths; nothing is opened but the manifest."""
         root = os.path.abspath(os.path.expanduser(self.path))

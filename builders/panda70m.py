@@ -77,6 +77,10 @@ class Panda70m(Source[Video]):
         """One where it downloads: rows beside one that must wait would be done again."""
         return 1 if self.download else self.batch
 
+    def folders(self) -> tuple[str, ...]:
+        """The folder with the videos, if there is one."""
+        return (self.videos,) if self.videos else ()
+
     def find(self) -> Iterator[Item]:
         """The csv's rows in their order; it is read through, no video is opened."""
         there, lines = self._there(), dict[str, int]()

@@ -48,6 +48,10 @@ class Sharegpt4video(Source[Video]):
     videos: Annotated[str, Col("the folder with the videos, unpacked", local=True)]
     only_local: Annotated[bool, Col("pass over the lines whose videos are not in the folder")] = False
 
+    def folders(self) -> tuple[str]:
+        """The folder with the videos."""
+        return (self.videos,)
+
     def find(self) -> Iterator[Item]:
         """The lines in their order; each is a video of its own, also where several are about the same file."""
         root = os.path.abspath(os.path.expanduser(self.videos))

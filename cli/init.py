@@ -29,5 +29,7 @@ def init(
         raise UserError(f"{target} is there already", "choose another --folder, or move it away") from None
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}") from None
+    except RecursionError:  # of pathlib, for a folder in a thousand folders
+        raise UserError(f"{folder} is too long a path") from None
     print(f"wrote {target}")
     print(f"edit it, look with `cliploom plan {target}`, then run `cliploom build {target}`")

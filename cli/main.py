@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -39,8 +41,11 @@ for command in COMMANDS:
 app.add_typer(cache)
 
 
-_MENDABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
-"""A folder that may not be written, a full disk, a file where a folder should be: no bugs of ours."""
+_MENDABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.ENODEV, errno.ENXIO, errno.EINVAL,
+}  # fmt: skip
+"""A folder that may not be written, a full disk, a file where a folder should be, a link to itself: no bugs of ours."""
 
 
 def _version(wanted: bool) -> None:
@@ -64,10 +69,18 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
     print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Raise ``UserError`` for an argument that is no text: it could be neither shown nor written down."""
+    for word in words:
+        if word.encode("utf-8", "replace").decode() != word:
+            raise UserError(f"{ascii(os.fsencode(word))[1:]} is not UTF-8", "rename the file, or correct the argument")
+
+
 def main() -> None:
     """Run a command. What the user can mend is one line and exit 2; a bug is a traceback and exit 1."""
     warnings.showwarning = _warn
     try:
+        _check_words(sys.argv)
         app()
     except UserError as error:
         hint = f"\n  {printable(error.hint)}" if error.hint else ""

@@ -25,7 +25,10 @@ def write_report(build: Build) -> Path:
     """Write ``report.html`` into the build folder."""
     from ..cards.report import render_report
     from ..engine.storage.files import write_text
+    from ..engine.storage.sql import readable
 
     path = build.root / "report.html"
-    write_text(path, render_report(build))
+    with readable(build.root):
+        page = render_report(build)
+    write_text(path, page)
     return path

@@ -17,12 +17,13 @@ from .contract.errors import UserError
 from .contract.events import EventLog, Listener
 from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
+from .execution.build_folder import check_build_folder
 from .execution.build_lock import build_lock
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .storage.files import read_json, write_json, write_text
 from .storage.ledger import DROPPED, FAILED
-from .storage.sql import add_views, connect, parquet_table
+from .storage.sql import add_views, connect, parquet_table, readable
 from .storage.store import Store
 
 if TYPE_CHECKING:
@@ -66,12 +67,9 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
             recipe, a package is missing, or too many rows fail. What was done by then is kept.
     """
     nodes = make_plan(recipe)
+    check_build_folder(root, nodes)
     with build_lock(root):
-        old = _read_lock(root)
-        if old and old["name"] != recipe.name:
-            raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
-        if old and old["shards"] != recipe.shards:
-            raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
+        check_recipe(root, recipe)
         write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
         log, finished = EventLog(root / "events.jsonl"), False
         runner = Runner(nodes, Store(root, recipe.shards), options, recipe, (log, *listeners))
@@ -88,6 +86,16 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
                 runner.tell("stopped", "", error=type(error).__name__, message=str(error))
             log.close()
     return Outcome(root, runner.waiting)
+
+
+def check_recipe(root: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """What the last build in a folder wrote of itself; ``UserError`` for one of another recipe."""
+    old = _read_lock(root)
+    if old and old["name"] != recipe.name:
+        raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
+    if old and old["shards"] != recipe.shards:
+        raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
+    return old
 
 
 def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
@@ -128,11 +136,21 @@ def _version(package: str) -> str:
 
 
 def _read_lock(root: Path) -> dict[str, Any] | None:
+    """What a build wrote of itself; None where there is none, ``UserError`` for a file that is another."""
+    path = root / LOCK
     try:
-        found: dict[str, Any] = yaml.safe_load((root / LOCK).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tables = [table for step in found["steps"] for table in step["tables"]]
+        whole = {"name", "table", "fingerprint"}.issubset
+        if all(map(whole, tables)) and found["shards"] >= 1 and found["name"]:
+            return found
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return found
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
+        pass
+    raise UserError(f"{path} is damaged", "delete it and build again: all else is kept")
 
 
 @dataclass(frozen=True)
@@ -221,11 +239,12 @@ class Build:
                         verdicts.append((table.name, e.id, e.video_id, e.kind, e.message))
                     elif e.live and e.status == FAILED:
                         errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
-        add_views(db, sources, self.store)
+        with readable(self.root):
+            add_views(db, sources, self.store)
+            self._add_dataset(db)
         text = ["step", "id", "video_id"]
         _register(db, "verdicts", [*text, "reason", "detail"], verdicts, {})
         _register(db, "errors", [*text, "kind", "message", "attempts"], errors, {"attempts": pa.int64()})
-        self._add_dataset(db)
         return db
 
     def _add_dataset(self, db: duckdb.DuckDBPyConnection) -> None:

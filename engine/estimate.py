@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .build import Build, Stage, run_build
+from .contract.errors import UserError
 from .contract.events import Listener
 from .contract.recipe import Recipe
 from .contract.step import Item, Source
 from .contract.usage import Tally, Usage, spent, total
+from .execution.build_folder import ESTIMATE, check_build_folder, is_build_folder
 from .execution.runner import RunOptions
 from .execution.shard_task import deal_items
 from .planning.plan import Node, lanes_of, make_plan
-
-FOLDER = "estimate"
 
 
 class Estimate(NamedTuple):
@@ -52,7 +52,10 @@ def estimate(
     nodes = make_plan(recipe)
     shards = recipe.shards
     found = {i.video_id for n in nodes if isinstance(n.step, Source) for s in _dealt(n, options, shards) for i in s}
-    folder = root / FOLDER
+    folder = root / ESTIMATE
+    check_build_folder(root, nodes)
+    if folder.exists() and not is_build_folder(folder):
+        raise UserError(f"{folder} is there and is no build folder", "move it away, or choose another --out")
     shutil.rmtree(folder, ignore_errors=True)
     chosen = min(videos, len(found))
     outcome = run_build(recipe, folder, replace(options, limit=chosen), listeners)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .build import LOCK, Build
-from .contract.errors import UserError
+from .build import check_recipe
 from .contract.options import plain_options
 from .contract.recipe import Recipe
 from .contract.step import Item, Source
+from .execution.build_folder import check_build_folder
 from .execution.global_step import sites, whole_key
 from .execution.runner import RunOptions
 from .execution.shard_task import Task, deal_items
@@ -51,9 +51,8 @@ def survey(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
         UserError: as ``run_build``, for a wrong recipe or a folder of another one.
     """
     nodes = make_plan(recipe)
-    old = Build.read(root).lock if (root / LOCK).exists() else None
-    if old and old["name"] != recipe.name:
-        raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
+    check_build_folder(root, nodes)
+    old = check_recipe(root, recipe)
     return list(_Survey(nodes, Store(root, recipe.shards), options, old).forecasts())
 
 

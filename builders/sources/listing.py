@@ -165,9 +165,10 @@ def _folders(root: str, recursive: bool) -> Iterator[tuple[str, list[str]]]:
         entries = _entries(folder, seen)
         if folder != root and any(e.name in _BUILD_FILES for e in entries):
             continue
-        yield folder, [e.name for e in entries if not e.is_dir()]
+        kinds = [(e, _is_folder(e)) for e in entries]
+        yield folder, [e.name for e, is_folder in kinds if not is_folder]
         if recursive:
-            inner = [e for e in entries if e.is_dir() and e.name not in _OF_THE_SYSTEM]
+            inner = [e for e, is_folder in kinds if is_folder and e.name not in _OF_THE_SYSTEM]
             todo += [e.path for e in inner if not e.is_symlink()]
             linked += [e.path for e in inner if e.is_symlink() and not _holds(e.path, root)]
 
@@ -183,6 +184,13 @@ def _entries(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
             return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: os.fsencode(e.name))
     except OSError as error:
         raise UserError(f"cannot list the folder {folder}: {error.strerror}", "make it readable") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _holds(link: str, root: str) -> bool:

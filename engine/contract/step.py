@@ -148,6 +148,10 @@ class Source(Split[Item, Out]):
         """Everything that is there, in any order; ``UserError`` where there is nothing."""
         raise NotImplementedError
 
+    def folders(self) -> Sequence[str]:
+        """The folders that it takes files from; a build in one of them would take its own files for sources."""
+        return ()
+
 
 class Fan(Step, Generic[In]):
     """One input row, rows of several tables, each with a fingerprint of its own (the decode pass)."""

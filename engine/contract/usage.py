@@ -140,7 +140,7 @@ def spent(root: Path) -> dict[str, Tally]:
 
 
 def _read(file: Path) -> Tally:
-    found: dict[str, dict[str, dict[str, Any]]] = read_json(file) or {"spent": {}, "saved": {}}
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(file, Tally._fields) or {"spent": {}, "saved": {}}
     return Tally(*({m: Usage(**u) for m, u in found[kind].items()} for kind in Tally._fields))
 
 

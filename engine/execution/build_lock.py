@@ -25,7 +25,7 @@ def build_lock(root: Path) -> Iterator[None]:
         UserError: another build holds it; says which.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with (root / "build.lock").open("a+", encoding="utf-8") as file:
+    with (root / "build.lock").open("a+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ..contract.errors import UserError
+
+_AGAIN = "delete {} and build again: what it held is made anew"
 
 
 @contextmanager
@@ -34,9 +38,34 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False))
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or None where there is none."""
+def read_json(path: Path, needed: Iterable[str] = ()) -> Any:
+    """The object in a JSON file, or None where there is none.
+
+    Raises:
+        UserError: it is no object, or lacks what is ``needed``.
+    """
+    with intact(path, path):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        if not isinstance(found, dict) or not found.keys() >= set(needed):
+            raise ValueError
+        return found
+
+
+@contextmanager
+def intact(path: Path, remedy: Path) -> Iterator[None]:
+    """Inside, a file of a build is read; what its reader raises for one that is gone or damaged becomes one line.
+
+    ``remedy`` is what to delete, so that the next build makes it anew.
+
+    Raises:
+        UserError: naming the file.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        yield
     except FileNotFoundError:
-        return None
+        raise UserError(f"{path} is gone", _AGAIN.format(remedy)) from None
+    except (OSError, ValueError, TypeError, KeyError):  # of JSON and of Arrow
+        raise UserError(f"{path} is damaged", _AGAIN.format(remedy)) from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .files import replaced
+from .files import intact, replaced
 
 DONE, DROPPED, FAILED = "done", "dropped", "failed"
 
@@ -76,9 +76,10 @@ def write_ledger(path: Path, entries: Iterable[Entry], said: Mapping[str, str]) 
 
 def read_ledger(path: Path) -> tuple[list[Entry], dict[str, str]]:
     """The entries of a ledger file and what its metadata says."""
-    table = pq.read_table(path, partitioning=None)
-    said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    columns = [table.column(name).to_pylist() for name in LEDGER.names]
+    with intact(path, path.parent):
+        table = pq.read_table(path, partitioning=None)
+        said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        columns = [table.column(name).to_pylist() for name in LEDGER.names]
     return [Entry(*values) for values in zip(*columns, strict=True)], said
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ...schemas import Row, arrow_schema, id_name
 from ..contract.errors import UserError
+from .files import intact
 
 IN, VERSION = "_in", "_v"
 """Hidden columns: the id of the input that a row was made from, and a hash of what it was made of."""
@@ -74,7 +75,8 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
     """
     groups: list[tuple[str, int]] = []
     for file in files:
-        meta = pq.read_metadata(file)
+        with intact(file, file.parent):
+            meta = pq.read_metadata(file)
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
         for i in range(meta.num_row_groups):
             group = meta.row_group(i)
@@ -91,7 +93,7 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
 
 def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
     """The rows of a file with ``low <= video_id < high``."""
-    with pq.ParquetFile(file) as parquet:
+    with intact(file, file.parent), pq.ParquetFile(file) as parquet:
         meta = parquet.metadata
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
         wanted = []

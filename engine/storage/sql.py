@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.Duc
             dropped.setdefault(column, set()).update(ids.to_pylist())
     for column, gone in dropped.items():
         db.register(f"_dropped_{column}", pa.table({"id": pa.array(sorted(gone), pa.string())}))
-    add_views(db, sources, store, list(dropped))
+    with readable(store.root):
+        add_views(db, sources, store, list(dropped))
     return db
 
 
@@ -76,6 +78,23 @@ def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
     if not files:
         return ""
     return f"SELECT {', '.join(columns)}, {quoted(table.name)} AS _step FROM {parquet_table(files)}"
+
+
+@contextmanager
+def readable(root: Path) -> Iterator[None]:
+    """Inside, a build's files are read; what DuckDB raises for one that is gone or damaged becomes one line.
+
+    Raises:
+        UserError: naming the file.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        said = str(error).splitlines()[0].partition("Error: ")[2]
+        hint = "delete the folder that it is in and build again: what it held is made anew"
+        raise UserError(f"a file of {root} is damaged or gone: {said}", hint) from None
 
 
 def parquet_table(files: Iterable[Path], options: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..build import Build
-from ..estimate import FOLDER
+from ..execution.build_folder import ESTIMATE, is_build_folder
 from ..execution.build_lock import build_lock
 
 
@@ -41,10 +41,10 @@ def _unnamed(build: Build) -> Iterator[Path]:
     named = {(table.name, table.fingerprint) for _, table in build.tables()}
     for part in ("tables", "media"):
         for folder in (build.root / part).glob("*/*"):
-            if folder.is_dir() and (folder.parent.name, folder.name) not in named:
+            if folder.is_dir() and not folder.is_symlink() and (folder.parent.name, folder.name) not in named:
                 yield folder
-    if (build.root / FOLDER).is_dir():
-        yield build.root / FOLDER
+    if is_build_folder(build.root / ESTIMATE):
+        yield build.root / ESTIMATE
 
 
 def _size(folder: Path) -> int:

@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from ...schemas import Row, id_name, row_fields
 from ..planning.plan import TableRef
 from .files import read_json, replaced, write_json
-from .ledger import DROPPED, FAILED, Entry, count, read_ledger, write_ledger
+from .ledger import DROPPED, FAILED, Counts, Entry, count, read_ledger, write_ledger
 from .row_files import VERSION, Chunk, merged, regrouped, stored_schema
 
+_STATE = ("inputs", "token", "file", "came", *Counts._fields)
 _HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
 
 
@@ -38,7 +39,7 @@ class Store:
 
     def whole(self, table: TableRef) -> dict[str, Any] | None:
         """What the last run of a ``Whole`` step left: ``key``, ``waiting`` (or "") and ``came``."""
-        found: dict[str, Any] | None = read_json(self.base(table) / "whole.json")
+        found: dict[str, Any] | None = read_json(self.base(table) / "whole.json", ("key", "waiting", "came"))
         return found
 
     def shard(self, table: TableRef, number: int, key: str | None = None) -> Shard:
@@ -68,7 +69,7 @@ class Shard:
     @property
     def state(self) -> dict[str, Any] | None:
         """What ``finish`` wrote last, or None where work is under way or nothing was ever done."""
-        found: dict[str, Any] | None = read_json(self.folder / "state.json")
+        found: dict[str, Any] | None = read_json(self.folder / "state.json", _STATE)
         return found
 
     @property

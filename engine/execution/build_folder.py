@@ -1,0 +1,64 @@
+"""Whether a folder can be, or become, a recipe's build folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..contract.errors import UserError
+from ..contract.step import Source
+from ..planning.plan import Node
+
+OWN_FILES = ("recipe.lock.yaml", "build.lock")  # one of them is there from the first moment
+OWN_FOLDERS = ("tables", "media", "dataset", "spend")
+ESTIMATE = "estimate"  # the folder, itself a build folder, in which a few videos are tried
+_LONGEST_PATH = 3000  # bytes; systems take 4096, and what is in the folder has long names too
+_CHOOSE = "choose another folder with --out"
+
+
+def check_build_folder(root: Path, nodes: Sequence[Node]) -> None:
+    """Raise ``UserError`` for a folder that no build can be made in, that holds other things, or that is a source's."""
+    _check_path(root)
+    if root.is_dir() and not is_build_folder(root):
+        foreign = next((name for name in OWN_FOLDERS if os.path.lexists(root / name)), None)
+        if foreign is not None:
+            raise UserError(f"{root} holds `{foreign}` and is no build folder", _CHOOSE)
+    for node in nodes:
+        if isinstance(node.step, Source):
+            _check_source(root, node.name, node.step.folders())
+
+
+def is_build_folder(folder: Path) -> bool:
+    """Has a build begun in it?"""
+    return any((folder / name).exists() for name in OWN_FILES)
+
+
+def _check_path(root: Path) -> None:
+    text = str(root)
+    if re.match(r"[A-Za-z][\w+.-]+:/", text):
+        raise UserError(f"{text} is an address: builds are made in folders of this machine", _CHOOSE)
+    if not text.isprintable():  # nor is what stands for bytes that are no UTF-8
+        raise UserError(f"{text!r} has characters that a build folder's path cannot have", _CHOOSE)
+    if len(os.fsencode(root.absolute())) > _LONGEST_PATH:
+        raise UserError(f"{text[:80]}… is too long a path", _CHOOSE)
+    if os.path.lexists(root) and not os.path.isdir(root):
+        raise UserError(f"{root} is there and is no folder", _CHOOSE)
+    try:
+        root.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UserError(f"{root} cannot be a build folder: {error.strerror}", _CHOOSE) from None
+
+
+def _check_source(root: Path, name: str, folders: Iterable[str]) -> None:
+    place = os.path.realpath(root)
+    for folder in folders:
+        source = os.path.realpath(os.path.expanduser(folder))
+        if source == place:
+            raise UserError(f"{root} is the folder that {name} takes videos from", _CHOOSE)
+        inside = os.path.relpath(source, place).split(os.sep)[0]
+        if inside in (*OWN_FOLDERS, ESTIMATE):
+            raise UserError(f"{name} takes videos from {folder}, which is a part of the build folder {root}", _CHOOSE)
