@@ -288,10 +288,11 @@ def test_transcripts_are_what_is_said_inside_the_clip(tmp_path: Path) -> None:
 
 
 def test_words_of_one_moment_keep_their_order(tmp_path: Path) -> None:
-    words = [Word(0.5, 0.5, "first"), *(Word(2.5, 2.5, word) for word in "some words at one moment in time".split())]
+    said = ["some", "words", "at", "one", "moment"]
+    words = [Word(0.5, 0.5, "first"), *(Word(2.5, 2.5, word) for word in said)]
     rows = [told.video("v0"), told.clip("v0", 0, 2), told.clip("v0", 2, 4), told.segment("v0", 0, 3, "?", words=words)]
     made(tmp_path, rows)
-    assert table(tmp_path)[rows[2].id]["transcript"] == "some words at one moment in time"
+    assert table(tmp_path)[rows[2].id]["transcript"] == " ".join(said)
 
 
 def test_columns_that_a_build_has_nothing_for_are_left_out(tmp_path: Path) -> None:
