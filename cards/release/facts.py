@@ -104,8 +104,8 @@ def _captions(db: duckdb.DuckDBPyConnection) -> Captions:
 
 
 def repeated_caption(most: list[tuple[str, int]], clips: int) -> Repetition | None:
-    """The most frequent caption, where it stands on at least 3 clips and a twentieth of them."""
-    found = (Repetition(text, n, clips) for text, n in most if n >= max(_FEWEST, _SHARE * clips))
+    """The most frequent caption, where it stands on at least 3 clips and a twentieth of them, or on all of several."""
+    found = (Repetition(text, n, clips) for text, n in most if n >= max(min(_FEWEST, clips), 2, _SHARE * clips))
     return next(found, None)
 
 

@@ -178,7 +178,16 @@ def test_what_is_needed_to_build_it_again_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("n", "clips", "told"),
-    [(60, 61, True), (3, 3, True), (2, 2, False), (3, 61, False), (4, 61, True), (4, 100, False)],
+    [
+        (60, 61, True),
+        (3, 3, True),
+        (2, 2, True),
+        (1, 1, False),
+        (2, 3, False),
+        (3, 61, False),
+        (4, 61, True),
+        (4, 100, False),
+    ],
 )
 def test_a_caption_on_many_clips_is_told(n: int, clips: int, told: bool) -> None:
     assert (repeated_caption([("Same.", n)], clips) is not None) == told
