@@ -36,11 +36,11 @@ class Review(Rules, Whole[Reviewed, ReviewRow]):
     """Ask people about captions: the build writes ``<sheet>/tasks.csv`` and waits for ``answers*.csv`` there.
 
     With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``kind: choose`` one clip and all its
-    captions in an order that tells nothing. One row per task and person. What people say takes effect for the steps
-    after: clips none of whose captions is left leave (``rejected``, ``unreviewed``), and what ``annotation.edits`` says
-    becomes of captions. Corrections are measured as the captions before them were, except by steps that read
-    everything at once. Raises ``UserError``, naming file and line, for an answer that cannot be meant; answers to
-    captions that have changed since are left out.
+    captions in an order that tells nothing. One row per task and person. What people say takes effect for all steps
+    after: captions are dropped and corrected as ``annotation.edits`` says, and a clip that has none left is dropped
+    (``rejected``, ``unreviewed``). Corrections are measured as the captions before them were, except by steps that
+    read everything at once. Raises ``UserError``, naming file and line, for an answer that cannot be meant; answers
+    to captions that have changed since are left out.
     """
 
     version = 2
