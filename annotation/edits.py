@@ -36,6 +36,10 @@ class Edits(Rules, Whole[Answered, Caption]):
     cost = "io"
     corrects = True
 
+    def drops(self) -> bool:
+        """It does, though it writes rows."""
+        return True
+
     def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Caption | Drop]:
         """The corrections, and the captions that leave, by clip."""
         for one in outcomes(db, self):

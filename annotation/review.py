@@ -64,6 +64,10 @@ class Review(Rules, Whole[Reviewed, ReviewRow]):
         edits = Edits(kind=self.kind, unreviewed=self.unreviewed, tie=self.tie)
         return [("", self), ("edits", edits)] if self.apply else [("", self)]
 
+    def drops(self) -> bool:
+        """Where people's verdicts take effect."""
+        return self.apply
+
     def outside(self, site: Site) -> str:
         """A digest of the answer files."""
         return digest_files(self._folder(site))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, each_row
 from ..media.container import best_audio, best_video, open_media
 from ..media.cutting.cutter import Cutter, Order
 from ..media.cutting.index import Index, read_index
@@ -98,7 +98,7 @@ class Clips(Split[VideoShots, Clip]):
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[VideoShots, Clip]]:
         """Yield the work function."""
-        yield lambda rows: [self._answer(row, site) for row in rows]
+        yield each_row(lambda row: self._answer(row, site))
 
     def _answer(self, row: VideoShots, site: Site) -> Answer[Clip]:
         shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Item, Site, Source, Work
+from ..engine.contract.step import Answer, Drop, Item, Site, Source, Work, each_row
 from ..schemas import Chapter, Col, Subtitle, Video
 from .sources import captions
 from .sources.ids import make_video_id, slug
@@ -83,7 +83,7 @@ class Folder(Source[Video]):
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Item, Video]]:
         """Yield a function that hashes and probes files, and reads what lies beside them."""
-        yield lambda items: [_answer(item, site) for item in items]
+        yield each_row(lambda item: _answer(item, site))
 
     def _wanted(self, root: str) -> Iterator[Wanted]:
         extensions = frozenset(e.lower().lstrip(".") for e in self.extensions) or VIDEO_EXTENSIONS

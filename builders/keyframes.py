@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, reads, writes
+from ..engine.contract.step import Answer, Drop, Split, Step, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Signals, Video
 from .keyframing import sharegpt
 from .keyframing.sharegpt import Doubles, Floats
@@ -78,12 +77,8 @@ class Keyframes(Split[Sampled, Frame]):
                 "add captioners.frame_embeddings before it",
             )
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Sampled, Frame]]:
-        """Nothing to load."""
-        yield lambda rows: [self._answer(row) for row in rows]
-
-    def _answer(self, row: Sampled) -> Answer[Frame]:
+    def process(self, row: Sampled) -> Answer[Frame]:
+        """The frames that tell the clip best."""
         if not row.clips:
             return []
         try:

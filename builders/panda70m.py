@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Item, Site, Source, Step, Work
+from ..engine.contract.step import Answer, Item, Site, Source, Step, Work, each_row
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
 from .sources import listing
@@ -97,7 +97,7 @@ class Panda70m(Source[Video]):
     def open(self, site: Site) -> Iterator[Work[Item, Video]]:
         """Yield a function that reads rows, and their videos as ``builders.folder`` does."""
         with Folder(self.videos).open(site) as work:
-            yield lambda items: [_answer(item, work, self._find_it(item, site)) for item in items]
+            yield each_row(lambda item: _answer(item, work, self._find_it(item, site)))
 
     def _there(self) -> dict[str, listing.Found]:
         """The videos of the folder by their names."""

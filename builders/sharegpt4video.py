@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Item, Site, Source, Work
+from ..engine.contract.step import Answer, Item, Site, Source, Work, each_row
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
 from .sources import listing
@@ -76,7 +76,7 @@ class Sharegpt4video(Source[Video]):
     def open(self, site: Site) -> Iterator[Work[Item, Video]]:
         """Yield a function that reads lines, and their videos as ``builders.folder`` does."""
         with Folder(self.videos).open(site) as work:
-            yield lambda items: [_answer(item, work) for item in items]
+            yield each_row(lambda item: _answer(item, work))
 
 
 def _by_name(root: str) -> Mapping[str, listing.Found]:

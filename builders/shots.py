@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Split, Step
 from ..media.cuts import DEFAULT_THRESHOLDS, Cut, Timeline, adaptive_cuts, content_cuts, content_values, threshold_cuts
 from ..schemas import Col, Shot, Signals
 from .scan import Scan
@@ -58,15 +57,11 @@ class Shots(Split[Signals, Shot]):
                 "set edges: true for builders.scan",
             )
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Signals, Shot]]:
-        """Yield the batch function."""
-        yield lambda rows: [self._shots(signals) for signals in rows]
-
     def _weights(self) -> tuple[float, float, float, float]:
         return (0.0, 0.0, 1.0, 0.0) if self.luma_only else self.weights
 
-    def _shots(self, signals: Signals) -> Answer[Shot]:
+    def process(self, signals: Signals) -> Answer[Shot]:
+        """The shots between the cuts."""
         if self._weights()[3] and not len(signals.delta_edges):
             return RowError(
                 f"{signals.video_id}: edges were not measured; set edges: true for builders.scan", "no_edges"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError, nearest
-from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
 from ..models.asr.hallucinations import Measures, repeats
 from ..models.asr.openai_checkpoints import local_file
 from ..models.asr.recognizer import Recognizer, Utterance
@@ -101,7 +101,7 @@ class Speech(Split[Heard, Segment]):
         """Load the model once, yield a function that transcribes sounds."""
         ear = self._load()
         language = self._language(ear)
-        yield lambda rows: [self._answer(row, ear, language, site) for row in rows]
+        yield each_row(lambda row: self._answer(row, ear, language, site))
 
     def _load(self) -> Recognizer:
         threads = self.cpu_threads or (0 if os.environ.get("OMP_NUM_THREADS") else min(2, os.cpu_count() or 1))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Drop, Split, Step
 from ..schemas import Col, Embedding, Shot, Signals, Video
 from .stitching import panda
 from .stitching.clocks import FrameClock, SecondClock, Stretch
@@ -102,12 +101,8 @@ class Stitch(Split[Seen, Shot]):
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return replace(_SETS[self.parameters], **given)
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Seen, Shot]]:
-        """Yield the batch function."""
-        yield lambda rows: [self._answer(row) for row in rows]
-
-    def _answer(self, row: Seen) -> Answer[Shot]:
+    def process(self, row: Seen) -> Answer[Shot]:
+        """The events that the shots make up."""
         if not row.shots:
             return []
         try:

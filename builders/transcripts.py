@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Drop, Site, Split, Work
+from ..engine.contract.step import Answer, Drop, Split
 from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
 from .sources.languages import bcp47
@@ -64,12 +63,8 @@ class Transcripts(Split[Video, Segment]):
         False
     )
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Video, Segment]]:
-        """Yield a function that reads videos' subtitles."""
-        yield lambda videos: [self._answer(video) for video in videos]
-
-    def _answer(self, video: Video) -> Answer[Segment]:
+    def process(self, video: Video) -> Answer[Segment]:
+        """The sentences of the video's subtitles."""
         try:
             return list(self._segments(video))
         except RowError as error:

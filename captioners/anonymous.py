@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
 from ..models.text.english_parser import LONGEST_CHARS, MODEL, English, english_revision, load_english
 from ..schemas import Caption, Col
 from .text.deidentify import without_names
@@ -48,7 +48,7 @@ class Anonymous(Split[Caption, Caption]):
     def open(self, site: Site) -> Iterator[Work[Caption, Caption]]:
         """Load the parser."""
         english = load_english(self.parser)
-        yield lambda rows: [self._answer(row, english) for row in rows]
+        yield each_row(lambda row: self._answer(row, english))
 
     def _answer(self, row: Caption, english: English) -> Answer[Caption]:
         if row.language.split("-")[0].lower() not in ("en", ""):

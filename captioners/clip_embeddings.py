@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Site, Split, Step, Work, reads, writes
+from ..engine.contract.step import Answer, Split, Step, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Video
 
 
@@ -56,12 +55,8 @@ class ClipEmbeddings(Split[Seen, Embedding]):
                 "add captioners.frame_embeddings, or take captioners.label_embeddings, which needs no frames",
             )
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Seen, Embedding]]:
-        """Nothing to load."""
-        yield lambda rows: [self._answer(row) for row in rows]
-
-    def _answer(self, row: Seen) -> Answer[Embedding]:
+    def process(self, row: Seen) -> Answer[Embedding]:
+        """The clip's vectors."""
         frames: dict[str, list[Timed]] = defaultdict(list)
         for e in row.embeddings:
             if e.frame_id is not None and e.clip_id is None:

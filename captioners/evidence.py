@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Map, Site, Work
+from ..engine.contract.step import Answer, Map, Site, Work, each_row
 from ..models.detectors.boxes import Detector
 from ..models.detectors.colours import main_colours
 from ..models.detectors.imagenet import Classifier, class_names
@@ -86,7 +86,7 @@ class Evidence(Map[Look, EvidenceRow]):
                 Reader() if self.text else None,
                 Listener() if self.sounds else None,
             )
-            yield lambda looks: [self._answer(look, models, site) for look in looks]
+            yield each_row(lambda look: self._answer(look, models, site))
 
     def _answer(self, look: Look, models: Models, site: Site) -> Answer[EvidenceRow]:
         try:

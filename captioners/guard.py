@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Site, Step, StreamWork, Work
+from ..engine.contract.step import Answer, Site, Step, StreamWork, Work, each_row
 from ..models.chat.model import Model
 from ..models.chat.prompt import DATA_CHARS, load_prompt
 from ..models.chat.step import Asking
@@ -116,7 +116,7 @@ class Guard(Asking[Guarded, Caption]):
             with super().open(site) as work:
                 yield work
         else:
-            yield lambda rows: [self._unasked(row, english) for row in rows]
+            yield each_row(lambda row: self._unasked(row, english))
 
     @asynccontextmanager
     async def stream(self, site: Site) -> AsyncIterator[StreamWork[Guarded, Caption]]:

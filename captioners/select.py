@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.step import Site, Split, Step, Work
+from ..engine.contract.step import Split, Step
 from ..schemas import Caption, Clip, Col, Score
 from .text.ids import caption_id, is_fake
 
@@ -64,12 +63,8 @@ class Select(Split[Candidates, Caption]):
         if self.by == "first" and self.minimum is not None:
             raise UserError("captioners.select has a minimum, and by: first measures nothing")
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Candidates, Caption]]:
-        """Nothing to load."""
-        yield lambda rows: [self._choose(row) for row in rows]
-
-    def _choose(self, row: Candidates) -> list[Caption]:
+    def process(self, row: Candidates) -> list[Caption]:
+        """The one caption that is chosen, or none."""
         values = {s.caption_id: s.value for s in row.scores if s.name == self.by}
         whole = (c for c in row.captions if c.kind != "differential")  # those tell of a moment
         able = [c for c in whole if self._is_enough(self._value(c, values))]

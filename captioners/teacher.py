@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
 from ..engine.contract.options import make_step
-from ..engine.contract.step import Site, Split, Step, Work
+from ..engine.contract.step import Answer, Split, Step
 from ..models.chat.fake import fake_text
 from ..models.chat.model import ChatModel
 from ..schemas import Caption, Clip, Col, Evidence, Row, Segment, Video, row_fields
@@ -93,10 +92,9 @@ class Teacher(Split[Shown, Caption]):
         chat = chat_of(teacher)
         return chat.name, chat
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Shown, Caption]]:
-        """Nothing to load."""
-        yield lambda rows: [list(self._captions(row)) for row in rows]
+    def process(self, row: Shown) -> Answer[Caption]:
+        """What each teacher says of the clip."""
+        return list(self._captions(row))
 
     def _captions(self, row: Shown) -> Iterator[Caption]:
         for name in (t for t in self.teachers if isinstance(t, str)):

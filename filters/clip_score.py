@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -11,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Site, Split, Work
+from ..engine.contract.step import Answer, Split
 from ..schemas import Clip, Col, Embedding, Score
 
 Floats = NDArray[np.float32]
@@ -49,12 +47,8 @@ class ClipScore(Split[Compared, Score]):
         if self.name:
             object.__setattr__(self, "measures", (self.name,))
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Compared, Score]]:
-        """Nothing to load."""
-        yield lambda rows: [self._answer(row) for row in rows]
-
-    def _answer(self, row: Compared) -> Answer[Score]:
+    def process(self, row: Compared) -> Answer[Score]:
+        """The scores of the captions."""
         found: dict[str, Score] = {}
         for text in row.embeddings:
             if text.caption_id is None:

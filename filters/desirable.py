@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError, UserError, nearest
-from ..engine.contract.step import Answer, Site, Split, Step, Work
+from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
 from ..schemas import Clip, Col, Evidence, Frame, Score, Signals
 from .desirability.labels import Limits, Measured, label
 from .desirability.measures import HEIGHT, WIDTH, Pictures, change, drawn, inset, movement, quiet_share, still_share
@@ -91,7 +91,7 @@ class Desirable(Split[Shown, Score]):
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield lambda rows: [self._answer(row) for row in rows]
+            yield each_row(lambda row: self._answer(row))
         finally:
             cv2.setNumThreads(before)
 

@@ -1,7 +1,7 @@
 """What flows between the steps: one row type per table, declared once."""
 
 from .arrow import arrow_schema, from_arrow, to_arrow
-from .check import problem
+from .check import problem, unwritable
 from .col import Col, Field, Row, cached, id_name, row_fields
 from .media import Chapter, Clip, Doubles, Floats, Frame, Shot, Signals, Sound, Span, Subtitle, Video
 from .text import Box, Caption, Embedding, Entry, Evidence, Halfs, Label, Pair, Review, Score, Segment, Tags, Word
@@ -15,5 +15,5 @@ __all__ = [
     "ROWS", "Box", "Caption", "Chapter", "Clip", "Col", "Doubles", "Embedding", "Entry", "Evidence", "Field", "Floats",
     "Frame", "Halfs", "Label", "Pair", "Review", "Row", "Score", "Segment", "Shot", "Signals", "Sound", "Span",
     "Subtitle", "Tags", "Video", "Word", "arrow_schema", "cached", "from_arrow", "id_name", "problem",
-    "row_fields", "to_arrow",
+    "row_fields", "to_arrow", "unwritable",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import numpy as np
 
+from .check import array_dtype
 from .col import Col, Field, Row, cached, row_fields
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def arrow_type(hint: Any) -> pa.DataType:
     if get_origin(hint) is list:
         return pa.list_(pa.field("item", arrow_type(get_args(hint)[0]), nullable=False))
     if get_origin(hint) is np.ndarray:
-        return pa.list_(pa.field("item", pa.from_numpy_dtype(_dtype(hint)), nullable=False))
+        return pa.list_(pa.field("item", pa.from_numpy_dtype(array_dtype(hint)), nullable=False))
     raise TypeError(f"rows cannot hold {hint!r}")
 
 
@@ -80,7 +81,7 @@ def _writer(f: Field) -> Callable[[Sequence[Any]], pa.Array]:
 
     get, type_ = attrgetter(f.name), arrow_type(f.type)
     if get_origin(f.type) is np.ndarray:
-        dtype = _dtype(f.type)
+        dtype = array_dtype(f.type)
         return lambda rows: _lists([np.asarray(get(r), dtype) for r in rows], type_, dtype)
     plain = _plain(f.type)
     if plain is None:
@@ -133,8 +134,3 @@ def _built(hint: Any) -> Callable[[Any], Any] | None:
         inner = _built(get_args(hint)[0])
         return None if inner is None else lambda v: [inner(item) for item in v]
     return None
-
-
-def _dtype(hint: Any) -> np.dtype[Any]:
-    made: np.dtype[Any] = np.dtype(get_args(get_args(hint)[1])[0])
-    return made

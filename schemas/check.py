@@ -1,4 +1,4 @@
-"""Is a row what its type says? Ranges, choices, nulls and finite numbers."""
+"""Is a row what its type says, so that files can hold it? Ranges, choices, nulls, finite numbers and sound text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from .col import Col, Field, cached, row_fields
 
 Check = Callable[[Any], str | None]
 
+_EXACT = 1 << 53  # from here on a float64 skips whole numbers
+_INT64 = 1 << 63
+
 
 def problem(row: Any) -> str | None:
     """The first thing wrong with a row, as ``column: what`` - or None for a sound one."""
@@ -21,6 +24,13 @@ def problem(row: Any) -> str | None:
         if said:
             return f"{type(row).__name__}.{name}: {said}"
     return None
+
+
+def unwritable(value: object) -> str | None:
+    """Why a value cannot be an id or a reason - or None for text that is not empty."""
+    if type(value) is not str:
+        return _wrong(str, value)
+    return _text(value) if value else "is empty"
 
 
 @cached
@@ -44,14 +54,23 @@ def _value_check(hint: Any, col: Col) -> Check:
         item = _value_check(get_args(hint)[0], col)
         return lambda value: _first(value, item) if isinstance(value, list) else _wrong(list, value)
     if get_origin(hint) is np.ndarray:
-        return lambda value: _array(value, col)
+        dtype = array_dtype(hint)
+        return lambda value: _array(value, dtype, col)
     if is_dataclass(hint) and isinstance(hint, type):
         return lambda value: problem(value) if type(value) is hint else _wrong(hint, value)
     if hint is float:
-        return lambda value: _number(value, col) if type(value) in (float, int) else _wrong(float, value)
+        return lambda value: _float(value, col) if type(value) in (float, int) else _wrong(float, value)
     if hint is int:
-        return lambda value: _number(value, col) if type(value) is int else _wrong(int, value)
+        return lambda value: _int(value, col) if type(value) is int else _wrong(int, value)
+    if hint is str:
+        return lambda value: _text(value) or _choice(value, col) if type(value) is str else _wrong(str, value)
     return lambda value: _choice(value, col) if type(value) is hint else _wrong(hint, value)
+
+
+def array_dtype(hint: Any) -> np.dtype[Any]:
+    """The type of the numbers of a field that is an array."""
+    made: np.dtype[Any] = np.dtype(get_args(get_args(hint)[1])[0])
+    return made
 
 
 def _first(values: list[Any], item: Check) -> str | None:
@@ -59,9 +78,17 @@ def _first(values: list[Any], item: Check) -> str | None:
     return next(found, None)
 
 
-def _number(value: float, col: Col) -> str | None:
-    if not math.isfinite(value):
-        return f"is {value}"
+def _float(value: float, col: Col) -> str | None:
+    if type(value) is int and abs(value) > _EXACT:
+        return "is a whole number that a float cannot hold"
+    return _range(value, col) if math.isfinite(value) else f"is {value}"
+
+
+def _int(value: int, col: Col) -> str | None:
+    return _range(value, col) if -_INT64 <= value < _INT64 else "is a number of more than 64 bits"
+
+
+def _range(value: float, col: Col) -> str | None:
     if col.low is not None and value < col.low:
         return f"{value:g} is below {col.low:g}"
     if col.high is not None and value > col.high:
@@ -69,14 +96,24 @@ def _number(value: float, col: Col) -> str | None:
     return None
 
 
-def _array(value: Any, col: Col) -> str | None:
-    if not isinstance(value, np.ndarray) or value.ndim != 1:
-        return "is not a one-dimensional array"
+def _text(value: str) -> str | None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        return f"holds a lone surrogate, {value[error.start]!r}, which is no character"
+    return None
+
+
+def _array(value: Any, dtype: np.dtype[Any], col: Col) -> str | None:
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "fiu":
+        return "is not a one-dimensional array of numbers"
     if not value.size:
         return None
-    if not np.isfinite(value).all():
-        return "holds a number that is not finite"
-    return _number(float(value.min()), col) or _number(float(value.max()), col)
+    with np.errstate(over="ignore", invalid="ignore"):
+        kept = value.astype(dtype)
+    if not np.isfinite(value).all() or not np.isfinite(kept).all():
+        return f"holds a number that is not finite, or too large for {dtype.name}"
+    return _range(float(value.min()), col) or _range(float(value.max()), col)
 
 
 def _choice(value: Any, col: Col) -> str | None:

@@ -26,7 +26,7 @@ class EventLog:
     """Appends every event to ``events.jsonl``, one JSON object a line."""
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("a", encoding="utf-8")
+        self.file = path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def __call__(self, event: Event) -> None:
         line = {"time": round(time.time(), 3), "event": event.kind, "step": event.step, **event.said}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Said = TypeVar("Said")
 
 Cost = Literal["row", "io", "cpu", "llm", "gpu"]
 
@@ -41,6 +42,23 @@ StreamWork = Callable[[In], Awaitable[Answer[Out]]]
 """One input row to its answer; many are under way at once."""
 FanWork = Callable[[list[In], frozenset[str]], Sequence[dict[str, Answer[Row]]]]
 """A batch of input rows and the names of the wanted parts, to one answer per row and part."""
+
+
+class EachRow(Generic[In, Said]):
+    """A work function that takes its rows one by one: what one of them raises is that row's failure, and no row is
+    done twice because of another.
+    """
+
+    def __init__(self, answer: Callable[[In], Said]) -> None:
+        self.answer = answer
+
+    def __call__(self, rows: list[In]) -> list[Said]:
+        return [self.answer(row) for row in rows]
+
+
+def each_row(answer: Callable[[In], Said]) -> Callable[[list[In]], list[Said]]:
+    """The work function of a step whose rows gain nothing from being done together."""
+    return EachRow(answer)
 
 
 class Item(NamedTuple):
@@ -110,11 +128,16 @@ class Step:
 
 
 class Split(Step, Generic[In, Out]):
-    """One input row to any number of rows."""
+    """One input row to any number of rows: override ``process``, or ``open`` for what must be loaded first."""
 
-    def open(self, site: Site) -> AbstractContextManager[Work[In, Out]]:
-        """Load what it takes, yield the batch function, close. Called once in each worker."""
+    def process(self, row: In) -> Answer[Out]:
+        """The rows that come of ``row``, and drops of parts of it; or a ``RowError``, returned or raised."""
         raise NotImplementedError
+
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[In, Out]]:
+        """Load what it takes, yield the batch function, close. Called once in each worker."""
+        yield each_row(self.process)
 
     def lanes(self) -> int:
         """How many rows it only waits for at once (answers of a server): 0 for work done in worker processes.
@@ -135,10 +158,9 @@ class Map(Split[In, Out]):
         """The row that comes of ``row``; raises ``RowError`` where there is none."""
         raise NotImplementedError
 
-    @contextmanager
-    def open(self, site: Site) -> Iterator[Work[In, Out]]:
-        """Yield a function that makes the rows one by one."""
-        yield lambda rows: [[self.make(row)] for row in rows]
+    def process(self, row: In) -> Answer[Out]:
+        """The row that ``make`` makes, as the answer."""
+        return [self.make(row)]
 
 
 class Source(Split[Item, Out]):
@@ -178,11 +200,17 @@ class Filter(Step, Generic[In]):
     @contextmanager
     def open(self, site: Site) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:
         """Yield the batch function; override it where a whole batch is cheaper to judge."""
-        yield lambda rows: [self.drop(row) for row in rows]
+        yield each_row(self.drop)
 
 
 class Whole(Step, Generic[In, Out]):
     """Reads everything that reaches it, across all shards, once it has all arrived."""
+
+    patience_s = 86_400.0  # it has no rows to give up one by one
+
+    def drops(self) -> bool:
+        """May it drop rows? All later steps wait for one that may; by default, one that writes no rows."""
+        return writes(type(self)) is None
 
     def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Out | Drop]:
         """Its rows or verdicts, from a database with a view per table it reads (``clips``, …).

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 
 from ..contract.step import Site
 from ..planning.plan import Node
 from ..storage.join import Batch
-from .row_loop import Outcome, StreamJob
+from .answers import BatchOutcome
+from .row_loop import StreamJob
+
+_BEAT_S = 0.5
+_CLOSE_S = 5.0  # for a step to give up what is under way
 
 
 class Stream:
@@ -20,6 +26,9 @@ class Stream:
         self.rows = 0  # under way
         self._most = 2 * node.step.lanes()  # type: ignore[attr-defined]  # as many wait as are asked: no lane idles
         self._loop = asyncio.new_event_loop()
+        self._closing = False
+        self._beat = time.monotonic()
+        self._loop.call_soon(self._mark_time)
         self._thread = threading.Thread(target=self._run, name=f"stream {node.name}", daemon=True)
         self._thread.start()
         self._job: StreamJob | None = None
@@ -27,7 +36,13 @@ class Stream:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while not self._closing:
+            with suppress(SystemExit, KeyboardInterrupt):  # from a task that the step began: it has them as its outcome
+                self._loop.run_forever()
+
+    def _mark_time(self) -> None:
+        self._beat = time.monotonic()
+        self._loop.call_later(_BEAT_S, self._mark_time)
 
     async def _open(self) -> None:
         job = StreamJob(self.node, self.site)
@@ -39,7 +54,12 @@ class Stream:
         """Does it take another batch?"""
         return self._job is not None and self.rows < self._most
 
-    def submit(self, batch: Batch) -> Future[dict[str, Outcome]]:
+    @property
+    def is_blocked(self) -> bool:
+        """Has a row held up the whole loop for longer than a row may take?"""
+        return time.monotonic() - self._beat > self.node.patience_s + 2 * _BEAT_S
+
+    def submit(self, batch: Batch) -> Future[BatchOutcome]:
         """Start a batch."""
         assert self._job is not None
         self.rows += len(batch.ids)
@@ -50,8 +70,13 @@ class Stream:
         self.rows -= len(batch.ids)
 
     def close(self) -> None:
-        """Give up what is under way, let go of the step, end the loop."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        """Give up what is under way, let go of the step, end the loop; leave it behind where it does not answer."""
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        try:
+            closing.result(2 * _CLOSE_S)
+        except TimeoutError:
+            return
+        self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -60,6 +85,7 @@ class Stream:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others, timeout=_CLOSE_S)
         if self._job is not None:
             await self._job.close()

@@ -5,22 +5,27 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ...schemas import Row, problem
+from ...schemas import Row, unwritable
 from ..contract.errors import UserError, Waiting
 from ..contract.options import digest
-from ..contract.step import Drop, Site, Whole
+from ..contract.recipe import Use
+from ..contract.step import Drop, Site, Step, Whole
 from ..contract.usage import Budget, Spend
-from ..planning.plan import Node
+from ..planning.plan import Node, may_drop
 from ..storage.files import write_json
-from ..storage.ledger import DONE, DROPPED, Entry
+from ..storage.ledger import DONE, DROPPED, FAILED, Entry
 from ..storage.sql import step_database
 from ..storage.store import Shard, Store, shard_of
-from .row_loop import content_version, stored
+from .answers import content_version, stored, wrong_drop, wrong_row
+from .failures import attempt, in_words, plain_text
+from .row_loop import answers_of_all
 from .shard_task import input_token
 
 _COMMIT_ROWS = 20_000
@@ -31,6 +36,12 @@ def whole_key(node: Node, store: Store, site: Site) -> str:
     assert isinstance(node.step, Whole)
     tokens = [input_token(node, store, number, ()) for number in range(store.shards)]
     return digest(tokens, node.step.outside(site))
+
+
+def outlined(nodes: Sequence[Node], node: Node) -> list[Node]:
+    """The nodes as the process of one of them needs them: it need not be able to import the steps of the others."""
+    bare = Step()
+    return [n if n is node else replace(n, step=bare, use=Use(bare), reads=n.reads._replace(view=None)) for n in nodes]
 
 
 def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, site: Site) -> str:
@@ -44,10 +55,10 @@ def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: s
         came = int(db.execute(f"SELECT count(*) FROM {node.reads.anchor.table}").fetchall()[0][0])
         sink = _Sink(node, store, key)
         try:
-            for answer in node.step.rows(db, site):
+            for answer in answers_of_all(node, partial(node.step.rows, db, site)):
                 sink.add(answer)
         except Waiting as error:
-            waiting = str(error)
+            waiting = plain_text(error)
         sink.finish()
     base.mkdir(parents=True, exist_ok=True)
     write_json(base / "whole.json", {"key": key, "waiting": waiting, "came": came})
@@ -68,20 +79,33 @@ class _Sink:
         self.shards: dict[int, Shard] = {}
 
     def add(self, answer: Any) -> None:
-        """Take one row or verdict."""
-        number = shard_of(answer.video_id, self.store.shards)
-        if isinstance(answer, Drop):
-            entry = Entry(answer.id, answer.video_id, 0, DROPPED, answer.reason, answer.detail)
+        """Take one row or verdict. A wrong one fails, if it has an id by which to say so; else ``UserError``."""
+        wrong = attempt(self._wrong, answer)
+        said = wrong.value if wrong.error is None else in_words(wrong.error, self.node.step)
+        if said is None:
+            entry = self._entry(answer)
+        elif key := attempt(_key, answer).value:
+            entry = Entry(key[0], key[1], 0, FAILED, "BadRow", plain_text(said))
         else:
-            wrong = problem(answer) if type(answer) is self.node.tables[0].row else f"it is {type(answer).__name__}"
-            if wrong:
-                raise UserError(f"{self.node.name} gave a wrong row: {wrong}")
-            entry = Entry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
-            self.rows[number].append(answer)
-        self.entries[number].append(entry)
+            raise UserError(f"{self.node.name} gave a wrong answer: {plain_text(said)}")
+        self.entries[shard_of(entry.video_id, self.store.shards)].append(entry)
         self.held += 1
         if self.held >= _COMMIT_ROWS:
             self._flush()
+
+    def _entry(self, answer: Any) -> Entry:
+        if isinstance(answer, Drop):
+            return Entry(answer.id, answer.video_id, 0, DROPPED, answer.reason, plain_text(answer.detail))
+        self.rows[shard_of(answer.video_id, self.store.shards)].append(answer)
+        return Entry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
+
+    def _wrong(self, answer: Any) -> str | None:
+        row = self.node.tables[0].row
+        if not isinstance(answer, Drop):
+            return wrong_row(row, answer) if row else f"it is a {type(answer).__name__}, not a Drop"
+        if not may_drop(self.node.step):
+            return "it drops a row, though its drops() says that it drops none"
+        return wrong_drop(answer)
 
     def _flush(self) -> None:
         table = self.node.tables[0]
@@ -109,3 +133,9 @@ def sites(node: Node, root: Path, budget: Budget | None = None) -> Site:
         t.name.removeprefix(node.name).removeprefix("."): Path("media") / t.name / t.fingerprint for t in node.tables
     }
     return Site(root, folders, Spend(root, node.name, budget))
+
+
+def _key(answer: Any) -> tuple[str, str] | None:
+    """The id and the video's id of an answer, if both can be written."""
+    wanted = (answer.id, answer.video_id)
+    return None if any(map(unwritable, wanted)) else wanted

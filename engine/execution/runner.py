@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-from pebble import ProcessExpired, ProcessPool
 
 from ..contract.errors import UserError, Waiting
 from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
 from ..contract.step import Item, Site, Source
-from ..planning.plan import Node
+from ..planning.plan import Node, lanes_of
 from ..storage.join import Batch
 from ..storage.store import Store
+from .answers import BatchOutcome
 from .async_worker import Stream
 from .build_lock import interruptible
-from .global_step import run_whole, sites, whole_key
+from .failures import WorkerLost, plain_text
+from .global_step import outlined, run_whole, sites, whole_key
 from .row_loop import Job
 from .shard_task import Task, deal_items
-from .worker_pool import Crew
-from .worker_process import LostStep, Seat, cause_of_death, whole_pool
+from .worker import Worker
+from .worker_pool import Crew, Seat, check_importable
 
 _FEW = 20  # rows after which max_bad counts
 _OPEN_TASKS = 4  # shards of one step that are read ahead
@@ -63,28 +63,31 @@ class Runner:
             options.workers, self._site, self._begins, lambda n, said: self.tell("warning", n.name, message=said)
         )
         self.flights: dict[Future[Any], Flight] = {}
-        self.wholes: dict[Future[Any], tuple[Node, ProcessPool]] = {}
+        self.wholes: dict[Future[str], tuple[Node, Worker]] = {}
         self.inline: dict[int, Job] = {}
         self.bad: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # handled, failed
+        self.check: Callable[[], None] = lambda: None  # raises what a signal asks for
 
     def run(self) -> None:
         """Do all that can be done; then ``waiting`` says what is waited for.
 
         Raises:
-            UserError: a step's package is missing, or too many rows of it fail.
+            UserError: a step cannot do its work, or too many rows of it fail.
         """
         for node in self.nodes:
+            if node.step.cost != "row" and not lanes_of(node):
+                check_importable(node)
             if isinstance(node.step, Source):
                 self.items[node.index] = deal_items(node.step, self.options.limit, self.store.shards)
         try:
-            with interruptible() as check:
+            with interruptible() as self.check:
                 while self._advance():
-                    check()
+                    self.check()
         finally:
             for task in self.tasks.values():
                 task.save()
-            for _, pool in self.wholes.values():
-                pool.stop()
+            for _, worker in self.wholes.values():
+                worker.kill()
             self.crew.end()
             for job in self.inline.values():
                 job.close()
@@ -94,6 +97,8 @@ class Runner:
         opened = self._open_ready()
         worked = self._work_inline()
         finished = self._hand_out()
+        if (node := self.crew.blocked) is not None:
+            raise UserError(f"{node.name} blocks its event loop: it must await what takes long, and nothing else")
         if self.flights or self.wholes:
             patience = 0.0 if worked or opened or finished else 1.0
             for future in wait([*self.flights, *self.wholes], patience, FIRST_COMPLETED).done:
@@ -141,10 +146,9 @@ class Runner:
         runs = any(node is other for other, _ in self.wholes.values())
         if runs or (node.index, 0) in self.finished or node.name in self.waiting:
             return False
-        for need in node.needs:
-            numbers = (0,) if self.nodes[need].shape == "whole" else range(self.store.shards)
-            if any((need, number) not in self.finished for number in numbers):
-                return False
+        held = self._held()
+        if node.index in held or not all(need in held or self._is_done(need) for need in node.needs):
+            return False
         site = self._site(node)
         key = whole_key(node, self.store, site)
         state = self.store.whole(node.tables[0])
@@ -152,20 +156,31 @@ class Runner:
             self.finished.add((node.index, 0))
             return True
         self.tell("step", node.name, state="runs")
-        pool = whole_pool()
-        given = [list(self.nodes), node.index, self.store.root, self.store.shards, key, site]
-        self.wholes[pool.schedule(run_whole, args=given)] = (node, pool)
+        worker, nodes = Worker(node.step.isolate), outlined(self.nodes, node)
+        given = (nodes, node.index, self.store.root, self.store.shards, key, site)
+        self.wholes[worker.submit(node.patience_s, run_whole, *given)] = (node, worker)
         return True
 
-    def _land_whole(self, future: Future[Any]) -> None:
-        node, pool = self.wholes.pop(future)
+    def _held(self) -> set[int]:
+        """The nodes that cannot be done in this build: they wait, or read what one writes that does."""
+        held: set[int] = set()
+        for node in self.nodes:
+            if node.name in self.waiting or node.sources & held:
+                held.add(node.index)
+        return held
+
+    def _is_done(self, index: int) -> bool:
+        numbers = (0,) if self.nodes[index].shape == "whole" else range(self.store.shards)
+        return all((index, number) in self.finished for number in numbers)
+
+    def _land_whole(self, future: Future[str]) -> None:
+        node, worker = self.wholes.pop(future)
         try:
             said = future.result()
-        except ProcessExpired as error:
-            raise UserError(f"{node.name}: its process died ({cause_of_death(error)})") from None
+        except WorkerLost as error:
+            raise UserError(f"{node.name} failed: {error}") from None
         finally:
-            pool.stop()
-            pool.join()
+            worker.close()
         if said:
             self._wait(node, said)
         else:
@@ -184,10 +199,13 @@ class Runner:
                 continue
             job = self.inline.get(task.node.index)
             if job is None:
-                job = self.inline[task.node.index] = Job(task.node, self._site(task.node))
+                job = self.inline[task.node.index] = Job(task.node, self._site(task.node), self.check)
                 job.open()
-            task.land(job.do(batch))
-            self._count(task, batch)
+            try:
+                self._take(task, batch, job.do(batch))
+            except WorkerLost as error:  # no process can be replaced here
+                task.lose(batch, error.kind, error.message)
+                self._count(task, batch)
         return worked
 
     def _by_priority(self) -> list[Task]:
@@ -231,38 +249,43 @@ class Runner:
         if task is None or batch is None:
             self._opened(future, seat)
             return
-        seat.landed(batch)
         task.flying -= 1
         try:
-            task.land(future.result())
-        except Waiting as error:
-            self._wait(task.node, str(error))
-            return
-        except (TimeoutError, ProcessExpired, LostStep) as error:
-            assert isinstance(seat, Seat)  # a stream's rows fail one by one
-            seat.renew()
-            if isinstance(error, LostStep):
-                task.again.append(batch)
-                return
-            task.lose(batch, *_loss(task.node, error))
+            outcome = future.result()
+        except WorkerLost as error:
+            self._renew(seat, error)
+            task.lose(batch, error.kind, error.message)
+            self._count(task, batch)
+        else:
+            seat.landed(batch)
+            self._take(task, batch, outcome)
+
+    def _renew(self, seat: Seat | Stream, error: WorkerLost) -> None:
+        assert isinstance(seat, Seat)  # a stream has no process to lose
+        seat.renew(error)
+        self._begins(seat)
+
+    def _take(self, task: Task, batch: Batch, outcome: BatchOutcome) -> None:
+        task.land(outcome.tables)
         self._count(task, batch)
+        if outcome.waiting:
+            self._wait(task.node, outcome.waiting)
 
     def _wait(self, node: Node, message: str) -> None:
         if node.name not in self.waiting:
-            self.waiting[node.name] = message
-            self.tell("waiting", node.name, message=message)
+            self.waiting[node.name] = said = plain_text(message)
+            self.tell("waiting", node.name, message=said)
 
     def _opened(self, future: Future[Any], seat: Seat | Stream) -> None:
-        if isinstance(seat, Seat):
-            seat.busy = False
         try:
             future.result()
-        except ProcessExpired as error:
-            raise UserError(f"{seat.node.name}: its worker died while loading ({cause_of_death(error)})") from None
-        except TimeoutError:
-            raise UserError(f"{seat.node.name}: loading took too long") from None
+        except WorkerLost as error:
+            self._renew(seat, error)
+            return
         except Waiting as error:
             self._wait(seat.node, str(error))
+        if isinstance(seat, Seat):
+            seat.opened()
 
     def _count(self, task: Task, batch: Batch) -> None:
         counts = self.bad[task.node.index]
@@ -291,10 +314,3 @@ class Runner:
         event = Event(kind, step, said)
         for listener in self.listeners:
             listener(event)
-
-
-def _loss(node: Node, error: TimeoutError | ProcessExpired) -> tuple[str, str]:
-    """The kind and message of a row that took its worker with it."""
-    if isinstance(error, ProcessExpired):
-        return "crashed", f"the worker died on it: {cause_of_death(error)}"
-    return "timeout", f"took longer than {node.patience_s:g} s"

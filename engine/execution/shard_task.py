@@ -17,7 +17,7 @@ from ..planning.plan import Node, TableRef
 from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
 from ..storage.ledger import FAILED, Entry
 from ..storage.store import Shard, Store, shard_of
-from .row_loop import Outcome
+from .answers import Outcome
 
 _COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
 
@@ -49,6 +49,7 @@ class Task:
         self.shards = {t.name: store.shard(t, number) for t in node.tables}
         self.token = input_token(node, store, number, items)
         self.flying = 0
+        self.suspects: set[str] = set()  # ids that were alone when their worker was lost
         self.again: deque[Batch] = deque()  # what goes out next: a batch read ahead, the rows of a lost one
         self.pending = {t.name: Pending() for t in node.tables}
         self.done = self.failed = 0
@@ -126,9 +127,19 @@ class Task:
         self.done += max((len(o.entries) for o in outcomes.values()), default=0)
 
     def lose(self, batch: Batch, kind: str, message: str) -> None:
-        """The worker died or hung on this batch: try its rows one by one, or give up the only one."""
+        """The worker was lost on this batch: try its rows one by one, or give up the only one.
+
+        One that was alone when its worker died is tried once more: it may have been killed from outside.
+        """
+        if kind == "gone":  # before it began
+            self.again.append(batch)
+            return
         if len(batch.ids) > 1:
             self.again.extend(batch.one(i) for i in range(len(batch.ids)))
+            return
+        if kind != "timeout" and batch.ids[0] not in self.suspects:
+            self.suspects.add(batch.ids[0])
+            self.again.append(batch)
             return
         entry = Entry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
         self.land({self.node.table(part).name: Outcome([entry], None) for part in batch.wanted})

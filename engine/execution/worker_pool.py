@@ -2,12 +2,92 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+import types
 from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
+from ..contract.errors import UserError
 from ..contract.step import Site
 from ..planning.plan import Node, lanes_of
+from ..storage.join import Batch
+from .answers import BatchOutcome
 from .async_worker import Stream
-from .worker_process import Seat, available_mb
+from .failures import WorkerLost
+from .row_loop import Job
+from .worker import Worker
+
+_LOAD_PATIENCE_S = 900.0
+_LOADS = 3  # times that a step is loaded again because its worker died before any row
+
+_job: Job | None = None  # of a worker process
+
+
+def open_step(node: Node, site: Site) -> None:
+    """Load the step in this worker process."""
+    global _job
+    _job = Job(node, site)
+    _job.open()
+
+
+def do_batch(batch: Batch) -> BatchOutcome:
+    """One batch, in the worker process."""
+    assert _job is not None
+    return _job.do(batch)
+
+
+def close_step() -> None:
+    """Let go of the step, in the worker process."""
+    if _job is not None:
+        _job.close()
+
+
+class Seat:
+    """One worker process that has one step open."""
+
+    def __init__(self, node: Node, site: Site) -> None:
+        self.node, self.site = node, site
+        self._idle_losses = 0  # of workers that died while loading or waiting, one after another
+        self._open()
+
+    def _open(self) -> None:
+        self.busy, self._is_open = True, False
+        self._worker = Worker(self.node.step.isolate)
+        self.opening: Future[None] = self._worker.submit(_LOAD_PATIENCE_S, open_step, self.node, self.site)
+
+    def opened(self) -> None:
+        """The step is loaded."""
+        self.busy, self._is_open = False, True
+
+    def submit(self, batch: Batch) -> Future[BatchOutcome]:
+        """Start a batch; the future may raise ``WorkerLost``."""
+        self.busy = True
+        return self._worker.submit(self.node.patience_s, do_batch, batch)
+
+    def landed(self, batch: Batch) -> None:
+        """The batch is done."""
+        self.busy, self._idle_losses = False, 0
+
+    def renew(self, error: WorkerLost) -> None:
+        """A fresh process in place of one that was lost; ``UserError`` where none lives to see a batch."""
+        self._worker.kill()
+        if error.kind == "gone" or not self._is_open:
+            self._idle_losses += 1
+        if self._idle_losses > _LOADS:
+            raise UserError(f"{self.node.name} cannot start: {error}")
+        self._open()
+
+    def close(self) -> None:
+        """Let the worker finish and go."""
+        self._worker.submit(_LOAD_PATIENCE_S, close_step)
+        self._worker.close()
+
+    def kill(self) -> None:
+        """End the worker now."""
+        self._worker.kill()
 
 
 class Crew:
@@ -40,7 +120,6 @@ class Crew:
         most = 1 if node.step.cost in ("llm", "gpu") else self._most
         if idle is None and len(mine) < most and self._room_for(node):
             seat = Seat(node, self._site_of(node))
-            seat.busy = True
             self._seats.append(seat)
             self._begins(seat)
         return idle
@@ -65,11 +144,46 @@ class Crew:
         if node.index in self._streams:
             self._streams.pop(node.index).close()
 
+    @property
+    def blocked(self) -> Node | None:
+        """A node one of whose rows holds up all others."""
+        return next((s.node for s in self._streams.values() if s.is_blocked), None)
+
     def end(self) -> None:
         """End all of them now."""
-        for seat in self._seats:
-            seat.pool.stop()
         for seat in self._seats:
             seat.kill()
         for stream in self._streams.values():
             stream.close()
+
+
+class _Scout(pickle.Pickler):
+    """Finds what a worker process could not import."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, (type, types.FunctionType)) and value.__module__ == "__main__":
+            raise UserError(
+                f"{value.__qualname__} is defined in the program that builds, which worker processes do not run",
+                "put it into a module of its own and import it from there",
+            )
+        return NotImplemented
+
+
+def check_importable(node: Node) -> None:
+    """``UserError`` for a step that worker processes could not import."""
+    try:
+        _Scout(io.BytesIO()).dump((node.step, node.reads))
+    except UserError as error:
+        raise UserError(f"{node.name}: {error.message}", error.hint) from None
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UserError(f"{node.name} cannot be sent to worker processes: {error}") from None
+
+
+def available_mb() -> int:
+    """The memory that is free for use, in MB; a very large number where the system does not say."""
+    try:
+        with Path("/proc/meminfo").open() as file:
+            line = next(line for line in file if line.startswith("MemAvailable"))
+        return int(line.split()[1]) // 1024
+    except (OSError, StopIteration):
+        return 1 << 20

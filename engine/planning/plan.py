@@ -46,9 +46,12 @@ class Node:
 
     @property
     def needs(self) -> set[int]:
-        """The nodes that must be done before this one; a barrier waits for all before it."""
-        if self.shape == "whole":
-            return set(range(self.index))
+        """The nodes that are done before this one; a barrier comes after all before it that do not wait themselves."""
+        return set(range(self.index)) if self.shape == "whole" else self.sources
+
+    @property
+    def sources(self) -> set[int]:
+        """The nodes whose rows and verdicts it reads."""
         return {table.node for table in (*self.inputs, *self.filters)}
 
     @property
@@ -176,8 +179,12 @@ def _node(index: int, name: str, use: Use, step: Step, before: Sequence[Node]) -
 
 def _filters(before: Sequence[Node]) -> tuple[TableRef, ...]:
     """The tables whose verdicts count after these nodes."""
-    filters = tuple(t for node in before for t in node.tables if isinstance(node.step, (Filter, Whole)))
-    return tuple(t for t in filters if t.row is None or issubclass(type(before[t.node].step), Whole))
+    return tuple(t for node in before for t in node.tables if may_drop(node.step))
+
+
+def may_drop(step: Step) -> bool:
+    """Can it take rows out of the build?"""
+    return isinstance(step, Filter) or (isinstance(step, Whole) and step.drops())
 
 
 def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[TableRef]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas import Row, from_arrow, id_name, row_fields
-from ..contract.step import Item, Join, Reads, reads
+from ..contract.step import Item, Join, Reads
 from ..planning.plan import Node, TableRef, link_columns
 from .row_files import VERSION, read_window, stored_schema, windows
 from .store import Store
@@ -47,12 +47,30 @@ class Batch:
             self.ids[pick], self.videos[pick], self.digests[pick], self.wanted, self.items[pick], anchor, self.joined
         )
 
+    def __reduce__(self) -> Any:
+        tables = [None if t is None else _packed(t) for t in (self.anchor, *self.joined)]
+        return _unpacked, (self.ids, self.videos, self.digests, self.wanted, self.items, tables)
+
+
+def _packed(table: pa.Table) -> pa.Buffer:
+    """A table as bytes. Those of a slice hold its rows alone, where its pickle would hold the whole table's."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _unpacked(*parts: Any) -> Batch:
+    ids, videos, digests, wanted, items, packed = parts
+    anchor, *joined = (None if t is None else pa.ipc.open_stream(t).read_all() for t in packed)
+    return Batch(ids, videos, digests, wanted, items, anchor, tuple(joined))
+
 
 def dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) -> dict[str, pa.Array]:
     """By id column, the ids that filters before the step took out of this shard."""
     found: dict[str, set[str]] = defaultdict(set)
     for table in node.filters:
-        anchor = reads(type(nodes[table.node].step)).anchor
+        anchor = nodes[table.node].reads.anchor
         assert anchor is not None
         found[id_name(anchor)].update(store.shard(table, number).out_ids())
     return {column: pa.array(sorted(ids), pa.string()) for column, ids in found.items() if ids}

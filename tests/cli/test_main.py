@@ -27,7 +27,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys, cliploom.cli.main; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
     assert "typer" in loaded
-    assert not loaded & {"av", "cv2", "duckdb", "jinja2", "numpy", "pebble", "pyarrow", "pydantic", "rich", "yaml"}
+    assert not loaded & {"av", "cv2", "duckdb", "jinja2", "numpy", "pyarrow", "pydantic", "rich", "yaml"}
 
 
 def test_every_command_has_help(cliploom: Run) -> None:

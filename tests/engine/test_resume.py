@@ -185,7 +185,7 @@ def test_retrying_counts_the_attempts(tmp_path: Path) -> None:
     build(root, say__mode="raise")
     build(root, say__mode="raise", retry=True)
     with Build.read(root).connect() as db:
-        assert db.execute("SELECT attempts, message FROM errors").fetchall() == [(2, "no word for it")]
+        assert db.execute("SELECT attempts, message FROM errors").fetchall() == [(2, "no word for it (toys.py:115)")]
 
 
 def test_too_many_failures_stop_the_build(tmp_path: Path) -> None:

@@ -117,10 +117,13 @@ def test_arrays() -> None:
     none = np.empty(0, np.float32)
     signals = Signals("v", "v", np.array([0.0, 1.0]), none, none, none, none, none, none, end_s=2.0)
     assert problem(signals) is None
-    assert problem(replace(signals, motion=[1.0])) == "Signals.motion: is not a one-dimensional array"
-    assert problem(replace(signals, motion=np.zeros((2, 2)))) == "Signals.motion: is not a one-dimensional array"
+    assert problem(replace(signals, motion=[1.0])) == "Signals.motion: is not a one-dimensional array of numbers"
+    assert (
+        problem(replace(signals, motion=np.zeros((2, 2))))
+        == "Signals.motion: is not a one-dimensional array of numbers"
+    )
     assert problem(replace(signals, motion=np.array([1, np.nan]))) == (
-        "Signals.motion: holds a number that is not finite"
+        "Signals.motion: holds a number that is not finite, or too large for float32"
     )
     assert problem(replace(signals, motion=np.array([0.0, 256.0]))) == "Signals.motion: 256 is above 255"
     assert problem(Embedding("e", "v", "m", np.array([-1.5], np.float16))) == "Embedding.vector: -1.5 is below -1"

@@ -1,0 +1,178 @@
+"""What a step says of its input rows, judged: sound answers become entries and rows, all others that row's failure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ...schemas import Field, Row, problem, row_fields, to_arrow, unwritable
+from ..contract.errors import RowError, Waiting
+from ..contract.step import Drop, Source
+from ..planning.plan import Node, TableRef
+from ..storage.join import Batch, output_version
+from ..storage.ledger import DONE, DROPPED, FAILED, Entry
+from ..storage.row_files import stored_schema
+from .failures import attempt, in_words, plain_text
+
+
+class Outcome(NamedTuple):
+    """What became of a batch in one table."""
+
+    entries: list[Entry]
+    rows: pa.Table | None
+
+
+class BatchOutcome(NamedTuple):
+    """What became of a batch. Rows that were not reached have no entry: they are still to do."""
+
+    tables: dict[str, Outcome]
+    waiting: str = ""  # what the step waits for
+
+
+class TimedAnswer(NamedTuple):
+    """What a step says of one row, and how long it took. A ``Waiting`` for a row that was not reached."""
+
+    answer: Any
+    seconds: float = 0.0
+
+
+class _Judged(NamedTuple):
+    """An input's entry, the rows made of it, and entries of the parts that were dropped from it."""
+
+    entry: Entry
+    rows: Sequence[Row] = ()
+    dropped: Sequence[Entry] = ()
+
+
+def judged(node: Node, batch: Batch, answers: Sequence[TimedAnswer]) -> BatchOutcome:
+    """A batch's answers as entries and rows, by table name."""
+    waiting = next((plain_text(a.answer) for a in answers if isinstance(a.answer, Waiting)), "")
+    made: dict[str, Outcome] = {}
+    for part in sorted(batch.wanted):
+        table = node.table(part)
+        made[table.name] = _outcome(node, table, part, batch, answers)
+        answers = [answer._replace(seconds=0.0) for answer in answers]  # one pass made all parts: it counts once
+    return BatchOutcome(made, waiting)
+
+
+def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> Outcome:
+    entries: list[Entry] = []
+    rows: list[Row] = []
+    origins: list[str] = []
+    versions: list[int] = []
+    for id_, video, digest, said in zip(batch.ids, batch.videos, batch.digests, answers, strict=True):
+        if isinstance(said.answer, Waiting):
+            continue
+        begun = Entry(id_, video, digest, DONE, seconds=said.seconds)
+        verdict = attempt(_judge, table, part, begun, said.answer)
+        entry, made, dropped = verdict.value or _failed(begun, "BadAnswer", in_words(_raised(verdict.error), node.step))
+        entries += [entry, *dropped]
+        rows += made
+        origins += [id_] * len(made)
+        version = output_version(digest, table.fingerprint)
+        content = isinstance(node.step, Source)
+        versions += [content_version(row) if content else version for row in made]
+    return Outcome(entries, stored(table.row, rows, origins, versions) if table.row and rows else None)
+
+
+def _raised(error: BaseException | None) -> BaseException:
+    assert error is not None
+    return error
+
+
+def stored(row: type[Row], rows: Sequence[Row], origins: list[str], versions: list[int]) -> pa.Table:
+    """Rows as the store keeps them, with the hidden columns."""
+    table = to_arrow(row, rows)
+    columns = [*table.columns, pa.array(origins, pa.string()), pa.array(versions, pa.int64())]
+    return pa.Table.from_arrays(columns, schema=stored_schema(row).with_metadata(None)).cast(stored_schema(row))
+
+
+def content_version(row: Row) -> int:
+    """A hash of what a row says, without facts of this machine: an unchanged row changes nothing after it."""
+    said = repr(_published(row)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), signed=True)
+
+
+def _published(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_published(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    fields: tuple[Field, ...] = row_fields(type(value))
+    return [(f.name, _published(getattr(value, f.name))) for f in fields if not f.col.local]
+
+
+def _judge(table: TableRef, part: str, entry: Entry, answer: Any) -> _Judged:
+    if part and not isinstance(answer, RowError):
+        if not isinstance(answer, Mapping):
+            return _failed(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a table for each part")
+        answer = answer.get(part)
+    if isinstance(answer, RowError):
+        return _failed(entry, answer.kind, answer)
+    return _rows(table.row, entry, answer) if table.row else _verdict(entry, answer)
+
+
+def _failed(entry: Entry, kind: object, message: object) -> _Judged:
+    word = plain_text(kind, 100) if isinstance(kind, str) and kind else "RowError"
+    return _Judged(entry._replace(status=FAILED, kind=word, message=plain_text(message)))
+
+
+def _verdict(entry: Entry, answer: Any) -> _Judged:
+    if answer is None:
+        return _Judged(entry)
+    if wrong := unwritable(answer):
+        return _failed(entry, "BadAnswer", f"the reason to drop it {wrong}; None keeps a row")
+    return _Judged(entry._replace(status=DROPPED, kind=answer))
+
+
+def _rows(row_type: type[Row], entry: Entry, answer: Any) -> _Judged:
+    if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes, bytearray, Drop)):
+        return _failed(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
+    answers = list(answer)
+    rows = [row for row in answers if not isinstance(row, Drop)]
+    drops = [drop for drop in answers if isinstance(drop, Drop)]
+    if wrong := next((said for row in rows if (said := wrong_row(row_type, row, entry.video_id))), None):
+        return _failed(entry, "BadRow", wrong)
+    if wrong := next((said for drop in drops if (said := wrong_drop(drop, entry.video_id))), None):
+        return _failed(entry, "BadAnswer", wrong)
+    if twice := [id_ for id_, n in Counter(row.id for row in rows).items() if n > 1]:
+        return _failed(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
+    dropped = [
+        Entry(d.id, entry.video_id, entry.digest, DROPPED, d.reason, plain_text(d.detail), part_of=entry.id)
+        for d in drops
+        if d.id != entry.id
+    ]
+    own = next((d for d in drops if d.id == entry.id), None)
+    if own is not None and not rows:  # nothing of it is left
+        entry = entry._replace(status=DROPPED, kind=own.reason, message=plain_text(own.detail))
+    return _Judged(entry._replace(rows=len(rows)), rows, dropped)
+
+
+def wrong_row(row_type: type[Row], row: Any, video_id: str | None = None) -> str | None:
+    """What is wrong with a row that a step made; None for a sound one. ``video_id`` is its input's, if it has one."""
+    if type(row) is not row_type:
+        return f"the step gave a {type(row).__name__}, not a {row_type.__name__}"
+    if said := problem(row):
+        return said
+    if empty := next((name for name in (row_fields(row_type)[0].name, "video_id") if not getattr(row, name)), None):
+        return f"{row_type.__name__}.{empty}: is empty"
+    if video_id is not None and row.video_id != video_id:
+        return f"the row's video_id is {row.video_id}, its input's {video_id}"
+    return None
+
+
+def wrong_drop(drop: Drop, video_id: str | None = None) -> str | None:
+    """As ``wrong_row``, for a verdict."""
+    for name in ("id", "video_id", "reason"):
+        if said := unwritable(getattr(drop, name)):
+            return f"Drop.{name}: {said}"
+    if video_id is not None and drop.video_id != video_id:
+        return f"the drop's video_id is {drop.video_id}, its input's {video_id}"
+    return None

@@ -1,0 +1,109 @@
+"""What steps raise: caught here and nowhere else, and put into words that any file can hold."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ..contract.errors import RowError, UserError
+from ..contract.step import Step
+from ..planning.plan import Node
+
+_LONGEST_TEXT = 2000
+_ENGINE = __package__.rpartition(".")[0]
+_GPU_LOST = re.compile(r"\b(CUDA|HIP|cuDNN|cuBLAS|CUBLAS|CUDNN)\w*\s+(driver |runtime )?(error|failure|failed)", re.I)
+
+
+class Attempt(NamedTuple):
+    """What a call gave, or what it raised."""
+
+    value: Any
+    error: BaseException | None = None
+
+
+def attempt(call: Callable[..., Any], *args: Any) -> Attempt:
+    """Call; whatever it raises, ``SystemExit`` and ``KeyboardInterrupt`` too, is a value."""
+    try:
+        return Attempt(call(*args))
+    except BaseException as error:
+        return Attempt(None, error)
+
+
+async def attempt_async(work: Awaitable[Any]) -> Attempt:
+    """As ``attempt``. Only a cancellation from outside is passed on."""
+    try:
+        return Attempt(await work)
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return Attempt(None, error)
+
+
+class WorkerLost(Exception):
+    """A worker ended, or must be ended, before it answered. ``kind`` is a short word that failures are counted by."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind, self.message = kind, message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def leaves_gpu_unusable(error: BaseException) -> bool:
+    """Does every later call of this process to its GPU fail too?
+
+    After an illegal access, a failed assertion or a fault of the hardware a CUDA context is gone for good; too little
+    memory alone leaves it sound.
+    https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html
+    """
+    said = plain_text(error)
+    return bool(_GPU_LOST.search(said)) and "out of memory" not in said.lower()
+
+
+def plain_text(value: object, most: int = _LONGEST_TEXT) -> str:
+    """The text of anything, at most ``most`` characters that UTF-8 can write, even where ``str`` of it raises."""
+    said = attempt(str, value)
+    if said.error is not None:
+        return f"<{type(value).__name__}, whose text cannot be read>"
+    return str.encode(said.value, "utf-8", "backslashreplace").decode()[:most]
+
+
+def in_words(error: BaseException, step: Step) -> str:
+    """What an error says, and at which line of the step it was raised: ``no word for it (captioners/judge.py:88)``."""
+    said = plain_text(error) if isinstance(error, Exception) else ""
+    said = said or plain_text(repr(error) if attempt(repr, error).error is None else type(error).__name__)
+    place = _place(error.__traceback__, step)
+    return f"{said} ({place})" if place else said
+
+
+def as_row_error(error: BaseException, step: Step) -> RowError:
+    """An error as the failure of one row. A step's own ``RowError`` says all there is to say."""
+    return error if isinstance(error, RowError) else RowError(in_words(error, step), type(error).__name__)
+
+
+def as_user_error(error: BaseException, node: Node, what: str) -> UserError:
+    """An error that is no row's failure, in one line: the step could not do ``what``."""
+    kind, words = type(error).__name__, in_words(error, node.step)
+    return UserError(f"{node.name} {what}: {words if words.startswith(kind) else f'{kind}: {words}'}")
+
+
+def _place(trace: TracebackType | None, step: Step) -> str:
+    """The innermost line of the step's own modules, else of any that is not the engine's; without a machine's paths."""
+    own = {cls.__module__ for cls in type(step).__mro__ if issubclass(cls, Step)}
+    best = ""
+    found_own = False
+    for frame, line in traceback.walk_tb(trace):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith(_ENGINE) or (found_own and module not in own):
+            continue
+        found_own = module in own
+        folders = module.removeprefix(f"{_ENGINE.partition('.')[0]}.").split(".")[:-1]
+        best = "/".join([*folders, f"{Path(frame.f_code.co_filename).name}:{line}"])
+    return best

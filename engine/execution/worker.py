@@ -1,0 +1,164 @@
+"""A worker: a process that does one call at a time, under a time limit, and may die without harm.
+
+Workers are forked from a small server that has the imports done: quick, and safe with threads. They never import the
+program that builds, so that a plain script, a notebook and standard input serve without a ``__main__`` guard.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from multiprocessing import connection
+from multiprocessing.forkserver import ForkServer, read_signed
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from .failures import Attempt, WorkerLost, attempt
+from .worker_main import Bootstrap
+
+_server = ForkServer()
+_server.set_forkserver_preload([f"{__package__}.preload"])
+_LEAVE_S = 10.0  # for a worker to end after its last call
+_LONGEST_S = 1e6  # that the system's wait can count in milliseconds
+
+
+class _Call(NamedTuple):
+    limit_s: float
+    function: Any
+    args: tuple[Any, ...]
+    future: Future[Any]
+
+
+class Worker:
+    """One process. A thread of its own waits for it; once it is lost, every call raises ``WorkerLost``."""
+
+    def __init__(self, isolate: bool = False) -> None:
+        self._isolate, self._killed = isolate, False
+        self._process: _Process | None = None
+        self._trouble: BaseException | None = None  # that kept it from starting
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, limit_s: float, function: Any, *args: Any) -> Future[Any]:
+        """Call a module's function in the process; the future gives what it returns or raises, or ``WorkerLost``."""
+        future: Future[Any] = Future()
+        self._calls.put(_Call(limit_s, function, args, future))
+        return future
+
+    def close(self) -> None:
+        """Let the process end after its last call; wait for it, but not for ever."""
+        self._calls.put(None)
+        self._thread.join(_LEAVE_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process, and what it has started, now."""
+        self._killed = True
+        self._calls.put(None)
+        if self._process is not None:
+            self._process.kill()
+        self._thread.join(_LEAVE_S)
+
+    def _run(self) -> None:
+        started = attempt(_Process, self._isolate)
+        self._process = started.value
+        self._trouble = started.error
+        if self._process is not None and self._killed:
+            self._process.kill()
+        while (call := self._calls.get()) is not None:
+            done = attempt(self._ask, call)
+            if done.error is None:
+                call.future.set_result(done.value)
+            else:
+                call.future.set_exception(done.error)
+        if self._process is not None:
+            self._process.leave()
+
+    def _ask(self, call: _Call) -> Any:
+        if self._process is None:
+            raise WorkerLost("gone", f"no worker could be started: {self._trouble}")
+        answer = self._process.ask(pickle.dumps((call.function, call.args)), call.limit_s)
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
+
+
+class _Process:
+    """The process itself and the pipes to it."""
+
+    def __init__(self, isolate: bool) -> None:
+        self._connection, theirs = connection.Pipe()
+        with theirs:
+            self._sentinel, data = _server.connect_to_new_process([theirs.fileno()])
+        self._alive = os.dup(data)  # closed when this process ends, however it does: the worker follows it
+        with open(data, "wb") as file:
+            pickle.dump(_preparation(), file)
+            pickle.dump(Bootstrap(dict(os.environ), isolate), file)
+        self._pid = int(read_signed(self._sentinel))
+        self._lock = threading.Lock()  # no signal to a process that may be another one by now
+        self._left = False
+
+    def ask(self, call: bytes, limit_s: float) -> Attempt:
+        """Send a call and wait for its answer, on a clock that nobody sets.
+
+        Raises:
+            WorkerLost: "gone" if the process had ended before; else "crashed" or "timeout".
+        """
+        if self._ended(0.0):
+            raise WorkerLost("gone", f"its worker died: {self._cause()}")
+        with suppress(EOFError, OSError):
+            self._connection.send_bytes(call)
+            if not connection.wait([self._connection, self._sentinel], min(limit_s, _LONGEST_S)):
+                self.kill()
+                raise WorkerLost("timeout", f"took longer than {limit_s:g} s")
+            if self._connection.poll():
+                answer: Attempt = pickle.loads(self._connection.recv_bytes())
+                return answer
+        self._ended(1.0)
+        self.kill()
+        raise WorkerLost("crashed", f"its worker died: {self._cause()}")
+
+    def _ended(self, wait_s: float) -> bool:
+        return bool(connection.wait([self._sentinel], wait_s))
+
+    def _cause(self) -> str:
+        """Why the process ended, as far as its exit code says."""
+        try:
+            code = int(read_signed(self._sentinel))
+        except EOFError:
+            return "the server that workers are forked from is gone"
+        if code == -signal.SIGKILL:
+            return "killed, most likely for want of memory"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def leave(self) -> None:
+        """No more calls: wait for its end, and close the pipes."""
+        with suppress(OSError):
+            self._connection.send_bytes(b"")
+        if not self._ended(_LEAVE_S):
+            self.kill()
+        with self._lock:
+            self._left = True
+            self._connection.close()
+            os.close(self._alive)
+            os.close(self._sentinel)
+
+    def kill(self) -> None:
+        """SIGKILL to it and to the processes that it has started."""
+        with self._lock:
+            if not self._left and not self._ended(0.0):
+                for end in (os.killpg, os.kill):  # it may not lead its group yet
+                    with suppress(ProcessLookupError):
+                        end(self._pid, signal.SIGKILL)
+
+
+def _preparation() -> dict[str, Any]:
+    """What ``multiprocessing`` sets up in a new process, without the program's main module."""
+    folder = os.getcwd()
+    return {"name": "cliploom worker", "sys_path": [path or folder for path in sys.path], "dir": folder}

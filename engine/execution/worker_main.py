@@ -1,0 +1,77 @@
+"""What runs inside a worker process: one call after another, until the runner has no more."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.forkserver import get_inherited_fds
+from typing import Any
+
+from ..contract.errors import UserError, Waiting
+from .failures import Attempt, WorkerLost, attempt, plain_text
+
+_ISOLATED_BYTES = 8 << 30  # address space of a worker that decodes untrusted media, on top of its models
+_OURS = (UserError, Waiting, WorkerLost)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What ``multiprocessing`` unpickles and starts in a new process."""
+
+    environment: dict[str, str]  # as it is now; the server that workers are forked from has that of its start
+    isolate: bool
+
+    def _bootstrap(self, runner: int) -> int:
+        """The process's exit code. ``runner`` is a descriptor that is readable once the runner is gone."""
+        os.setpgid(0, 0)  # Ctrl-C is the runner's to handle; and what a step starts can be ended with it
+        with suppress(OSError):
+            os.dup2(2, 1)  # standard output belongs to the command's results
+        sys.stdout = sys.stderr
+        os.environ.clear()
+        os.environ.update(self.environment)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self.isolate:
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            limit = _ISOLATED_BYTES if hard == resource.RLIM_INFINITY else min(_ISOLATED_BYTES, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+        threading.Thread(target=_follow, args=(runner,), daemon=True).start()
+        inherited = get_inherited_fds()
+        assert inherited is not None
+        with connection.Connection(inherited[0]) as calls:
+            _serve(calls)
+        return 0
+
+
+def _follow(runner: int) -> None:
+    connection.wait([runner])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _serve(calls: connection.Connection) -> None:
+    while message := calls.recv_bytes():
+        calls.send_bytes(_packed(attempt(_perform, message)))
+
+
+def _perform(message: bytes) -> Any:
+    function, args = pickle.loads(message)
+    return function(*args)
+
+
+def _packed(done: Attempt) -> bytes:
+    """An answer as bytes. An error that cannot travel is put into words; one that is not ours brings its traceback."""
+    error = done.error
+    if error is None:
+        return pickle.dumps(done)
+    if not isinstance(error, _OURS):
+        error.add_note("in a worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
+        if not isinstance(error, Exception) or attempt(lambda: pickle.loads(pickle.dumps(error))).error is not None:
+            error = RuntimeError(f"{type(error).__name__}: {plain_text(error)}")
+    return pickle.dumps(Attempt(None, error))

@@ -1,0 +1,157 @@
+"""Steps that do to the engine whatever code can do, in every place where a step's code runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import toys
+
+from cliploom.engine.build import Build, run_build
+from cliploom.engine.contract.errors import RowError
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Answer, Site, Split, Step, StreamWork, Whole
+from cliploom.engine.execution.runner import RunOptions
+from cliploom.schemas import Caption, Clip, Col
+
+VICTIM = "v00001_1"
+
+
+class Unspeakable(Exception):
+    """Neither its text nor its repr can be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class Unpicklable(Exception):
+    """Cannot be made again from its arguments."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+def _raises(error: BaseException) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
+
+
+DEEDS: dict[str, Callable[[], object]] = {
+    "exit": lambda: sys.exit(),
+    "interrupt": _raises(KeyboardInterrupt()),
+    "cancelled": _raises(asyncio.CancelledError()),
+    "generator": _raises(GeneratorExit()),
+    "stop": _raises(StopIteration()),
+    "unspeakable": _raises(Unspeakable()),
+    "unpicklable": _raises(Unpicklable(1, 2)),
+    "surrogate": _raises(ValueError("a \ud800 b")),
+    "kind": _raises(RowError("of no kind", 5)),  # type: ignore[arg-type]
+    "os_exit": lambda: os._exit(0),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": lambda: time.sleep(60),
+}
+RAISING = ("exit", "interrupt", "cancelled", "generator", "stop", "unspeakable", "unpicklable", "surrogate", "kind")
+
+
+def caption(clip: Clip) -> Caption:
+    """A sound answer."""
+    return Caption(f"{clip.clip_id}_c", clip.video_id, clip.clip_id, "toy", "teacher", "hello", [], "toy", "1")
+
+
+@dataclass(frozen=True)
+class InWorker(Split[Clip, Caption]):
+    """One caption a clip, in a worker process."""
+
+    batch = 4
+    patience_s = 5.0
+    deed: Annotated[str, Col("what to do to the engine")] = ""
+
+    def process(self, row: Clip) -> Answer[Caption]:
+        if row.clip_id == VICTIM and self.deed:
+            DEEDS[self.deed]()
+        return [caption(row)]
+
+
+@dataclass(frozen=True)
+class InRunner(InWorker):
+    """The same in the runner."""
+
+    cost = "row"
+
+
+@dataclass(frozen=True)
+class InLanes(InWorker):
+    """The same on an event loop."""
+
+    def lanes(self) -> int:
+        return 3
+
+    @asynccontextmanager
+    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Clip, Caption]]:
+        yield self._answer
+
+    async def _answer(self, row: Clip) -> Answer[Caption]:
+        await asyncio.sleep(0)
+        return self.process(row)
+
+
+@dataclass(frozen=True)
+class InTask(InLanes):
+    """The same in a task that the step begins itself."""
+
+    async def _answer(self, row: Clip) -> Answer[Caption]:
+        return await asyncio.create_task(super()._answer(row))
+
+
+@dataclass(frozen=True)
+class AtOnce(Whole[Clip, Caption]):
+    """The same for a step that reads everything."""
+
+    patience_s = 5.0
+    deed: Annotated[str, Col("what to do to the engine")] = ""
+
+    def rows(self, db: Any, site: Site) -> Iterator[Caption]:
+        clips = db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id").fetchall()
+        for clip_id, video_id in clips:
+            if clip_id == VICTIM and self.deed:
+                DEEDS[self.deed]()
+            yield caption(Clip(clip_id, video_id, 0.0, 1.0, []))
+
+
+@dataclass(frozen=True)
+class AtStart(InWorker):
+    """Does it where the model would be loaded."""
+
+    def open(self, site: Site) -> Any:
+        DEEDS[self.deed]()
+
+
+def built(root: Path, step: Step, videos: int = 3) -> Build:
+    """A build of nine clips (or three for each of ``videos``) and the step."""
+    recipe = Recipe("hostile", (toys.Numbers(last=videos - 1), toys.Pieces(), step), shards=2)
+    run_build(recipe, root, RunOptions(workers=2))
+    return Build.read(root)
+
+
+def said(build: Build) -> set[str]:
+    """The clips that have a caption."""
+    with build.connect() as db:
+        return {row[0] for row in db.execute("SELECT clip_id FROM captions").fetchall()}
+
+
+def failed(build: Build) -> list[tuple[str, str, str]]:
+    """The errors: id, kind, message."""
+    with build.connect() as db:
+        return db.execute("SELECT id, kind, message FROM errors ORDER BY ALL").fetchall()
