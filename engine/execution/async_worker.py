@@ -73,7 +73,7 @@ class Stream:
         """Give up what is under way, let go of the step, end the loop; leave it behind where it does not answer."""
         closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
         try:
-            closing.result(2 * _CLOSE_S)
+            closing.result(0.0 if self.is_blocked else 2 * _CLOSE_S)
         except TimeoutError:
             return
         self._closing = True

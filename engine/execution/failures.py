@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from ..contract.errors import RowError, UserError
+from ..contract.errors import RowError, TransientError, UserError
 from ..contract.step import Step
 from ..planning.plan import Node
 
 _LONGEST_TEXT = 2000
 _ENGINE = __package__.rpartition(".")[0]
-_GPU_LOST = re.compile(r"\b(CUDA|HIP|cuDNN|cuBLAS|CUBLAS|CUDNN)\w*\s+(driver |runtime )?(error|failure|failed)", re.I)
+_GPU_LOST = re.compile(r"\b(CUDA|HIP|cuDNN|cuBLAS) (driver |runtime )?(error|failure|failed)\b|\bcudaError\w", re.I)
 
 
 class Attempt(NamedTuple):
@@ -63,6 +63,8 @@ def leaves_gpu_unusable(error: BaseException) -> bool:
     memory alone leaves it sound.
     https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html
     """
+    if isinstance(error, (RowError, TransientError)):  # a server's words, perhaps
+        return False
     said = plain_text(error)
     return bool(_GPU_LOST.search(said)) and "out of memory" not in said.lower()
 

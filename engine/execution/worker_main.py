@@ -39,8 +39,8 @@ class Bootstrap:
         os.environ.update(self.environment)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.isolate:
-            _, hard = resource.getrlimit(resource.RLIMIT_AS)
-            limit = _ISOLATED_BYTES if hard == resource.RLIM_INFINITY else min(_ISOLATED_BYTES, hard)
+            soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+            limit = _ISOLATED_BYTES if soft == resource.RLIM_INFINITY else min(_ISOLATED_BYTES, soft)
             resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
         threading.Thread(target=_follow, args=(runner,), daemon=True).start()
         inherited = get_inherited_fds()
@@ -61,7 +61,12 @@ def _serve(calls: connection.Connection) -> None:
 
 
 def _perform(message: bytes) -> Any:
-    function, args = pickle.loads(message)
+    try:
+        function, args = pickle.loads(message)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"a worker process cannot import a step: {error}", "install its module, or set PYTHONPATH"
+        ) from None
     return function(*args)
 
 

@@ -185,7 +185,8 @@ def test_retrying_counts_the_attempts(tmp_path: Path) -> None:
     build(root, say__mode="raise")
     build(root, say__mode="raise", retry=True)
     with Build.read(root).connect() as db:
-        assert db.execute("SELECT attempts, message FROM errors").fetchall() == [(2, "no word for it (toys.py:115)")]
+        [(attempts, message)] = db.execute("SELECT attempts, message FROM errors").fetchall()
+        assert attempts == 2 and message.startswith("no word for it (toys.py:")
 
 
 def test_too_many_failures_stop_the_build(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -16,11 +17,11 @@ from typing import Annotated, Any
 import toys
 
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.contract.errors import RowError
-from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Answer, Site, Split, Step, StreamWork, Whole
+from cliploom.engine.contract.errors import RowError, Waiting
+from cliploom.engine.contract.recipe import Recipe, Use
+from cliploom.engine.contract.step import Answer, Drop, Site, Split, Step, StreamWork, Whole
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.schemas import Caption, Clip, Col
+from cliploom.schemas import Caption, Clip, Col, Review
 
 VICTIM = "v00001_1"
 
@@ -138,7 +139,7 @@ class AtStart(InWorker):
         DEEDS[self.deed]()
 
 
-def built(root: Path, step: Step, videos: int = 3) -> Build:
+def built(root: Path, step: Step | Use, videos: int = 3) -> Build:
     """A build of nine clips (or three for each of ``videos``) and the step."""
     recipe = Recipe("hostile", (toys.Numbers(last=videos - 1), toys.Pieces(), step), shards=2)
     run_build(recipe, root, RunOptions(workers=2))
@@ -155,3 +156,56 @@ def failed(build: Build) -> list[tuple[str, str, str]]:
     """The errors: id, kind, message."""
     with build.connect() as db:
         return db.execute("SELECT id, kind, message FROM errors ORDER BY ALL").fetchall()
+
+
+def clip(clip_id: str = VICTIM) -> Clip:
+    """A sound clip."""
+    return Clip(clip_id, clip_id.partition("_")[0], 0.0, 1.0, [])
+
+
+@dataclass(frozen=True)
+class Lingers(InWorker):
+    """Answers, and ends its process a moment later, when it waits for more."""
+
+    batch = 1
+
+    def process(self, row: Clip) -> Answer[Caption]:
+        if row.clip_id.endswith("_1"):
+            threading.Timer(0.02, os._exit, (1,)).start()
+        return [caption(row)]
+
+
+_context_is_lost = False
+
+
+@dataclass(frozen=True)
+class OnGpu(InWorker):
+    """As with CUDA: after one bad row every later call of the process fails."""
+
+    cost = "gpu"
+
+    def process(self, row: Clip) -> Answer[Caption]:
+        global _context_is_lost
+        _context_is_lost = _context_is_lost or row.clip_id == VICTIM
+        if _context_is_lost:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return [caption(row)]
+
+
+@dataclass(frozen=True)
+class Asks(Whole[Clip, Review]):
+    """Waits for people, and drops nothing."""
+
+    def rows(self, db: Any, site: Site) -> Iterator[Review]:
+        yield Review("r", "v00000", "v00000_0", None, "ada", "accept")
+        raise Waiting("for ada \ud800")
+
+
+@dataclass(frozen=True)
+class DropsUnsaid(Whole[Clip, Review]):
+    """Drops a clip without having said that it may."""
+
+    def rows(self, db: Any, site: Site) -> Iterator[Review | Drop]:
+        yield Drop("v00000_0", "v00000", "dull")
+        yield Review("r", "v00000", "v00000_1", None, "ada", "accept", text="\ud800")
+        yield Review("s", "v00000", "v00000_1", None, "ada", "accept")

@@ -1,0 +1,213 @@
+"""How often a step's code is called, and what becomes of what it raises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hostile
+import pytest
+import toys
+
+from cliploom.engine.contract.errors import RowError, TransientError, UserError, Waiting
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.step import Answer, Filter, Map, Site, Split, Step, Work
+from cliploom.engine.execution import row_loop
+from cliploom.engine.execution.answers import BatchOutcome
+from cliploom.engine.execution.failures import WorkerLost
+from cliploom.engine.execution.row_loop import Job, StreamJob, answers_of_all
+from cliploom.engine.planning.plan import Node, make_plan
+from cliploom.engine.storage.join import Batch
+from cliploom.engine.storage.row_files import stored_schema
+from cliploom.schemas import Caption, Clip, to_arrow
+
+SITE = Site(Path("/nowhere"), {})
+CLIPS = [Clip(f"v00001_{k}", "v00001", 0.0, 1.0, []) for k in range(120)]
+
+
+def node(step: Step) -> Node:
+    return make_plan(Recipe("loop", (toys.Numbers(), toys.Pieces(), step)))[-1]
+
+
+def batch(clips: list[Clip]) -> Batch:
+    ids = [clip.clip_id for clip in clips]
+    anchor = to_arrow(Clip, clips)
+    assert anchor.column_names == stored_schema(Clip).names[: anchor.num_columns]
+    return Batch(ids, ["v00001"] * len(ids), [7] * len(ids), frozenset([""]), [], anchor)
+
+
+def done(step: Step, clips: list[Clip] = CLIPS, check: Callable[[], None] = lambda: None) -> BatchOutcome:
+    job = Job(node(step), SITE, check)
+    job.open()
+    try:
+        return job.do(batch(clips))
+    finally:
+        job.close()
+
+
+def kinds(outcome: BatchOutcome) -> dict[str, str]:
+    """The kinds of the failed rows, by id."""
+    [table] = outcome.tables.values()
+    return {e.id: e.kind for e in table.entries if e.status == "failed"}
+
+
+calls: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.clear()
+    monkeypatch.setattr(row_loop, "_pause_s", lambda error, tries: 0.0)
+
+
+def answer(row: Clip) -> list[Caption]:
+    """A caption, but for one clip; each call is counted."""
+    calls.append(row.clip_id)
+    if row.clip_id == hostile.VICTIM:
+        raise RowError("it has none", "none")
+    return [hostile.caption(row)]
+
+
+@dataclass(frozen=True)
+class Makes(Map[Clip, Caption]):
+    def make(self, row: Clip) -> Caption:
+        return answer(row)[0]
+
+
+@dataclass(frozen=True)
+class Splits(Split[Clip, Caption]):
+    def process(self, row: Clip) -> Answer[Caption]:
+        return answer(row)
+
+
+@dataclass(frozen=True)
+class Drops(Filter[Clip]):
+    def drop(self, row: Clip) -> str | None:
+        return "made" if answer(row) else None
+
+
+@dataclass(frozen=True)
+class Together(Split[Clip, Caption]):
+    @contextmanager
+    def open(self, site: Site) -> Iterator[Work[Clip, Caption]]:
+        yield lambda rows: [answer(row) for row in rows]
+
+
+@pytest.mark.parametrize("step", [Makes(), Splits(), Drops()])
+def test_a_row_that_fails_costs_one_call(step: Step) -> None:
+    assert kinds(done(step)) == {hostile.VICTIM: "none"}
+    assert calls == [clip.clip_id for clip in CLIPS]
+
+
+def test_a_batch_that_raises_is_done_again_row_by_row() -> None:
+    assert kinds(done(Together())) == {hostile.VICTIM: "none"}
+    assert len(calls) == 2 + len(CLIPS)
+
+
+@dataclass(frozen=True)
+class Raises(Split[Clip, Caption]):
+    error: Any = None
+    times: int = 1000
+
+    def process(self, row: Clip) -> Answer[Caption]:
+        calls.append(row.clip_id)
+        if row.clip_id == hostile.VICTIM and calls.count(row.clip_id) <= self.times:
+            raise self.error
+        return [hostile.caption(row)]
+
+
+def raising(error: BaseException, times: int = 1000) -> Split[Clip, Caption]:
+    step = Splits()
+    object.__setattr__(step, "process", lambda row: Raises.process(Raises(error, times), row))
+    return step
+
+
+def test_what_may_pass_is_tried_again_and_only_it() -> None:
+    assert kinds(done(raising(TransientError("busy"), 3), CLIPS[:4])) == {}
+    assert calls.count(hostile.VICTIM) == 4
+    calls.clear()
+    assert kinds(done(raising(TransientError("busy")), CLIPS[:4])) == {hostile.VICTIM: "TransientError"}
+    assert calls.count(hostile.VICTIM) == row_loop.TRIES
+    calls.clear()
+    assert kinds(done(raising(ValueError("no")), CLIPS[:4])) == {hostile.VICTIM: "ValueError"}
+    assert calls.count(hostile.VICTIM) == 1
+
+
+@pytest.mark.parametrize("after", [-1, float("nan"), float("inf"), 10**400, "soon", None])
+def test_any_wish_for_a_pause_is_a_pause(monkeypatch: pytest.MonkeyPatch, after: Any) -> None:
+    monkeypatch.undo()
+    assert 0 <= row_loop._pause_s(TransientError("busy", after), 1) <= 75
+
+
+def test_what_a_step_waits_for_leaves_the_rows_that_are_done() -> None:
+    found = done(raising(Waiting("a server is gone")), CLIPS[:4])
+    [table] = found.tables.values()
+    assert [e.id for e in table.entries] == ["v00001_0"]
+    assert found.waiting == "a server is gone"
+    assert calls == ["v00001_0", "v00001_1"], "nobody else is asked"
+
+
+def test_a_user_s_error_ends_the_batch() -> None:
+    with pytest.raises(UserError, match="no package"):
+        done(raising(UserError("no package")), CLIPS[:4])
+
+
+def test_a_gpu_that_is_lost_is_no_failure_of_the_row() -> None:
+    with pytest.raises(WorkerLost, match="illegal memory access") as caught:
+        done(raising(RuntimeError("CUDA error: an illegal memory access was encountered")), CLIPS[:4])
+    assert caught.value.kind == "RuntimeError"
+
+
+def test_an_interrupt_by_the_user_is_no_failure_of_a_row() -> None:
+    def check() -> None:
+        if hostile.VICTIM in calls:
+            raise KeyboardInterrupt("of the user")
+
+    with pytest.raises(KeyboardInterrupt, match="of the user"):
+        done(raising(KeyboardInterrupt("of the step")), CLIPS[:4], check)
+    assert kinds(done(raising(KeyboardInterrupt("of the step")), CLIPS[:4])) == {hostile.VICTIM: "KeyboardInterrupt"}
+
+
+@pytest.mark.parametrize("given", [None, [], [[]] * 3, 5])
+def test_a_batch_of_another_number_of_answers_fails_its_rows(given: Any) -> None:
+    @dataclass(frozen=True)
+    class Short(Split[Clip, Caption]):
+        @contextmanager
+        def open(self, site: Site) -> Iterator[Work[Clip, Caption]]:
+            yield lambda rows: given
+
+    assert len(kinds(done(Short(), CLIPS[:2]))) == 2
+
+
+@pytest.mark.parametrize("deed", hostile.RAISING)
+def test_a_step_that_cannot_start_says_so(deed: str) -> None:
+    with pytest.raises(UserError, match=r"^hostile.AtStart cannot start: "):
+        Job(node(hostile.AtStart(deed=deed)), SITE).open()
+
+
+@pytest.mark.parametrize("deed", hostile.RAISING)
+def test_a_row_on_an_event_loop_is_one_row(deed: str) -> None:
+    async def run(step: Step) -> BatchOutcome:
+        job = StreamJob(node(step), SITE)
+        await job.open()
+        found = await job.do(batch(CLIPS[:4]))
+        await job.close()
+        return found
+
+    assert list(kinds(asyncio.run(run(hostile.InLanes(deed=deed))))) == [hostile.VICTIM]
+
+
+@pytest.mark.parametrize("deed", hostile.RAISING)
+def test_a_step_that_reads_everything_fails_in_one_line(deed: str) -> None:
+    def rows() -> Iterator[int]:
+        yield 1
+        hostile.DEEDS[deed]()
+
+    given = answers_of_all(node(hostile.AtOnce()), rows)
+    assert next(given) == 1
+    with pytest.raises(UserError, match=r"^hostile.AtOnce failed: "):
+        next(given)
