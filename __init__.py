@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         StreamWork,
         Whole,
         Work,
+        each_row,
     )
     from .engine.contract.usage import Budget
     from .engine.preview import Forecast
@@ -73,7 +74,8 @@ _MODULES = {
     "engine.contract.events": "Event",
     "engine.contract.extras": "extra",
     "engine.contract.recipe": "Recipe Use load_recipe read_recipe",
-    "engine.contract.step": "Answer Drop Fan FanWork Filter Item Map Part Site Source Split Step StreamWork Whole Work",
+    "engine.contract.step": "Answer Drop Fan FanWork Filter Item Map Part Site Source Split Step StreamWork Whole Work "
+    "each_row",
     "engine.contract.usage": "Budget",
     "engine.preview": "Forecast",
     "models.chat.step": "Asking",
@@ -88,7 +90,7 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "Item", "Label", "Map", "Pair", "Part", "Recipe", "Review", "Row", "RowError", "Score", "Segment", "Shot",
     "Signals", "Site", "Sound", "Source", "Span", "Split", "Stage", "Step", "StreamWork", "Subtitle", "Tags",
     "TransientError", "Use", "UserError", "Video", "Waiting", "Whole", "Word", "Work", "__version__", "build",
-    "extra", "load_recipe", "open_build", "plan", "read_recipe", "step",
+    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "step",
 ]  # fmt: skip
 
 

@@ -9,13 +9,14 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .engine.contract.catalog import shape_name, step_name
+from .engine.contract.errors import RowError
 from .engine.contract.options import make_step, plain_options
-from .engine.contract.step import Fan, Filter, Site, Split, Step, reads, writes
+from .engine.contract.step import EachRow, Fan, Filter, Site, Split, Step, reads, writes
 from .schemas import ROWS, Field, row_fields
 
 HEAVY = (
@@ -87,7 +88,14 @@ def run_step(step: Step, rows: Sequence[Any], root: Path = Path(".")) -> list[An
     if not isinstance(step, (Split, Filter)):
         raise TypeError(f"{type(step).__name__} is a {shape_name(type(step))}: run it in a build")
     with step.open(site) as work:
-        return list(work(list(rows)))
+        return [_answer(work.answer, row) for row in rows] if isinstance(work, EachRow) else list(work(list(rows)))
+
+
+def _answer(function: Callable[[Any], Any], row: Any) -> Any:
+    try:
+        return function(row)
+    except RowError as error:
+        return error
 
 
 async def _stream(step: Split[Any, Any], rows: Sequence[Any], site: Site) -> list[Any]:

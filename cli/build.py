@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +45,9 @@ def build(
     """
     from dataclasses import replace
 
+    from ..engine.execution.address_space import check_address_space
+
+    check_address_space()
     from ..engine.contract.recipe import load_recipe
     from ..engine.execution.runner import RunOptions
     from .screen.formatting import command_line
@@ -65,7 +70,7 @@ def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again
     from .screen.progress import progress
 
     with stoppable(again):
-        with progress(quiet) as listeners:
+        with progress(quiet) as listeners, redirect_stdout(sys.stderr):  # a step may print
             run_build(recipe, root, options, listeners)
         made = Build.read(root)
         write_report(made)

@@ -18,6 +18,7 @@ from .contract.events import EventLog, Listener
 from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
 from .execution.build_folder import check_build_folder
+from .execution.address_space import check_address_space
 from .execution.build_lock import build_lock
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
@@ -66,6 +67,7 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
         UserError: the recipe is wrong, the folder is held by another build or belongs to another
             recipe, a package is missing, or too many rows fail. What was done by then is kept.
     """
+    check_address_space()
     nodes = make_plan(recipe)
     check_build_folder(root, nodes)
     with build_lock(root):

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -161,18 +160,6 @@ def failed(build: Build) -> list[tuple[str, str, str]]:
 def clip(clip_id: str = VICTIM) -> Clip:
     """A sound clip."""
     return Clip(clip_id, clip_id.partition("_")[0], 0.0, 1.0, [])
-
-
-@dataclass(frozen=True)
-class Lingers(InWorker):
-    """Answers, and ends its process a moment later, when it waits for more."""
-
-    batch = 1
-
-    def process(self, row: Clip) -> Answer[Caption]:
-        if row.clip_id.endswith("_1"):
-            threading.Timer(0.02, os._exit, (1,)).start()
-        return [caption(row)]
 
 
 _context_is_lost = False

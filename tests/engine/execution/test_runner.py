@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, Use
 from cliploom.engine.contract.step import Step
+from cliploom.engine.execution.answers import BatchOutcome
 from cliploom.engine.execution.global_step import outlined
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.engine.execution.worker_pool import check_importable
+from cliploom.engine.execution.worker_pool import Seat, check_importable
 from cliploom.engine.planning.plan import make_plan
+from cliploom.engine.storage.join import Batch
 
 CLIPS = {f"v0000{v}_{k}" for v in range(3) for k in range(3)}
 PATHS = os.pathsep.join([str(Path(toys.__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -46,9 +49,19 @@ def test_a_step_that_ends_its_process_costs_its_row(tmp_path: Path, step: Step, 
     assert hostile.said(made) == CLIPS - {hostile.VICTIM}
 
 
-def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path) -> None:
-    made = hostile.built(tmp_path / "b", hostile.Lingers())
-    assert (hostile.failed(made), hostile.said(made)) == ([], CLIPS)
+def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kills, submit = iter(range(3)), Seat.submit
+
+    def submit_to_the_dead(seat: Seat, batch: Batch) -> Future[BatchOutcome]:
+        process = seat._worker._process
+        if process is not None and next(kills, None) is not None:
+            process.kill()
+            assert process._ended(30.0)
+        return submit(seat, batch)
+
+    monkeypatch.setattr(Seat, "submit", submit_to_the_dead)
+    made = hostile.built(tmp_path / "b", hostile.InWorker())
+    assert (hostile.failed(made), hostile.said(made), next(kills, None)) == ([], CLIPS, None)
 
 
 @pytest.mark.parametrize(
