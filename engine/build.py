@@ -17,8 +17,8 @@ from .contract.errors import UserError
 from .contract.events import EventLog, Listener
 from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
-from .execution.build_folder import check_build_folder
 from .execution.address_space import check_address_space
+from .execution.build_folder import check_build_folder
 from .execution.build_lock import build_lock
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
