@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import glob
-import ipaddress
 import json
 import logging
 import os
 import re
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -22,6 +18,7 @@ from ...engine.contract.errors import RowError, TransientError
 from ...engine.contract.extras import extra
 from ...engine.storage.files import write_text
 from ...media.container import fraction, open_media
+from .connections import LARGEST_PAGE_BYTES, Connections
 from .listing import VIDEO_EXTENSIONS
 from .probe import probe
 
@@ -31,6 +28,7 @@ _TOLD += ("timestamp", "upload_date", "uploader", "channel", "extractor")
 _PROTOCOLS = "[protocol~='^(https?|m3u8_native|http_dash_segments)([+]|$)']"
 _REFUSED = frozenset((401, 402, 403, 407, 451))
 _LATER = frozenset((408, 425, 429))
+_SMALLEST_PAGE_MB = 4  # whatever `max_mb` says: the page of a small video may be larger than it
 _TRIES = 3  # by yt-dlp, at once; what lasts longer is tried again by the engine
 
 
@@ -50,25 +48,21 @@ def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
     Beside it ``name.info.json`` says what the site tells of it. A download that was cut off goes on where it was.
 
     Raises:
-        RowError: ``refused``, ``not_available``, ``not_a_video``, ``truncated`` or ``too_large``.
-        TransientError: too many requests, a fault of the server or of the line.
+        RowError: ``refused``, ``not_available``, ``not_a_video``, ``truncated``, ``too_large``; nothing is kept.
+        TransientError: too many requests, a fault of the server or of the line, or a line that is too slow.
         UserError: yt-dlp is missing.
     """
     for there in sorted(folder.glob(f"{glob.escape(name)}.*")):
         if there.stem == name and there.suffix not in (".json", ".part"):
             return there
     shown = _shown(url)
-    with _watched(how.private) as watch:
-        try:
-            path, told = _downloaded(url, folder / _UNFINISHED, name, how)
-        except (RowError, TransientError):
-            if watch.refused:
-                raise RowError(f"{shown}: {watch.refused}", "refused") from None
-            raise
+    unfinished = folder / _UNFINISHED
     try:
+        path, told = _watched(url, unfinished, name, how)
         _check(shown, path, told.get("duration"))
-    except RowError:
-        path.unlink(missing_ok=True)  # else the next try would take it for whole
+    except RowError:  # else the next try would take what is there for whole, or go on with it
+        for part in unfinished.glob(f"{glob.escape(name)}.*"):
+            part.unlink(missing_ok=True)
         raise
     said = {key: told[key] for key in _TOLD if told.get(key) is not None}
     write_text(folder / f"{name}.info.json", json.dumps(said, ensure_ascii=False))
@@ -86,7 +80,28 @@ def _shown(url: str) -> str:
     raise RowError(f"{url or 'no address'}: only http and https addresses are fetched", "refused")
 
 
-def _downloaded(url: str, folder: Path, name: str, how: Fetching) -> tuple[Path, dict[str, Any]]:
+def _watched(url: str, folder: Path, name: str, how: Fetching) -> tuple[Path, dict[str, Any]]:
+    """What comes from there, with an eye on every connection that is made for it."""
+    shown, page_bytes = _shown(url), LARGEST_PAGE_BYTES
+    if how.max_mb:
+        page_bytes = min(page_bytes, max(how.max_mb, _SMALLEST_PAGE_MB) * 1_000_000)
+    connections = Connections(how.private, page_bytes)
+    try:
+        with connections.watched():
+            return _downloaded(url, folder, name, how, connections)
+    except (RowError, TransientError) as error:
+        if connections.refused:
+            raise RowError(f"{shown}: {connections.refused}", "refused") from None
+        if connections.slow:
+            raise TransientError(f"{shown}: {connections.too_slow().message}") from None
+        if shown not in error.message and isinstance(error, RowError):
+            raise RowError(f"{shown}: {error.message}", error.kind) from None
+        raise
+
+
+def _downloaded(
+    url: str, folder: Path, name: str, how: Fetching, connections: Connections
+) -> tuple[Path, dict[str, Any]]:
     with extra("download"):
         from yt_dlp import YoutubeDL
         from yt_dlp.globals import plugin_dirs
@@ -97,6 +112,12 @@ def _downloaded(url: str, folder: Path, name: str, how: Fetching) -> tuple[Path,
 
         def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
             return super().build_request_director([h for h in handlers if h.RH_NAME != "curl_cffi"], preferences)
+
+        def urlopen(self, req: Any) -> Any:
+            with connections.waiting():
+                response = super().urlopen(req)
+            response.read = connections.limited(response.read)
+            return response
 
     shown = _shown(url)
     plugin_dirs.value = []  # code from folders of this machine
@@ -246,55 +267,3 @@ def _span(path: Path, declared_s: float) -> tuple[float, float]:
                 if packet.pts is not None and tick is not None:
                     last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * tick))
     return start / av.time_base, last_s
-
-
-class _Watch:
-    """What was refused while a download was under way."""
-
-    refused = ""
-
-    def look(self, event: str, args: tuple[Any, ...]) -> None:
-        """Raise ``RowError`` for a connection that may not be, and for a program that is told to make one."""
-        if event == "socket.connect" and isinstance(args[1], tuple) and not _is_public(str(args[1][0])):
-            self.refused = f"{args[1][0]} is an address of this machine or its network; `private: true` allows it"
-        elif event == "subprocess.Popen" and any("://" in os.fsdecode(word) for word in args[1] or ()):
-            self.refused = "only another program could fetch it, out of our sight"
-        else:
-            return
-        raise RowError(self.refused, "refused")
-
-
-_watches: list[_Watch] = []
-
-
-@cache
-def _listen() -> None:
-    """Hear of connections and programs from now on: there is no way to take such a hook off."""
-    sys.addaudithook(lambda event, args: _watches[-1].look(event, args) if _watches else None)
-
-
-@contextmanager
-def _watched(private: bool) -> Iterator[_Watch]:
-    """Refuse connections to addresses that are not public, whoever in this process makes them.
-
-    Python tells of a connection when names are resolved and redirects followed, so that neither gets around it.
-    """
-    watch = _Watch()
-    if private:
-        yield watch
-        return
-    _listen()
-    _watches.append(watch)
-    try:
-        yield watch
-    finally:
-        _watches.remove(watch)
-
-
-def _is_public(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False  # a name that is yet to be resolved: nobody knows to what
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    return address.is_global and inner.is_global and not inner.is_multicast

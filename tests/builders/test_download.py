@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from cliploom.builders.panda70m import Panda70m
 from cliploom.builders.panda70m_clips import Panda70mClips
-from cliploom.builders.sources import download
+from cliploom.builders.sources import connections
 from cliploom.builders.sources.download import Fetching, fetch
 from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
 from cliploom.engine.build import Build, run_build
@@ -41,7 +42,8 @@ class Reply(NamedTuple):
     kind: str = "video/mp4"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    length: int | None = None  # that it declares; None: the body's
+    length: int | None = None  # that it declares; None: the body's; -1: none, and it comes again and again
+    pause_s: float = 0.0  # after each time
 
 
 class Web:
@@ -51,6 +53,7 @@ class Web:
         self.replies: dict[str, list[Reply]] = {}
         self.asked: list[tuple[str, str]] = []  # method and path
         self.ranges: list[str] = []
+        self.sent = 0  # bytes of what never ends
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,13 +72,18 @@ class Web:
                     body, status = body[start:], 206
                 self.send_response(status)
                 self.send_header("Content-Type", reply.kind)
-                self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
+                if reply.length != -1:
+                    self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
                 for name, value in extra:
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command == "GET":
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         self.wfile.write(body)
+                        while reply.length == -1:
+                            time.sleep(reply.pause_s)
+                            self.wfile.write(body)
+                            web.sent += len(body)
 
             do_HEAD = do_GET
 
@@ -284,8 +292,8 @@ def test_addresses_of_this_machine_are_refused(tmp_path: Path, web: Web, host: s
 
 def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 stands for the public address that leads to a private one."""
-    outside = download._is_public
-    monkeypatch.setattr(download, "_is_public", lambda host: host == "127.0.0.1" or outside(host))
+    outside = connections.is_public
+    monkeypatch.setattr(connections, "is_public", lambda host: host == "127.0.0.1" or outside(host))
     web.says("/b.mp4", Reply(VIDEO))
     port = web.server.server_port
     url = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", f"http://127.0.0.2:{port}/b.mp4"),)))
@@ -306,23 +314,60 @@ def test_no_proxy_gets_around_it(tmp_path: Path, web: Web, monkeypatch: pytest.M
     [("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True), ("10.0.0.1", False),
      ("169.254.169.254", False), ("192.168.1.1", False), ("100.64.0.1", False), ("0.0.0.0", False), ("::", False),
      ("fe80::1%eth0", False), ("fd00::1", False), ("::ffff:10.0.0.1", False), ("2002:a00:1::", False),
-     ("224.0.0.1", False), ("a.name", False)],
+     ("224.0.0.1", False), ("a.name", False), ("64:ff9b::7f00:1", False), ("64:ff9b::a00:1", False),
+     ("64:ff9b::5db8:d70e", True), ("64:ff9b:1::5db8:d70e", False), ("::127.0.0.1", False), ("::93.184.215.14", False),
+     ("::ffff:93.184.215.14", True), ("::ffff:0:7f00:1", False), ("2002:7f00:1::1", False),
+     ("2001:0:5db8:d70e:0:0:80ff:fffe", False), ("2606:2800:21f::5efe:7f00:1", False), ("ff02::1", False),
+     ("2001:db8::1", False), ("fec0::1", False)],
 )  # fmt: skip
 def test_which_addresses_are_public(host: str, public: bool) -> None:
-    assert download._is_public(host) is public
+    assert connections.is_public(host) is public
 
 
 def test_no_program_is_sent_there(tmp_path: Path) -> None:
-    with download._watched(False) as watch:
+    watch = connections.Connections(private=False)
+    with watch.watched():
         with pytest.raises(RowError, match="another program"):
             subprocess.run(["true", "http://127.0.0.1/"], check=True)
         subprocess.run(["true", str(tmp_path)], check=True)
     assert watch.refused
 
 
+@pytest.mark.parametrize("host", ["0x7f000001", "017700000001", "127.1", "0.0.0.0"])
+def test_other_spellings_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
+    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, Fetching())
+    assert error.kind == "refused" and web.asked == []
+
+
+def endless(web: Web, path: str, kind: str, piece: bytes, pause_s: float) -> str:
+    """Let a path answer for ever."""
+    return web.says(path, Reply(piece, kind, length=-1, pause_s=pause_s))
+
+
+@pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
+def test_what_never_ends_is_too_large_and_leaves_nothing(tmp_path: Path, web: Web, kind: str) -> None:
+    url = endless(web, "/a", kind, b"<html>" + b"x" * 100_000, 0.0)
+    assert fails(url, tmp_path, Fetching(max_mb=1, private=True)).kind == "too_large"
+    assert web.sent < 12_000_000 and not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
+def test_a_line_that_drips_is_given_up(tmp_path: Path, web: Web, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SLOW_S", 0.3)
+    url = endless(web, "/a", kind, b"x", 0.02)
+    with pytest.raises(TransientError, match="less than 1024 bytes a second came"):
+        fetch(url, tmp_path, "v", PRIVATE)
+    monkeypatch.setattr(connections, "SLOW_S", 30.0)
+    web.says("/a", Reply(VIDEO))
+    assert fetch(url, tmp_path, "v", PRIVATE).exists()
+
+
 def test_what_is_too_large(tmp_path: Path, web: Web) -> None:
     url = web.says("/a.mp4", Reply(VIDEO))
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "v.mp4.part").write_bytes(VIDEO[:300_000])
     assert fails(url, tmp_path, Fetching(max_mb=1, private=True)).kind == "too_large"
+    assert not [*(tmp_path / "unfinished").iterdir()]
     assert fetch(url, tmp_path, "v", Fetching(max_mb=2, private=True)).exists()
 
 
