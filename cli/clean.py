@@ -12,7 +12,7 @@ def clean(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Delete tables and files of earlier options, which a build keeps in case they come back."""
+    """Delete what earlier options left, which a build keeps in case they come back, and what killed builds left."""
     from ..engine.build import Build
     from ..engine.storage.stale import leftovers, remove_leftovers
 

@@ -16,13 +16,12 @@ from urllib.parse import urlsplit
 
 from ...engine.contract.errors import RowError, TransientError
 from ...engine.contract.extras import extra
-from ...engine.storage.files import write_text
+from ...engine.storage.files import UNFINISHED, write_text
 from ...media.container import fraction, open_media
 from .connections import LARGEST_PAGE_BYTES, Connections
 from .listing import VIDEO_EXTENSIONS
 from .probe import probe
 
-_UNFINISHED = "unfinished"  # the folder in the folder, for what is under way
 _TOLD: tuple[str, ...] = ("title", "description", "chapters", "tags", "categories", "language", "license")
 _TOLD += ("timestamp", "upload_date", "uploader", "channel", "extractor")
 _PROTOCOLS = "[protocol~='^(https?|m3u8_native|http_dash_segments)([+]|$)']"
@@ -56,7 +55,7 @@ def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
         if there.stem == name and there.suffix not in (".json", ".part"):
             return there
     shown = _shown(url)
-    unfinished = folder / _UNFINISHED
+    unfinished = folder / UNFINISHED
     try:
         path, told = _watched(url, unfinished, name, how)
         _check(shown, path, told.get("duration"))

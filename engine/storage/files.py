@@ -13,6 +13,9 @@ from ..contract.errors import UserError
 
 _AGAIN = "delete {} and build again: what it held is made anew"
 
+UNFINISHED = "unfinished"
+"""In a step's folder for files, the folder for what is under way for long, such as downloads."""
+
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:

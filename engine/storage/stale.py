@@ -10,18 +10,23 @@ from typing import NamedTuple
 from ..build import Build
 from ..execution.build_folder import ESTIMATE, is_build_folder
 from ..execution.build_lock import build_lock
+from .files import UNFINISHED
+
+
+_PARTS = ("tables", "media")
 
 
 class Leftover(NamedTuple):
-    """A folder that the build does not read."""
+    """A file or folder that the build does not read."""
 
     path: Path
     size_bytes: int
 
 
 def leftovers(build: Build) -> list[Leftover]:
-    """Everything below ``tables/`` and ``media/`` that ``recipe.lock.yaml`` does not name, and old estimates."""
-    return [Leftover(path, _size(path)) for path in sorted(_unnamed(build))]
+    """Everything below ``tables/`` and ``media/`` that ``recipe.lock.yaml`` does not name, old estimates, and what was
+    under way when a build was killed."""
+    return [Leftover(path, _size(path)) for path in sorted({*_unnamed(build), *_unfinished(build)})]
 
 
 def remove_leftovers(build: Build) -> list[Leftover]:
@@ -29,8 +34,11 @@ def remove_leftovers(build: Build) -> list[Leftover]:
     with build_lock(build.root):
         found = leftovers(build)
         for leftover in found:
-            shutil.rmtree(leftover.path)
-        for part in ("tables", "media"):
+            if leftover.path.is_dir():
+                shutil.rmtree(leftover.path)
+            else:
+                leftover.path.unlink()
+        for part in _PARTS:
             for folder in (build.root / part).glob("*"):
                 if not any(folder.iterdir()):
                     folder.rmdir()
@@ -39,7 +47,7 @@ def remove_leftovers(build: Build) -> list[Leftover]:
 
 def _unnamed(build: Build) -> Iterator[Path]:
     named = {(table.name, table.fingerprint) for _, table in build.tables()}
-    for part in ("tables", "media"):
+    for part in _PARTS:
         for folder in (build.root / part).glob("*/*"):
             if folder.is_dir() and not folder.is_symlink() and (folder.parent.name, folder.name) not in named:
                 yield folder
@@ -47,5 +55,16 @@ def _unnamed(build: Build) -> Iterator[Path]:
         yield build.root / ESTIMATE
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _unfinished(build: Build) -> Iterator[Path]:
+    """In folders that are still named: no build works here now, so nobody goes on with these but a later one."""
+    named = [build.root / part / table.name / table.fingerprint for _, table in build.tables() for part in _PARTS]
+    for folder in named:
+        if any((folder / UNFINISHED).glob("*")):
+            yield folder / UNFINISHED
+        yield from (file for file in folder.glob("**/*.part") if file.is_file() and UNFINISHED not in file.parts)
+    yield from (file for file in build.root.glob("*.part") if file.is_file())
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
