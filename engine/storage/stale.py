@@ -12,7 +12,6 @@ from ..execution.build_folder import ESTIMATE, is_build_folder
 from ..execution.build_lock import build_lock
 from .files import UNFINISHED
 
-
 _PARTS = ("tables", "media")
 
 
