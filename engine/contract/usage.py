@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, unquote
+from weakref import WeakValueDictionary
 
 from ...schemas import Col
 from ..storage.files import read_json, write_json
@@ -16,6 +20,9 @@ from .errors import Waiting
 FOLDER = "spend"
 _WRITE_EVERY_S = 0.5
 _READ_EVERY_S = 1.0
+_ROOM_EVERY_S = 0.02
+_ROUNDED = 1 + 1e-9  # sums of prices have last digits of their own
+_LOCK = threading.RLock()  # steps that ask servers have a thread each
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Budget:
-    """A recipe's limits; None is no limit. Answers that are under way when a limit is met still count."""
+    """A recipe's limits; None is no limit."""
 
     max_calls: Annotated[int | None, Col("questions that may be asked", low=0)] = None
     max_tokens: Annotated[int | None, Col("tokens that may be read and written", unit="tokens", low=0)] = None
@@ -62,11 +69,27 @@ class Tally(NamedTuple):
     saved: Usages
 
 
+_HERE: WeakValueDictionary[Path, Spend] = WeakValueDictionary()  # the counters in use in this process, by file
+
+
+class Call:
+    """A question that is under way; ``ends`` says what it took."""
+
+    def __init__(self, reserved: Usage) -> None:
+        self.reserved = reserved
+        self.taken = Usage()
+
+    def ends(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """It was answered."""
+        self.taken = Usage(0, prompt_tokens, completion_tokens)
+
+
 class Spend:
     """One step's count, kept in ``<build>/spend/<step>.json``, checked against the whole build's.
 
     A step has one counter at a time. It is written twice a second and when it is closed: a build that is
-    killed forgets at most half a second of it.
+    killed forgets at most half a second of it. What calls under way may cost is kept aside for them, among all steps
+    of this process; of workers' steps, which have no price, it is known what they had cost a second ago.
     """
 
     def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None) -> None:
@@ -74,54 +97,116 @@ class Spend:
         self._file = root / FOLDER / f"{quote(step, safe='')}.json" if root else None
         self._own: Tally | None = None
         self._written = self._read = 0.0
-        self._others = Usage()
+        self._others, self._known = Usage(), set[Path | None]()  # of steps elsewhere; the files of those here
+        self._calls: dict[str, list[Call]] = {}  # under way, by model
+        self._most: dict[str, Usage] = {}  # what one call has taken at most, by model
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_own": None}  # each process counts from what is on disk
+        return {**self.__dict__, "_own": None, "_calls": {}}  # each process counts from what is on disk
 
-    def begin(self) -> None:
-        """A call is about to be made.
+    @asynccontextmanager
+    async def call(self, model: str, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[Call]:
+        """A call with these tokens at most, as far as its caller knows; it waits while those under way may need all.
+
+        A call counts when it begins, its tokens when it ends. Where tokens or money are limited the first call of a
+        model goes alone: the others are expected to take as much.
 
         Raises:
-            Waiting: the budget is spent.
+            Waiting: the budget is spent, or might be with this call.
         """
-        limits = self.budget
-        if limits.max_calls is limits.max_tokens is limits.max_cost is None:
-            return
-        spent = self.total()
-        for name, limit, value in (
-            ("max_calls", limits.max_calls, spent.calls),
-            ("max_tokens", limits.max_tokens, spent.prompt_tokens + spent.completion_tokens),
-            ("max_cost", limits.max_cost, spent.cost),
-        ):
-            if limit is not None and value >= limit:
-                raise Waiting(f"the budget is spent ({name}: {value:,.10g} of {limit:,.10g}); raise it and build again")
+        while (call := self._begin(model, Usage(0, prompt_tokens, completion_tokens))) is None:
+            await asyncio.sleep(_ROOM_EVERY_S)
+        try:
+            yield call
+        finally:
+            with _LOCK:
+                self._calls[model].remove(call)
+                if any(call.taken):
+                    self._most[model] = _larger(call.taken, self._most.get(model, Usage()))
+                self._add(self._mine().spent, model, call.taken)
 
-    def add(self, model: str, prompt_tokens: int, completion_tokens: int, calls: int = 1) -> None:
-        """Calls were made; count a call when it begins and its tokens when it ends, so that limits hold."""
-        self._add(self._mine().spent, model, Usage(calls, prompt_tokens, completion_tokens))
+    def _begin(self, model: str, likely: Usage) -> Call | None:
+        """The call, begun; None where it must wait for others to end."""
+        with _LOCK:
+            under_way = self._calls.setdefault(model, [])
+            if self._is_limited():
+                expected = self._priced(model, _larger(likely, self._most.get(model, Usage())))
+                reserved = total(call.reserved for spend in self._here() for c in spend._calls.values() for call in c)
+                wait = self._lacks(expected, reserved) or (
+                    bool(under_way) and model not in self._most and not self._counts_calls_only()
+                )
+                if wait:
+                    return None
+                likely = expected
+            under_way.append(call := Call(likely))
+            self._add(self._mine().spent, model, Usage(calls=1))
+            return call
+
+    def _lacks(self, expected: Usage, reserved: Usage) -> bool:
+        """Whether there is no room before calls under way end. Raises ``Waiting`` where there will be none then."""
+        spent, limits = self.total(), self.budget
+        for name, limit, value, next_, aside in (
+            ("max_calls", limits.max_calls, spent.calls, 1, 0),
+            ("max_tokens", limits.max_tokens, _tokens(spent), _tokens(expected), _tokens(reserved)),
+            ("max_cost", limits.max_cost, spent.cost, expected.cost, reserved.cost),
+        ):
+            if limit is None or value + aside + next_ <= limit * _ROUNDED:
+                continue
+            if aside == 0 or value >= limit:
+                more = "" if value >= limit else f", and the next question may take {next_:,.10g}"
+                said = f"{name}: {value:,.10g} of {limit:,.10g}{more}"
+                raise Waiting(f"the budget is spent ({said}); raise it and build again")
+            return True
+        return False
+
+    def _is_limited(self) -> bool:
+        return not self._counts_calls_only() or self.budget.max_calls is not None
+
+    def _counts_calls_only(self) -> bool:
+        return self.budget.max_tokens is self.budget.max_cost is None
+
+    def _here(self) -> list[Spend]:
+        """The counters of this build in this process; this one is among them."""
+        if self._file is None:
+            return [self]
+        _HERE[self._file] = self
+        return [spend for file, spend in _HERE.items() if file.parent == self._file.parent]
 
     def save(self, model: str, prompt_tokens: int, completion_tokens: int) -> None:
         """An answer came from the cache: what it would have cost."""
-        self._add(self._mine().saved, model, Usage(1, prompt_tokens, completion_tokens))
+        with _LOCK:
+            self._add(self._mine().saved, model, Usage(1, prompt_tokens, completion_tokens))
 
     def _add(self, usages: Usages, model: str, usage: Usage) -> None:
+        usages[model] = usages.get(model, Usage()).plus(self._priced(model, usage))
+        if time.monotonic() - self._written >= _WRITE_EVERY_S:
+            self._write()
+
+    def _priced(self, model: str, usage: Usage) -> Usage:
         price = self.budget.prices.get(model, Price())
         cost = (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
-        usages[model] = usages.get(model, Usage()).plus(usage._replace(cost=cost))
-        if time.monotonic() - self._written >= _WRITE_EVERY_S:
-            self.close()
+        return usage._replace(cost=cost)
 
     def total(self) -> Usage:
-        """What the whole build has cost, this step's part up to date."""
-        if self._file is not None and time.monotonic() - self._read >= _READ_EVERY_S:
-            self._read = time.monotonic()
-            others = (file for file in self._file.parent.glob("*.json") if file != self._file)
+        """What the whole build has cost; up to date for the steps of this process."""
+        if self._file is None:
+            return total(self._mine().spent.values())
+        here = self._here()
+        known = {spend._file for spend in here}
+        if known != self._known or time.monotonic() - self._read >= _READ_EVERY_S:
+            self._read, self._known = time.monotonic(), known
+            others = (file for file in self._file.parent.glob("*.json") if file not in known)
             self._others = total(usage for file in others for usage in _read(file).spent.values())
-        return total(self._mine().spent.values()).plus(self._others)
+        return total(usage for spend in here for usage in spend._mine().spent.values()).plus(self._others)
 
     def close(self) -> None:
-        """Write the count down."""
+        """Write the count down; from now on it is known from there."""
+        with _LOCK:
+            self._write()
+            if self._file is not None and _HERE.get(self._file) is self:
+                del _HERE[self._file]
+
+    def _write(self) -> None:
         self._written = time.monotonic()
         if self._file is not None and self._own is not None and any(self._own):
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +217,14 @@ class Spend:
         if self._own is None:
             self._own = _read(self._file) if self._file else Tally({}, {})
         return self._own
+
+
+def _larger(one: Usage, other: Usage) -> Usage:
+    return Usage(0, max(one.prompt_tokens, other.prompt_tokens), max(one.completion_tokens, other.completion_tokens))
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.completion_tokens
 
 
 def spent(root: Path) -> dict[str, Tally]:

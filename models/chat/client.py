@@ -13,6 +13,7 @@ from .cache import Cached
 from .cleaning.characters import whole_characters
 from .model import Answer, ChatModel, Model, Request
 from .openai_protocol import shown_url
+from .token_counts import tokens_read
 
 _HERE = ("embedded", "fake")
 _ROWS = {"embedded": 1, "fake": 256}  # an embedded answer takes seconds: a batch would make a kill dearer
@@ -28,13 +29,11 @@ class Counted:
         self.name, self.revision = model.name, model.revision
 
     async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``; a call counts when it begins, its tokens when it ends."""
-        self._spend.begin()
-        self._spend.add(self.name, 0, 0, calls=1)
-        answer = await self._model.ask(request)
-        answer = answer._replace(text=whole_characters(answer.text))
-        self._spend.add(self.name, answer.prompt_tokens, answer.completion_tokens, calls=0)
-        return answer
+        """As ``Model.ask``, within the budget."""
+        async with self._spend.call(self.name, tokens_read(request), request.max_tokens) as call:
+            answer = await self._model.ask(request)
+            call.ends(answer.prompt_tokens, answer.completion_tokens)
+        return answer._replace(text=whole_characters(answer.text))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import RowError, TransientError, Waiting
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import Answer, Drop, Site, Split, StreamWork
-from cliploom.engine.contract.usage import Budget
+from cliploom.engine.contract.usage import Budget, Call
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col
 
@@ -51,15 +51,17 @@ class Ask(Split[Clip, Caption]):
         if row.clip_id.endswith(self.known):
             site.spend.save("toy", 10, 5)
             return []
-        site.spend.begin()
-        site.spend.add("toy", 0, 0)
+        async with site.spend.call("toy", 10, 5) as call:
+            return await self._asked(row, call)
+
+    async def _asked(self, row: Clip, call: Call) -> Answer[Caption]:
         toys.count_call(self.log, f"ask {row.clip_id}")
         await asyncio.sleep(self.wait_s)
         if self.gone and not Path(self.gone).exists() and row.video_id > "v00004":
             raise Waiting("the server is gone")
         if self.trouble and (what := TROUBLE.get(row.clip_id)):
             return await self._misbehave(what, row)
-        site.spend.add("toy", 10, 5, calls=0)
+        call.ends(10, 5)
         clip = row.clip_id
         return [Caption(f"{clip}_said", row.video_id, clip, "toy", "teacher", f"Seen: {clip}.", [], "toy", "1")]
 
