@@ -25,6 +25,7 @@ class Candidates(NamedTuple):
 class Rank(NamedTuple):
     """How a caption is ordered among its rivals; the smallest wins."""
 
+    by_machine: bool
     fake: bool
     unmeasured: bool
     minus_value: float
@@ -36,11 +37,12 @@ class Rank(NamedTuple):
 class Select(Split[Candidates, Caption]):
     """Choose the best caption of each clip; later steps read only the chosen.
 
-    The others stay in their own tables, with their scores. A caption without the score comes after
-    all that have it; a dry run's caption comes after every real one. Among equals the teacher that
-    ``prefer`` names first wins, then the smaller id.
+    The others stay in their own tables, with their scores. What a person corrected comes before all others. A caption
+    without the score comes after all that have it; a dry run's caption comes after every real one. Among equals the
+    teacher that ``prefer`` names first wins, then the smaller id.
     """
 
+    version = 2
     cost = "row"
     batch = 512
     narrows = True
@@ -71,9 +73,10 @@ class Select(Split[Candidates, Caption]):
         if not able:
             return []
         chosen = min(able, key=lambda c: self._rank(c, self._value(c, values)))
-        parents = [chosen.caption_id]
-        made = caption_id(self, row.clip.clip_id, chosen.teacher, "choice", parents)
-        return [replace(chosen, caption_id=made, kind="choice", parents=parents)]
+        own = [chosen.caption_id]
+        made = caption_id(self, row.clip.clip_id, chosen.teacher, "choice", own)
+        corrected = chosen.parents if chosen.kind == "edit" else []  # what people were asked about
+        return [replace(chosen, caption_id=made, kind="choice", parents=[*own, *corrected])]
 
     def _value(self, caption: Caption, values: Mapping[str | None, float]) -> float | None:
         if self.by == "longest":
@@ -85,4 +88,6 @@ class Select(Split[Candidates, Caption]):
 
     def _rank(self, caption: Caption, value: float | None) -> Rank:
         preference = self.prefer.index(caption.teacher) if caption.teacher in self.prefer else len(self.prefer)
-        return Rank(is_fake(caption), value is None, -(value or 0.0), preference, caption.caption_id)
+        return Rank(
+            caption.kind != "edit", is_fake(caption), value is None, -(value or 0.0), preference, caption.caption_id
+        )

@@ -78,11 +78,16 @@ def test_a_choice_is_not_chosen_anew_by_a_score(tmp_path: Path) -> None:
     def fill(task: dict[str, str], at: int) -> dict[str, str]:
         texts = [line.split(". ", 1)[1] for line in task["candidates"].split("\n")]
         wanted[task["clip_id"]] = min(texts) if at % 2 else max(texts)
-        return {"verdict": "accept", "choice": str(texts.index(wanted[task["clip_id"]]) + 1)}
+        choice = str(texts.index(wanted[task["clip_id"]]) + 1)
+        if at < 4:
+            return {"verdict": "accept", "choice": choice}
+        wanted[task["clip_id"]] = f"Better {at}."
+        return {"verdict": "edit", "choice": choice if at == 4 else "", "text": f"Better {at}."}
 
     answer(tmp_path, fill)
     rows = build(tmp_path, *recipe)
     assert len(rows) == 9 and {clip: rows[clip]["caption"] for clip in wanted} == wanted
+    assert all(rows[clip]["review"] == ("edit" if "Better" in text else "accept") for clip, text in wanted.items())
 
 
 def test_without_apply_a_review_is_the_rows_of_its_answers_and_no_more() -> None:

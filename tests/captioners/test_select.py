@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -79,6 +80,13 @@ def test_a_dry_run_is_never_preferred() -> None:
     assert winner(Select(prefer=["fake"]), [fake, other, A], [score("fake", 1.0), score("rewrite", 1.0)]) == "a"
     assert winner(Select(by="longest"), [fake, A], []) == "a"
     assert winner(Select(), [fake], []) == "fake"
+
+
+def test_what_a_person_corrected_comes_first_and_names_what_it_corrects() -> None:
+    edit = replace(caption("person"), kind="edit", parents=["c_b_1"])
+    [chosen] = choose(Select(), [A, edit], [score("a", 0.9), score("person", 0.1)])
+    assert (chosen.teacher, chosen.parents) == ("person", ["c_person_1", "c_b_1"])
+    assert winner(Select(minimum=0.5), [A, edit], [score("a", 0.9), score("person", 0.1)]) == "a"
 
 
 def test_below_the_minimum_none_is_chosen() -> None:
