@@ -104,15 +104,16 @@ class Dataset(Whole[Published, Entry]):
             UserError: a clip's file is missing, or no clip is left to publish.
         """
         edition = self._edition(site)
+        mend_folder(site.root / self.out)
         with_files = self.media == "files"
         wishes = Wishes(self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files)
         plan = Plan(site.root, site.root / self.out, site.folder(), _own_name(site), self.splits, self.seed)
+        _edition_file(site).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
         yield from write_release(db, plan, wishes)
         _edition_file(site).write_text(str(edition), encoding="utf-8")
 
     def _edition(self, site: Site) -> int:
-        """How often the folder had to be written again because it was gone."""
-        mend_folder(site.root / self.out)
+        """How often the folder had to be written again because it was gone or half done. Writes nothing."""
         try:
             edition = int(_edition_file(site).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):

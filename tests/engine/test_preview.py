@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toys
 
+from cliploom.annotation.review import Review
+from cliploom.cards.dataset import Dataset
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe
@@ -85,6 +90,72 @@ def test_a_step_that_waits(tmp_path: Path) -> None:
     sheet.touch()
     found = look(tmp_path / "b", even__wait_for=str(sheet))["Even"]
     assert (found.to_do, found.why, found.waiting) == (30, {"what it reads changed": 30}, "")
+
+
+def _snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Everything below a folder: kind, time of change and content."""
+    found = [p for p in (folder, *sorted(folder.rglob("*"))) if p.exists()]
+    return {str(p): (p.stat().st_mode, p.stat().st_mtime_ns, p.read_bytes() if p.is_file() else b"") for p in found}
+
+
+def _move(root: Path, old: str, new: str) -> None:
+    (root / old).rename(root / new)
+
+
+def _remove(root: Path, pattern: str) -> None:
+    for path in list(root.glob(pattern)):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: None,
+        lambda root: _move(root, "dataset", "dataset.old"),  # killed between two renames
+        lambda root: shutil.copytree(root / "dataset", root / "dataset.old"),
+        lambda root: shutil.copytree(root / "dataset", root / "dataset.part"),
+        lambda root: shutil.rmtree(root / "dataset"),
+        lambda root: _remove(root, "tables/toys.Say/*/*/state.json"),  # killed before a shard was closed
+        lambda root: _remove(root, "tables/cards.dataset/*/whole.json"),
+        lambda root: _remove(root, "tables/toys.Pieces/**/*"),
+        lambda root: _remove(root, "recipe.lock.yaml"),
+        lambda root: shutil.rmtree(root / "tables"),
+        lambda root: _remove(root, "review/*/*"),
+    ],
+)
+@pytest.mark.parametrize("word", ["hello", "bye"])
+def test_a_plan_writes_nothing_whatever_the_state_of_the_folder(
+    published: Path, tmp_path: Path, change: Callable[[Path], object], word: str
+) -> None:
+    root = tmp_path / "build"
+    shutil.copytree(published, root)
+    with suppress(IsADirectoryError):
+        change(root)
+    before = _snapshot(root)
+    survey(_published(word), root, RunOptions(workers=1))
+    assert _snapshot(root) == before
+
+
+def _published(word: str) -> Recipe:
+    steps = (toys.Numbers(last=2), toys.Pieces(), toys.Say(word=word), Dataset(), Review(kind="judge", sample=2))
+    return Recipe("published", steps, shards=2)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build with a dataset, and with questions for people."""
+    root = tmp_path_factory.mktemp("published") / "build"
+    assert run_build(_published("hello"), root, RunOptions(workers=1)).waiting
+    return root
+
+
+def test_a_dataset_that_was_cut_off_is_written_again(published: Path, tmp_path: Path) -> None:
+    root = tmp_path / "build"
+    shutil.copytree(published, root)
+    _move(root, "dataset", "dataset.old")
+    run_build(_published("hello"), root, RunOptions(workers=1))
+    assert (root / "dataset" / "README.md").is_file() and not (root / "dataset.old").exists()
+    assert {f.name: f.to_do for f in survey(_published("hello"), root, RunOptions())}["cards.dataset"] == 0
 
 
 def test_another_recipes_folder(built: Path) -> None:
