@@ -21,9 +21,19 @@ def steps(
     if name is not None:
         _print_step(describe(name))
         return
-    found = [describe(each) for each in step_names()]
     columns = [Column("step"), Column("shape"), Column("writes", wide=True), Column("what it does", wide=True)]
-    print_table(columns, [(d.name, d.shape, d.writes, d.summary) for d in found])
+    print_table(columns, [_line(each) for each in step_names()])
+
+
+def _line(name: str) -> tuple[str, str, str, str]:
+    from ..engine.contract.errors import UserError
+    from .screen.step_help import describe
+
+    try:
+        found = describe(name)
+    except UserError as error:
+        return name, "broken", "", error.message
+    return name, found.shape, found.writes, found.summary
 
 
 def _print_step(step: Described) -> None:

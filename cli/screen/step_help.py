@@ -10,7 +10,7 @@ from pathlib import PurePath
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from ...engine.contract.catalog import shape_name, step_class
+from ...engine.contract.catalog import shape_name, step_class, step_faults
 from ...engine.contract.options import plain_options
 from ...engine.contract.step import Fan, Filter, Step, Whole, reads, writes
 from ...schemas import Col, Field, row_fields
@@ -45,10 +45,11 @@ class Described(NamedTuple):
 
 
 def describe(name: str) -> Described:
-    """Describe a step; ``UserError`` with the nearest spelling where there is none."""
+    """Describe a step; ``UserError`` with the nearest spelling where there is none, and for a broken one."""
     step = step_class(name)
-    options = [_option(f, step) for f in row_fields(step)]
-    return Described(name, shape_name(step), inspect.getdoc(step) or "", _reads(step), _writes(step), options)
+    with step_faults(name):
+        options = [_option(f, step) for f in row_fields(step)]
+        return Described(name, shape_name(step), inspect.getdoc(step) or "", _reads(step), _writes(step), options)
 
 
 def _reads(step: type[Step]) -> str:
@@ -61,6 +62,8 @@ def _reads(step: type[Step]) -> str:
 
 def _writes(step: type[Step]) -> str:
     if issubclass(step, Fan):
+        if any(not _default(field) for field in dataclasses.fields(step)):  # type: ignore[arg-type]
+            return "several tables"
         made = step()
         return ", ".join(dict.fromkeys(part.out.table for part in made.parts()))
     out = writes(step)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sysconfig
+import traceback
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 
-from ...schemas import cached
+from ...schemas import Row, cached, row_fields
 from .errors import UserError, nearest
-from .step import Fan, Filter, Map, Source, Split, Step, Whole
+from .step import Fan, Filter, Map, Source, Split, Step, Whole, reads, writes
 
 FOLDERS = ("builders", "captioners", "filters", "annotation", "cards")
 PLUGINS = "cliploom.steps"  # entry points: name = "my.step", value = the module that holds it
@@ -20,10 +24,18 @@ _ROOT = __name__.rsplit(".", 3)[0]
 _SHAPES = {Step, Split, Map, Source, Fan, Filter, Whole}
 
 
+_FAULTS = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError,
+    SyntaxError, SystemExit, TypeError, ValueError,
+)  # fmt: skip
+"""What comes of running a file that somebody else wrote."""
+
+
 @cached
 def step_names() -> tuple[str, ...]:
-    """The names of all steps, ours first, then those of plugins."""
-    return (*_our_names(), *sorted(point.name for point in entry_points(group=PLUGINS)))
+    """The names of all steps, ours first, then those of plugins; a plugin's may be broken."""
+    ours = list(_our_names())
+    return tuple(dict.fromkeys([*ours, *sorted(point.name for point in entry_points(group=PLUGINS))]))
 
 
 def _our_names() -> Iterator[str]:
@@ -36,14 +48,78 @@ def _our_names() -> Iterator[str]:
 
 @cached
 def step_class(name: str) -> type[Step]:
-    """The step of that name; ``UserError`` with the nearest spelling where there is none."""
+    """The step of that name.
+
+    Raises:
+        UserError: there is none, with the nearest spelling; or its file cannot be run, or is no step's.
+    """
     if name not in step_names():
         raise UserError(f"there is no step {name}{nearest(name, step_names())}")
+    with step_faults(name):
+        return _loaded(_source(name))
+
+
+@contextmanager
+def step_faults(name: str) -> Iterator[None]:
+    """Inside, the file of a step is run; what it raises becomes one line.
+
+    Raises:
+        UserError: says that the step is broken, why, and where.
+    """
+    try:
+        yield
+    except _FAULTS as error:
+        raise UserError(f"the step {name} is broken: {_fault(error)}", f"it is {_source(name)}") from error
+
+
+def _source(name: str) -> str:
+    """The module of a step, or ``module:name`` of one that a package adds."""
     if name in _our_names():
-        return the_step(importlib.import_module(f"{_ROOT}.{name}"))
-    point = next(p for p in entry_points(group=PLUGINS) if p.name == name)
-    loaded = point.load()
-    return the_step(loaded) if isinstance(loaded, ModuleType) else loaded
+        return f"{_ROOT}.{name}"
+    return next((point.value for point in entry_points(group=PLUGINS) if point.name == name), name)
+
+
+def _loaded(source: str) -> type[Step]:
+    """The step of a module, or of ``module:name``, looked through as far as the planner does."""
+    loaded = EntryPoint(source, source, PLUGINS).load()
+    step = the_step(loaded) if isinstance(loaded, ModuleType) else loaded
+    if not (inspect.isclass(step) and issubclass(step, Step)):
+        raise TypeError(f"{source} is no step")
+    row_fields(step)
+    if reads(step).anchor is not None:
+        writes(step)
+    return step
+
+
+def _fault(error: BaseException) -> str:
+    """An exception in one line, with the place in the file where it came from."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, SyntaxError):  # names the file itself
+        return f"{type(error).__name__}: {said}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_a_steps(f.filename)]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {said}{place}"
+
+
+def _is_a_steps(file: str) -> bool:
+    """Is a file neither Python's, nor of what looks a step through?"""
+    ours = (str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "schemas"), "<")
+    library = file.startswith(sysconfig.get_path("stdlib")) and "site-packages" not in file
+    return not library and not file.startswith(ours)
+
+
+def steps_that_write(row: type[Row]) -> list[str]:
+    """The names of the steps that make rows of a type."""
+    return [name for name in step_names() if row in _written(name)]
+
+
+def _written(name: str) -> list[type[Row] | None]:
+    try:
+        with step_faults(name):
+            step = step_class(name)
+            return [part.out for part in step().parts()] if issubclass(step, Fan) else [writes(step)]
+    except UserError:
+        return []  # of a broken one nothing is known
 
 
 def the_step(module: ModuleType) -> type[Step]:
@@ -59,12 +135,18 @@ def the_step(module: ModuleType) -> type[Step]:
     return found[0]
 
 
+def is_ours(step: type[Step]) -> bool:
+    """Does a step ship with this package?"""
+    return step.__module__.startswith(f"{_ROOT}.")
+
+
 def step_name(step: type[Step]) -> str:
     """The recipe's name of a step class; for one that is in no catalogue, its module and name."""
     module = step.__module__
-    if module.startswith(f"{_ROOT}."):
+    if is_ours(step):
         return module.removeprefix(f"{_ROOT}.")
-    plugin = next((p.name for p in entry_points(group=PLUGINS) if p.module == module), None)
+    points = entry_points(group=PLUGINS)
+    plugin = next((p.name for p in points if p.value.partition(":")[0].strip() == module), None)
     return plugin or f"{module}.{step.__name__}"
 
 

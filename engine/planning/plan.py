@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ...schemas import ROWS, Caption, Embedding, Row, row_fields
-from ..contract.catalog import shape_name, step_name
+from ..contract.catalog import is_ours, shape_name, step_faults, step_name, steps_that_write
 from ..contract.errors import UserError, nearest
 from ..contract.options import digest, plain_options, shown
 from ..contract.recipe import Recipe, Use
@@ -74,7 +75,7 @@ def make_plan(recipe: Recipe) -> list[Node]:
 
     Raises:
         UserError: naming the place, for a step that reads what nothing writes, reads from an unknown or
-            a later step, or has options that make no sense after the steps before it.
+            a later step, has options that make no sense after the steps before it, or is another package's and broken.
     """
     nodes: list[Node] = []
     uses = recipe.uses()
@@ -84,9 +85,10 @@ def make_plan(recipe: Recipe) -> list[Node]:
             _check_from(source, i, names, use)
         earlier = [u.step for u in uses[:i]]
         try:
-            use.step.check(earlier)
-            for suffix, step in use.step.expand():
-                _append(nodes, use, suffix, step)
+            with nullcontext() if is_ours(type(use.step)) else step_faults(step_name(type(use.step))):
+                use.step.check(earlier)
+                for suffix, step in use.step.expand():
+                    _append(nodes, use, suffix, step)
         except UserError as error:
             place = f"{use.where}: " if use.where and not error.message.startswith(use.where) else ""
             raise UserError(f"{place}{error.message}", error.hint) from None
@@ -212,22 +214,9 @@ def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -
         first = next(i for i, (node, _) in enumerate(writers) if node.use.name == last)
         writers = writers[first:]
     if not writers and required:
-        hint = ", ".join(_makers(row)) or "no step that ships makes them"
+        hint = ", ".join(steps_that_write(row)) or "no step that ships makes them"
         raise UserError(f"{use.name} reads {row.table}, and no step before it writes them", f"steps that do: {hint}")
     return tuple(t for _, t in writers)
-
-
-def _makers(row: type[Row]) -> Iterator[str]:
-    from ..contract.catalog import step_class, step_names
-
-    for name in step_names():
-        step = step_class(name)
-        if issubclass(step, Fan):
-            outs = [part.out for part in step().parts()]
-        else:
-            outs = [out] if (out := writes(step)) else []
-        if row in outs:
-            yield name
 
 
 def link_columns(row: type[Row]) -> tuple[str, ...]:
