@@ -8,9 +8,9 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.step import Fan, Step, writes
 from ...schemas import Caption, Evidence, Frame, Row, Segment, Video
 
-_MAKERS: dict[type[Row], str] = {
+MAKERS: dict[type[Row], str] = {
     Evidence: "captioners.evidence",
-    Segment: "builders.speech or builders.subtitles",
+    Segment: "builders.speech or builders.transcripts",
     Video: "a source such as builders.folder",
     Frame: "builders.scan",
     Caption: "captioners.teacher before it",
@@ -24,7 +24,7 @@ def check_needs(reader: str, needs: Mapping[type[Row], str], earlier: Sequence[S
         if row not in written:
             raise UserError(
                 f"{reader} reads {row.table}, and no step before it writes them",
-                f"add {_MAKERS[row]}, or leave {instead}",
+                f"add {MAKERS[row]}, or leave {instead}",
             )
 
 
