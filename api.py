@@ -160,7 +160,7 @@ def step(name: str, **options: Any) -> Step:
 
 
 def _loaded(recipe: Recipe | str | Path) -> Recipe:
-    return recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe))
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
 def _folder(recipe: Recipe, out: str | Path | None) -> Path:

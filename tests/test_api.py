@@ -43,7 +43,7 @@ def test_importing_it_loads_nothing_else() -> None:
     assert len(loaded) < 12
 
 
-def test_a_recipe_in_python_is_the_recipe_in_yaml() -> None:
+def test_a_recipe_in_python_is_the_recipe_in_yaml(tmp_path: Path) -> None:
     text = """
 name: both
 max_bad: 0.5
@@ -65,6 +65,8 @@ steps:
     )
     read = cl.read_recipe(text, "both.yaml")
     assert dump_recipe(made) == dump_recipe(read)
+    (tmp_path / "both.yaml").write_text(text, encoding="utf-8")
+    assert dump_recipe(cl.load_recipe(f"{tmp_path}/both.yaml")) == dump_recipe(read)
     assert dump_recipe(cl.read_recipe(yaml.safe_dump(dump_recipe(made)), "lock")) == dump_recipe(made)
 
 

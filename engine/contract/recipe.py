@@ -108,14 +108,14 @@ class Mark(NamedTuple):
     line: int
 
 
-def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, settings: Sequence[str] = ()) -> Recipe:
     """Read a recipe file; ``settings`` are ``step.option=value`` words that override it.
 
     Raises:
         UserError: naming file, line and the nearest right spelling.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             data = file.read(4 * MOST_CHARS)  # a device has no end
     except FileNotFoundError:
         raise UserError(f"there is no recipe {path}", "`cliploom recipes` lists those that ship with it") from None
