@@ -15,6 +15,7 @@ from ..schemas import Tags as TagsRow
 from .parse.grammar import find_tags
 from .parse.models import load_model
 from .parse.words import FRAMES
+from .parse.writing import plain_caption
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -27,7 +28,8 @@ class Tags(Split[Caption, TagsRow]):
     """Objects, attributes and (attribute, object) pairs of each caption, by rules over its parse tree.
 
     The supervision of TagAlign (Liu et al. 2023, https://arxiv.org/abs/2312.14149), whose own parser was not
-    published. What a caption says is absent gives no object, and what it denies no attribute.
+    published. What a caption says is absent gives no object, and what it denies no attribute. Titles, capitals, links,
+    hashtags, names of accounts and words about the footage itself (`- drone shot 4k`) are read as the plain sentence.
 
     Raises ``RowError`` for a caption in another language than the parser's.
     """
@@ -40,6 +42,7 @@ class Tags(Split[Caption, TagsRow]):
     )
     names: Annotated[bool, Col("proper nouns are objects too")] = True
 
+    version = 2  # reads other writing than sentences
     cost = "cpu"
     memory_mb = 600
     batch = 256
@@ -59,7 +62,8 @@ class Tags(Split[Caption, TagsRow]):
         skip = frozenset(word.lower() for word in self.skip)
         answers: list[Answer[TagsRow]] = [_unfit(caption, nlp.lang or "en") or [] for caption in captions]
         fit = [i for i, answer in enumerate(answers) if not isinstance(answer, RowError)]
-        for i, doc in zip(fit, nlp.pipe((captions[i].text for i in fit), batch_size=self.batch), strict=True):
+        texts = (plain_caption(captions[i].text) for i in fit)
+        for i, doc in zip(fit, nlp.pipe(texts, batch_size=self.batch), strict=True):
             found, caption = find_tags(doc, skip, self.names), captions[i]
             pairs = [Pair(attribute, object_) for attribute, object_ in found.pairs]
             row = TagsRow(

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from .words import AMOUNTS, COLOURS, FRAME_PLACES, FRAME_VERBS, PLACES, PLURALS, QUANTIFIERS, SHADES
+from .words import (
+    AMOUNTS,
+    COLOURS,
+    FIXED,
+    FRAME_PLACES,
+    FRAME_VERBS,
+    PLACES,
+    PLAIN_COLOURS,
+    PLURALS,
+    QUANTIFIERS,
+    SHADES,
+)
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
@@ -23,8 +34,8 @@ def find_tags(doc: Doc, frames: frozenset[str] = frozenset(), names: bool = True
     """The tags of a parsed text (English: Universal tags, CLEAR labels, as spaCy's pipelines give them).
 
     An object is a noun with what is compounded with it, as a lemma. Not objects: what the text says is
-    absent, amounts (`a group of`), places (`in front of`), and the words in ``frames`` where they
-    stand for the caption's own frame. ``names`` says whether proper nouns count.
+    absent, amounts (`a group of`), places (`in front of`), colours, and the words in ``frames`` where
+    they stand for the caption's own frame. ``names`` says whether proper nouns count.
 
     An attribute is an adjective or participle before its noun, or an adjective said of it
     (`the car is red`); one that is denied is none.
@@ -64,7 +75,7 @@ def _is_noun(token: Token, names: bool) -> bool:
 def _object_name(noun: Token, frames: frozenset[str]) -> str:
     """Its lemma after what is compounded with it; empty where it is no object."""
     parts = _compound(noun)
-    if _is_amount(noun) or _is_place(noun) or _is_absent(noun):
+    if _is_amount(noun) or _is_place(noun) or _is_absent(noun) or _is_bare_colour(noun):
         return ""
     if _is_frame(noun, frames):  # of `a kitchen scene` the kitchen stays
         parts = [p for p in parts if p.lemma_.lower() not in frames]
@@ -78,6 +89,8 @@ def _compound(noun: Token) -> list[Token]:
     for child in noun.lefts:
         if child.dep_ == "compound" and not _is_colour(child):
             parts += [p for p in child.subtree if p.dep_ == "compound"]
+        elif _is_fixed(child):
+            parts.append(child)
     return parts
 
 
@@ -145,11 +158,16 @@ def _is_denied(token: Token) -> bool:
 def _described(doc: Doc) -> Iterator[tuple[Token, Token]]:
     """Every (attribute, holder); holders may be pronouns."""
     for token in doc:
+        if _is_fixed(token):
+            continue
         if token.dep_ == "amod" and token.pos_ in ("ADJ", "VERB", "ADV") or _is_colour(token):
             noun = _top(token.head)
             holders = [noun, *_sharers(noun)]
         elif token.dep_ in ("acomp", "oprd") and token.pos_ in ("ADJ", "VERB"):
             holders = list(_subjects(token.head))
+        elif token.dep_ == "pobj" and token.head.lower_ == "in" and _is_bare_colour(token):
+            wearer = token.head.head
+            holders = [wearer] if wearer.pos_ in ("NOUN", "PROPN", "PRON") else list(_subjects(wearer))
         else:
             continue
         denied = _is_denied(token) or (token.dep_ != "amod" and _is_denied(token.head))
@@ -199,6 +217,18 @@ def _subjects(verb: Token) -> Iterator[Token]:
 
 def _is_colour(token: Token) -> bool:
     return token.dep_ == "compound" and token.lower_ in COLOURS
+
+
+def _is_bare_colour(token: Token) -> bool:
+    """A colour that stands alone: `dressed in red`, not `a black` or `the whites`."""
+    return token.lower_ in PLAIN_COLOURS and not any(token.lefts)
+
+
+def _is_fixed(token: Token) -> bool:
+    """The first half of a name in two words: the `living` of `living room`."""
+    following = token.nbor() if token.i + 1 < len(token.doc) else None
+    heads = FIXED.get(token.lower_, ())
+    return token.dep_ == "amod" and following is not None and following.lemma_.lower() in heads
 
 
 def _is_shade(token: Token) -> bool:

@@ -56,3 +56,37 @@ PLURALS = frozenset({
     "pliers", "leggings", "pajamas", "pyjamas", "overalls", "tights", "clothes", "headquarters", "stairs",
 })  # fmt: skip
 """Words whose singular is another thing or none."""
+
+SMALL_WORDS = frozenset({
+    "a", "an", "the", "and", "or", "but", "nor", "of", "in", "on", "at", "to", "by", "for", "from", "with", "as", "is",
+    "are", "into", "onto", "over", "up", "off", "near", "while", "her", "his", "their", "its", "that", "through",
+    "along",
+})  # fmt: skip
+"""Titles may write these with a small letter."""
+
+PLACE_NAMES = (
+    "new york", "new zealand", "new delhi", "new orleans", "new jersey", "new mexico", "new england", "hong kong",
+    "san francisco", "san diego", "los angeles", "las vegas", "united states", "united kingdom", "south africa",
+    "south korea", "north korea", "great britain", "saudi arabia", "sri lanka", "costa rica", "rio de janeiro",
+    "buenos aires", "mexico city", "cape town", "kuala lumpur", "tel aviv", "abu dhabi", "times square", "central park",
+    "golden gate", "eiffel tower", "grand canyon", "niagara falls", "mount everest", "mount fuji", "hyde park",
+)  # fmt: skip
+"""Their first words are taken for adjectives where they are written small."""
+
+FIXED = {
+    "living": ("room",), "dining": ("room", "table", "hall"), "waiting": ("room",), "changing": ("room",),
+    "swimming": ("pool", "suit"), "washing": ("machine",), "sewing": ("machine",), "vending": ("machine",),
+    "parking": ("lot", "garage", "space", "meter"), "shopping": ("cart", "bag", "mall", "center", "centre", "basket"),
+    "cutting": ("board",), "chopping": ("board",), "ironing": ("board",), "frying": ("pan",),
+    "baking": ("sheet", "tray"), "mixing": ("bowl",), "measuring": ("cup", "tape"), "sleeping": ("bag",),
+    "rocking": ("chair",), "chewing": ("gum",),
+    "fishing": ("rod", "boat", "net", "line", "pole"), "sailing": ("boat", "ship"), "rowing": ("boat",),
+    "racing": ("car", "bike", "track"), "running": ("shoe", "track"), "hiking": ("trail", "boot"), "boxing": ("ring",),
+    "steering": ("wheel",), "climbing": ("wall",), "playing": ("card", "field"), "walking": ("stick",),
+    "drinking": ("fountain", "glass"), "wrapping": ("paper",), "hot": ("dog", "tub"), "high": ("school",),
+    "fast": ("food",), "polar": ("bear",), "solar": ("panel",), "electric": ("guitar",), "remote": ("control",),
+}  # fmt: skip
+"""Words that are no attribute of these nouns, but the first half of their names: `living room`."""
+
+PLAIN_COLOURS = COLOURS - {"orange", "violet", "silver", "gold", "golden", "cream", "tan", "navy", "turquoise", "teal"}
+"""Those that are no things too."""

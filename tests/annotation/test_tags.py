@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cliploom.annotation.parse.writing import plain_caption
 from cliploom.annotation.tags import Tags
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.step import Site, Work
@@ -51,6 +53,9 @@ CASES = {
     "A young woman's hands are wet.": ("woman, hand", "young, wet", "young woman, wet hand"),
     "Sintel holds her spear while the dragon flies over San Francisco": (
         "sintel, spear, dragon, san francisco", "", ""),
+    "A woman in red sits on a blue sofa near a swimming pool.": (
+        "woman, sofa, swimming pool", "red, blue", "red woman, blue sofa"),
+    "A man dressed in black holds an orange.": ("man, orange", "black", "black man"),
     "Nobody is there.": ("", "", ""),
     "": ("", "", ""),
     "!!! 😀 ...": ("", "", ""),
@@ -85,6 +90,57 @@ def test_tags_of(text: str, tagger: Tagger) -> None:
     pairs = [f"{pair.attribute} {pair.object}" for pair in row.pairs]
     assert (row.objects, row.attributes, pairs) == tuple(map(_words, CASES[text]))
     assert problem(row) is None
+
+
+SAME = {
+    "A young woman in a red dress walks her small white dog along the beach at sunset": (
+        "A Young Woman In A Red Dress Walks Her Small White Dog Along The Beach At Sunset",
+        "a young woman in a red dress walks her small white dog along the beach at sunset",
+        "A YOUNG WOMAN IN A RED DRESS WALKS HER SMALL WHITE DOG ALONG THE BEACH AT SUNSET!",
+        "A Young Woman in a Red Dress Walks Her Small White Dog along the Beach at Sunset. 4K.",
+    ),
+    "A cat plays piano.": (
+        "Watch more at https://www.example.org/watch?v=abc123 a cat plays piano",
+        "A cat plays piano https://e.example/x",
+        "A cat 🐱 plays piano 🎹🎶 #cat #pianoCat @catlover",
+        "a cat plays piano by @john.",
+        "POV: a cat plays piano | www.cats.example",
+    ),
+    "A dog runs on the beach.": ("A #dog runs on the #beach #summer2024", "A dog runs on the beach (drone view, 4k)"),
+    "A view of a snowy mountain.": (
+        "Aerial view of snowy mountain - drone shot 4k",
+        "Slow motion shot of a snowy mountain in 4k",
+        "Aerial: a snowy mountain | Full HD",
+    ),
+    "Snowy mountain.": ("Snowy Mountain, 4K, Slow Motion, Stock Footage", "Snowy mountain - aerial 4k"),
+    "A woman drinks coffee in a cafe.": (
+        "Slow motion close-up shot of a woman drinks coffee in a cafe, shallow depth of field",
+        "A woman drinks coffee in a cafe 60fps.",
+    ),
+    "People walk through San Francisco and New York.": ("people walk through san francisco and new york",),
+    "A family sits in the living room beside a hot dog.": ("A Family Sits In The Living Room Beside A Hot Dog",),
+}
+
+
+@pytest.mark.parametrize(("plain", "written"), [(plain, w) for plain, ways in SAME.items() for w in ways])
+def test_tags_are_those_of_the_same_sentence_written_plainly(plain: str, written: str, tagger: Tagger) -> None:
+    [[expected], [found]] = tagger([_caption(plain, number=1), _caption(written, number=2)])
+    assert (found.objects, found.attributes, found.pairs) == (expected.objects, expected.attributes, expected.pairs)
+    assert found.objects
+
+
+@pytest.mark.parametrize(
+    "text", ["A drone flies over a long road.", "A green screen stands behind a man.", "C#, e-mail and #1 are words."]
+)
+def test_words_that_only_look_like_such_marks_stay(text: str) -> None:
+    assert plain_caption(text) == text
+
+
+@pytest.mark.parametrize("text", ["close up " * 2000 + "x", "a" * 20_000, "a." * 9000, "# " * 9000, " " * 19_000 + "-"])
+def test_odd_writing_takes_no_time(text: str) -> None:
+    started = time.process_time()
+    plain_caption(text)
+    assert time.process_time() - started < 1
 
 
 def test_rows_say_what_they_are_of(tagger: Tagger) -> None:

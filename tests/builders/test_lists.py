@@ -161,6 +161,31 @@ def test_long_cells_and_odd_characters_in_lists_are_kept_or_cleaned(tmp_path: Pa
         read_manifest(manifest(folder, "x.xlsx", ""))
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.info.json"])
+def test_odd_sidecars_are_cleaned_or_a_failed_row(tmp_path: Path, name: str) -> None:
+    folder = put(tmp_path / "in", "a.mp4")
+    deep: Any = "x"
+    for _ in range(500):
+        deep = [deep]
+    odd = {
+        "title": "A\ud800",
+        "\udfff\0tags": 1,
+        "tags": [10**400, deep],
+        "duration": 10**400,
+        "chapters": [{"start_time": 1}],
+    }
+    (folder / name).write_text(json.dumps(odd))
+    video = answers(folder, tmp_path)["a.mp4"]
+    assert video.title == "A?" and problem(video) is None and video.metadata.encode()
+    (folder / name).write_text("[" * 100_000)
+    assert answers(folder, tmp_path)["a.mp4"].kind == "bad_sidecar"
+    (folder / "a.json").write_text(json.dumps({"caption": "x" * 5_000_000}))
+    (folder / "a.info.json").unlink(missing_ok=True)
+    (folder / "a.txt").write_text("y" * 5_000_000)
+    video = answers(folder, tmp_path)["a.mp4"]
+    assert texts(video) == ["x" * 5_000_000] and len(video.description) == 5_000_000
+
+
 def test_the_streams_of_an_unmerged_download_belong_to_it(tmp_path: Path) -> None:
     folder = put(tmp_path / "in", "Lake [id].f137.mp4", "race.f1.mp4", "race.mp4", "done.f22.mp4", "done.mp4")
     shutil.copy(MEDIA / "made_audio_only.mp4", folder / "Lake [id].f251.webm")
