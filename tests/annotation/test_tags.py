@@ -124,7 +124,9 @@ SAME = {
 
 @pytest.mark.parametrize(("plain", "written"), [(plain, w) for plain, ways in SAME.items() for w in ways])
 def test_tags_are_those_of_the_same_sentence_written_plainly(plain: str, written: str, tagger: Tagger) -> None:
-    [[expected], [found]] = tagger([_caption(plain, number=1), _caption(written, number=2)])
+    one, two = tagger([_caption(plain, number=1), _caption(written, number=2)])
+    assert isinstance(one, list) and isinstance(two, list)
+    [expected], [found] = one, two
     assert (found.objects, found.attributes, found.pairs) == (expected.objects, expected.attributes, expected.pairs)
     assert found.objects
 
