@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.step import Split, Step
+from ..engine.contract.step import Drop, Split, Step
 from ..schemas import Caption, Clip, Col, Score
+from .text.description import is_description
 from .text.ids import caption_id, is_fake
 
 _BUILT_IN = ("longest", "first")
+_GIVEN = ("source", "edit")  # kinds of what people wrote: it is taken as it is
 
 
 class Candidates(NamedTuple):
@@ -27,6 +29,7 @@ class Rank(NamedTuple):
 
     by_machine: bool
     fake: bool
+    spoken: bool
     unmeasured: bool
     minus_value: float
     preference: int
@@ -37,12 +40,15 @@ class Rank(NamedTuple):
 class Select(Split[Candidates, Caption]):
     """Choose the best caption of each clip; later steps read only the chosen.
 
-    The others stay in their own tables, with their scores. What a person corrected comes before all others. A caption
-    without the score comes after all that have it; a dry run's caption comes after every real one. Among equals the
-    teacher that ``prefer`` names first wins, then the smaller id.
+    The others stay in their own tables, with their scores. What describes nothing is never chosen: a word or two, a few
+    words in capitals, a question. What a person corrected comes before all others. A caption of a teacher that tells
+    what is said, or what the clip is called, comes after all that tell what it shows, unless ``prefer`` names that
+    teacher; one without the score after all that have it; a dry run's after every real one. Among equals the teacher
+    that ``prefer`` names first wins, then the smaller id. A clip none of whose captions can be chosen has a verdict
+    (``no_description``, ``below_minimum``) and stays in the build.
     """
 
-    version = 2
+    version = 3
     cost = "row"
     batch = 512
     narrows = True
@@ -52,6 +58,9 @@ class Select(Split[Candidates, Caption]):
     )
     prefer: Annotated[list[str], Col("teachers, the one to prefer first")] = field(default_factory=list)
     minimum: Annotated[float | None, Col("a caption below this, or without the score, is not chosen")] = None
+    spoken: Annotated[list[str], Col("teachers that are not visual: chosen only where no other caption can be")] = (
+        field(default_factory=lambda: ["speech", "title", "sound"])
+    )
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for a score that no earlier step measures."""
@@ -65,11 +74,15 @@ class Select(Split[Candidates, Caption]):
         if self.by == "first" and self.minimum is not None:
             raise UserError("captioners.select has a minimum, and by: first measures nothing")
 
-    def process(self, row: Candidates) -> list[Caption]:
-        """The one caption that is chosen, or none."""
+    def process(self, row: Candidates) -> list[Caption | Drop]:
+        """The one caption that is chosen, or why none is; nothing where there is none to choose from."""
         values = {s.caption_id: s.value for s in row.scores if s.name == self.by}
-        whole = (c for c in row.captions if c.kind != "differential")  # those tell of a moment
-        able = [c for c in whole if self._is_enough(self._value(c, values))]
+        whole = [c for c in row.captions if c.kind != "differential"]  # those tell of a moment
+        described = [c for c in whole if c.kind in _GIVEN or is_description(c.text, c.language)]
+        able = [c for c in described if self._is_enough(self._value(c, values))]
+        if whole and not able:
+            reason = "below_minimum" if described else "no_description"
+            return [Drop(row.clip.clip_id, row.clip.video_id, reason, "; ".join(repr(c.text) for c in whole))]
         if not able:
             return []
         chosen = min(able, key=lambda c: self._rank(c, self._value(c, values)))
@@ -88,6 +101,6 @@ class Select(Split[Candidates, Caption]):
 
     def _rank(self, caption: Caption, value: float | None) -> Rank:
         preference = self.prefer.index(caption.teacher) if caption.teacher in self.prefer else len(self.prefer)
-        return Rank(
-            caption.kind != "edit", is_fake(caption), value is None, -(value or 0.0), preference, caption.caption_id
-        )
+        spoken = caption.teacher in self.spoken and caption.teacher not in self.prefer
+        by_machine, fake = caption.kind != "edit", is_fake(caption)
+        return Rank(by_machine, fake, spoken, value is None, -(value or 0.0), preference, caption.caption_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from cliploom.captioners.select import Candidates, Select
 from cliploom.captioners.teacher import Teacher
+from cliploom.captioners.text.description import is_description
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import Drop, Site
 from cliploom.filters.clip_score import ClipScore
 from cliploom.schemas import Caption, Clip, Score, problem
 
@@ -30,7 +32,7 @@ def score(teacher: str, value: float, name: str = "conse") -> Score:
     return Score(f"c_{teacher}_1_{name}", "v", "c", f"c_{teacher}_1", name, value, "m")
 
 
-def choose(step: Select, captions: list[Caption], scores: list[Score]) -> list[Caption]:
+def choose(step: Select, captions: list[Caption], scores: list[Score]) -> list[Any]:
     with step.open(Site(Path("."), {})) as work:
         [chosen] = work([Candidates(CLIP, captions, scores)])
     assert isinstance(chosen, list)
@@ -39,7 +41,7 @@ def choose(step: Select, captions: list[Caption], scores: list[Score]) -> list[C
 
 def winner(step: Select, captions: list[Caption], scores: list[Score]) -> str:
     [chosen] = choose(step, captions, scores)
-    return chosen.teacher
+    return str(chosen.teacher)
 
 
 A, B, C = caption("a"), caption("b", "A dog runs over a field."), caption("c")
@@ -90,7 +92,8 @@ def test_what_a_person_corrected_comes_first_and_names_what_it_corrects() -> Non
 
 
 def test_below_the_minimum_none_is_chosen() -> None:
-    assert choose(Select(minimum=0.5), [A, B], [score("a", 0.4)]) == []
+    [drop] = choose(Select(minimum=0.5), [A, B], [score("a", 0.4)])
+    assert drop == Drop("c", "v", "below_minimum", f"{A.text!r}; {B.text!r}")
     assert winner(Select(minimum=0.4), [A, B], [score("a", 0.4), score("b", 0.3)]) == "a"
     assert choose(Select(), [], []) == []
 
@@ -115,3 +118,41 @@ def test_the_order_of_rows_does_not_matter(found: list[tuple[str, float]], rando
     random.shuffle(captions)
     random.shuffle(scores)
     assert choose(Select(), captions, scores) == first
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["MYTITLE", "gatekeepers?", "The search", "EXIT NOW", "THE LAST WAVE", "Who are you?", "Wohin gehst du?", "...", "",
+     "10:45", "出口", "¿Quién eres?"],
+)  # fmt: skip
+def test_what_describes_nothing_is_not_chosen(text: str) -> None:
+    odd = caption("odd", text)
+    assert winner(Select(), [A, odd], [score("odd", 0.9), score("a", 0.1)]) == "a"
+    assert choose(Select(), [odd], [score("odd", 0.9)]) == [Drop("c", "v", "no_description", repr(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("A dog runs.", "en"), ("Dogs running on grass", "en"), ("A MAN RIDES A HORSE", "en"),
+        ('A man asks: "Who are you?"', "en"), ("A man walks in. Who is he?", "en"), ("Ein Hund läuft.", "de"),
+        ("一只狗在跑。", "zh"), ("كلب بني يركض", "ar"), ("สุนัขวิ่งบนหาด", "th"),
+    ],
+)  # fmt: skip
+def test_plain_descriptions_are(text: str, language: str) -> None:
+    assert is_description(text, language)
+
+
+def test_a_caption_that_a_dataset_brought_is_taken_as_it_is() -> None:
+    [chosen] = choose(Select(), [replace(caption("alt", "Sunset timelapse"), kind="source")], [])
+    assert chosen.text == "Sunset timelapse"
+
+
+def test_what_is_said_is_chosen_only_where_nothing_is_described() -> None:
+    said, title = caption("speech", "I told you to go."), caption("title", "The search for gold")
+    scores = [score("speech", 0.9), score("title", 0.8), score("a", 0.1)]
+    assert winner(Select(), [said, title, A], scores) == "a"
+    assert winner(Select(), [said, title, A], scores[:2]) == "a"
+    assert winner(Select(), [said, title], scores) == "speech"
+    assert winner(Select(prefer=["title"]), [said, title, A], scores) == "title"
+    assert winner(Select(spoken=[]), [said, title, A], scores) == "speech"
