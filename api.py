@@ -16,7 +16,7 @@ from .engine.contract.extras import extra
 from .engine.contract.options import make_step
 from .engine.contract.recipe import Recipe, load_recipe
 from .engine.execution.runner import RunOptions
-from .engine.query import TABLES, open_query
+from .engine.query import open_query, table_names
 
 if TYPE_CHECKING:
     from .engine.contract.events import Event
@@ -57,8 +57,9 @@ class BuildFolder:
         Raises:
             UserError: there is no such table.
         """
-        if name not in TABLES:
-            raise UserError(f"there is no table {name}{nearest(name, TABLES)}", f"there are {', '.join(TABLES)}")
+        known = table_names()
+        if name not in known:
+            raise UserError(f"there is no table {name}{nearest(name, known)}", f"there are {', '.join(known)}")
         return self.sql(f"SELECT * FROM {name}")
 
     def sql(self, query: str) -> pa.Table:

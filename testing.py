@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .engine.contract.catalog import shape_name, step_name
+from .engine.contract.catalog import row_types, shape_name, step_name
 from .engine.contract.errors import RowError
 from .engine.contract.options import make_step, plain_options
 from .engine.contract.step import EachRow, Fan, Filter, Site, Split, Step, reads, writes
-from .schemas import ROWS, Field, row_fields
+from .schemas import Field, row_fields
 
 HEAVY = (
     "torch", "spacy", "cv2", "av", "onnxruntime", "faster_whisper", "xllamacpp", "datasets", "pandas", "duckdb",
@@ -137,9 +137,9 @@ def _tables(step: type[Step], made: Step) -> Iterator[str]:
         yield "what it reads is no row type"
     if out is None and issubclass(step, Split):
         yield "what it writes is no row type"
-    unknown = {row for row in (what.anchor, out, *(join.row for join in what.joins)) if row and row not in ROWS}
+    unknown = {row for row in (what.anchor, out, *(join.row for join in what.joins)) if row and row not in row_types()}
     for part in made.parts() if isinstance(made, Fan) else ():
-        unknown |= {part.out} - set(ROWS)
+        unknown |= {part.out} - set(row_types())
         if not set(part.options) <= {field.name for field in row_fields(step)}:
             yield f"its part {part.name} depends on options that it does not have"
     if isinstance(made, Fan) and not made.parts():

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from ..schemas import ROWS, Row
+from ..schemas import Row
+from .contract.catalog import row_types
 from .contract.errors import UserError
 from .contract.events import EventLog, Listener
 from .contract.options import plain_options
@@ -182,7 +183,7 @@ class Build:
 
     def tables(self) -> list[tuple[dict[str, Any], TableRef]]:
         """Every table with the lock's entry of its step, in the recipe's order."""
-        rows: dict[str, type[Row]] = {row.table: row for row in ROWS}
+        rows: dict[str, type[Row]] = {row.table: row for row in row_types()}
         return [
             (step, TableRef(i, table["name"], rows.get(table["table"]), table["fingerprint"]))
             for i, step in enumerate(self.lock["steps"])

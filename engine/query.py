@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..schemas import ROWS
 from .build import Build
+from .contract.catalog import row_types
 from .contract.errors import UserError
 from .storage.sql import literal_path
 
 if TYPE_CHECKING:
     import duckdb
 
-TABLES = (*(row.table for row in ROWS), "verdicts", "errors", "dataset")
-"""What can be asked for by name."""
+
+def table_names() -> tuple[str, ...]:
+    """What can be asked for by name."""
+    return (*(row.table for row in row_types()), "verdicts", "errors", "dataset")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import yaml
 
 import cliploom as cl
 from cliploom.engine.contract.recipe import dump_recipe
-from cliploom.engine.query import TABLES
+from cliploom.engine.query import table_names
 
 ROOT = Path(__file__).parents[1]
 MEDIA = ROOT / "tests" / "media"
@@ -104,7 +104,7 @@ def test_a_build_is_made_and_read_in_python(tmp_path: Path) -> None:
     assert (built.name, built.root, dict(built.waiting)) == ("mine", tmp_path / "b", {})
     assert (tmp_path / "b" / "report.html").is_file()
     assert [stage.rows for stage in built.status() if stage.name == "builders.folder"] == [1]
-    for name in TABLES:
+    for name in table_names():
         assert built.table(name).schema.names
     [clips] = built.sql("SELECT count(*) AS n FROM clips").to_pylist()
     assert clips["n"] == built.table("clips").num_rows > 0

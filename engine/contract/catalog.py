@@ -1,4 +1,4 @@
-"""Which steps there are. A step is its file: ``filters.duration`` is ``filters/duration.py``."""
+"""Which steps and tables there are. A step is its file: ``filters.duration`` is ``filters/duration.py``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from ...schemas import Row, cached, row_fields
+from ...schemas import ROWS, Row, cached, row_fields
 from .errors import UserError, nearest
 from .step import Fan, Filter, Map, Source, Split, Step, Whole, reads, writes
 
 FOLDERS = ("builders", "captioners", "filters", "annotation", "cards")
 PLUGINS = "cliploom.steps"  # entry points: name = "my.step", value = the module that holds it
+ROW_PLUGINS = "cliploom.rows"  # entry points: name = the table, value = "module:RowType"
 
 _ROOT = __name__.rsplit(".", 3)[0]
 _SHAPES = {Step, Split, Map, Source, Fan, Filter, Whole}
@@ -57,6 +58,31 @@ def step_class(name: str) -> type[Step]:
         raise UserError(f"there is no step {name}{nearest(name, step_names())}")
     with step_faults(name):
         return _loaded(_source(name))
+
+
+@cached
+def row_types() -> tuple[type[Row], ...]:
+    """The row types of all tables, ours first, then those of plugins in order of their tables' names.
+
+    Raises:
+        UserError: one of a plugin cannot be loaded, is no row type, or has the name of another table.
+    """
+    points = sorted(entry_points(group=ROW_PLUGINS), key=lambda point: point.name)
+    return (*ROWS, *(_row_type(point) for point in points))
+
+
+def _row_type(point: EntryPoint) -> type[Row]:
+    try:
+        row = point.load()
+        if not (inspect.isclass(row) and issubclass(row, Row)):
+            raise TypeError(f"{point.value} is no row type")
+        if row.table != point.name or row.table in {ours.table for ours in ROWS}:
+            raise TypeError(f"its table is {row.table}: it must be {point.name}, and none that there is")
+        if "video_id" not in {field.name for field in row_fields(row)}:
+            raise TypeError("it has no video_id")
+    except _FAULTS as error:
+        raise UserError(f"the table {point.name} is broken: {_fault(error)}", f"it is {point.value}") from error
+    return row
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ...schemas import ROWS, Caption, Embedding, Row, row_fields
-from ..contract.catalog import is_ours, shape_name, step_faults, step_name, steps_that_write
+from ...schemas import Caption, Embedding, Row, row_fields
+from ..contract.catalog import ROW_PLUGINS, is_ours, row_types, shape_name, step_faults, step_name, steps_that_write
 from ..contract.errors import UserError, nearest
 from ..contract.options import digest, plain_options, shown
 from ..contract.recipe import Recipe, Use
@@ -176,6 +176,9 @@ def _node(index: int, name: str, use: Use, step: Step, before: Sequence[Node]) -
     joined = tuple(_sources(j.row, use, before, j.required) for j in what.joins)
     inputs = [t.fingerprint for group in (anchors, *joined) for t in group]
     tables = tuple(_tables(index, name, step, inputs))
+    for row in {t.row for t in tables if t.row} - set(row_types()):
+        hint = f"its package must name it under the entry point group {ROW_PLUGINS}"
+        raise UserError(f"{name} writes {row.__name__}, which is the row type of no table", hint)
     return Node(index, name, use, step, shape_name(type(step)), tables, what, anchors, joined, _filters(before))
 
 
@@ -221,5 +224,5 @@ def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -
 
 def link_columns(row: type[Row]) -> tuple[str, ...]:
     """The id columns of a row type, its own and those of the rows that it belongs to."""
-    ids = {row_fields(r)[0].name for r in ROWS}
+    ids = {row_fields(r)[0].name for r in row_types()}
     return tuple(f.name for f in row_fields(row) if f.name in ids)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ...schemas import ROWS, Row, arrow_schema
+from ...schemas import Row, arrow_schema
+from ..contract.catalog import row_types
 from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
 from .join import dropped_ids
@@ -51,7 +52,7 @@ def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.Duc
 
 def add_views(db: duckdb.DuckDBPyConnection, sources: Sources, store: Store, dropped: Sequence[str] = ()) -> None:
     """One view per row type over all shards; ``_step`` says which step wrote a row."""
-    for row in ROWS:
+    for row in row_types():
         schema = arrow_schema(row)
         parts = [part for table in sources.get(row, ()) if (part := _select(table, store, schema.names))]
         if not parts:

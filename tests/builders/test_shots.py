@@ -118,6 +118,7 @@ def test_every_detector_cuts_where_pyscenedetect_cuts(media: Path, measured: Mea
         (Shots(detector="threshold"), ThresholdDetector()),
     ],
 )
+@pytest.mark.slow
 def test_the_trailer_is_cut_as_detect_cuts_it(media: Path, measured: Measure, step: Shots, detector: Any) -> None:
     name = "sintel_trailer_270p.mp4"
     expected = scenedetect.detect(str(media / name), detector)

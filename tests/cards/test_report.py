@@ -168,6 +168,7 @@ def changed(films: Any, change: Callable[[Any], Any]) -> str:
 HOSTILE = "</h3><script>alert(1)</script>{{ 7 * 7 }}| \u202egnp.exe \x00\n\n# `x`"
 
 
+@pytest.mark.slow
 def test_long_and_hostile_texts_are_cut_off_and_stay_text(films: Any, html: str) -> None:
     def change(row: Any) -> Any:
         if isinstance(row, Caption):

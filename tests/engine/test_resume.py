@@ -91,6 +91,7 @@ def assert_same(one: Path, other: Path) -> None:
     assert left == right
 
 
+@pytest.mark.slow
 def test_a_looser_filter_computes_only_what_it_lets_through(tmp_path: Path) -> None:
     root = tmp_path / "b"
     strict = build(root, longest__most_s=1.5)
@@ -109,6 +110,7 @@ def test_a_looser_filter_computes_only_what_it_lets_through(tmp_path: Path) -> N
     assert texts(root) == both
 
 
+@pytest.mark.slow
 def test_an_option_re_makes_its_step_and_what_reads_it(tmp_path: Path) -> None:
     root = tmp_path / "b"
     build(root)
@@ -117,6 +119,7 @@ def test_an_option_re_makes_its_step_and_what_reads_it(tmp_path: Path) -> None:
     assert all("goodbye" in text for text in texts(root).values())
 
 
+@pytest.mark.slow
 def test_a_part_of_the_scan_is_re_made_alone(tmp_path: Path) -> None:
     root = tmp_path / "b"
     assert "look v00000 scores+segments" in build(root)
@@ -153,6 +156,7 @@ def test_a_changed_video_is_done_again(tmp_path: Path) -> None:
     assert texts(root)["v00004_0"] == "hello v00004_0 of new"
 
 
+@pytest.mark.slow
 def test_limit_takes_the_first_videos(tmp_path: Path) -> None:
     root = tmp_path / "b"
     build(root, limit=2)
@@ -224,6 +228,7 @@ def test_a_second_build_at_once_says_who_holds_the_folder(tmp_path: Path) -> Non
         process.wait()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_at_once_and_keeps_what_was_done(tmp_path: Path) -> None:
     root = tmp_path / "b"
     env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
