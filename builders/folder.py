@@ -147,7 +147,7 @@ def _check(found: Found, line: Line | None) -> None:
     if line is not None and line.problem:
         raise RowError(line.problem, "bad_row")
     if found.problem:
-        raise RowError(f"{_readable(found.relative)}: {found.problem}", "unreadable")
+        raise RowError(f"{_readable(found.relative)}: {found.problem}", found.kind)
     if not found.stamp and line is not None:
         said = f"{line.where} names {_readable(found.relative)}, which is not among the videos of the folder"
         raise RowError(f"{said}; is it there, and is its ending among `extensions`?", "missing")

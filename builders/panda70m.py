@@ -38,7 +38,8 @@ class Panda70m(Source[Video]):
     under ``media/``. The file has one row a video, ``videoID,url,timestamp,caption,matching_score,desirable_filtering,
     shot_boundary_detection``; the last three may be missing. Its lists are read as data, never run. What it says of
     clips goes to ``builders.panda70m_clips``; what lies beside a video is taken as by ``builders.folder``. A video that
-    is not in the folder fails with ``not_local``, a row that is not what it should be with ``bad_row``, a download with
+    is not in the folder fails with ``not_local``, one of a name that two files have with ``ambiguous``, a row that is
+    not what it should be with ``bad_row``, a download with
     ``not_available``, ``refused``, ``truncated``, ``not_a_video`` or ``too_large``.
     """
 
@@ -101,15 +102,12 @@ class Panda70m(Source[Video]):
 
     def _there(self) -> dict[str, listing.Found]:
         """The videos of the folder by their names."""
-        there: dict[str, listing.Found] = {}
         if not self.videos:
-            return there
+            return {}
         root = os.path.abspath(os.path.expanduser(self.videos))
         if not os.path.isdir(root):
             raise UserError(f"cannot take videos from {self.videos}: there is no such folder")
-        for found in listing.list_videos(root, True, listing.VIDEO_EXTENSIONS):
-            there.setdefault(os.path.splitext(os.path.basename(found.relative))[0], found)
-        return there
+        return listing.by_stem(listing.list_videos(root, True, listing.VIDEO_EXTENSIONS))
 
     def _find_it(self, item: Item, site: Site) -> Callable[[str], listing.Found | None]:
         """From a row's url to its video, fetched where that is wanted and it is not in the folder."""
@@ -142,7 +140,7 @@ def _name(record: Record, raw: bytes) -> tuple[str, str]:
 
 
 def _digest(raw: bytes, found: listing.Found | None) -> str:
-    local = [found.path, found.stamp, [[s.path, s.stamp] for s in found.sidecars]] if found else []
+    local = [found.path, found.stamp, found.problem, [[s.path, s.stamp] for s in found.sidecars]] if found else []
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 

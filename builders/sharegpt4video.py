@@ -35,7 +35,7 @@ class Sharegpt4video(Source[Video]):
     ``idx``, as text or number, and ``content``). Its video is the file at ``video_path`` in the folder, or else one
     that is named like that, or by ``video_id``. What the line says goes to ``builders.sharegpt4video_clips``; what
     lies beside a video is taken as by ``builders.folder``. A video that is not in the folder fails with ``not_local``,
-    a line that is not what it should be with ``bad_row``.
+    one of a name that two files have with ``ambiguous``, a line that is not what it should be with ``bad_row``.
     """
 
     version = 3  # captions that lie beside are kept
@@ -80,12 +80,9 @@ class Sharegpt4video(Source[Video]):
 
 
 def _by_name(root: str) -> Mapping[str, listing.Found]:
-    """The videos of a folder by their paths in it, and by their names without ending; of like names the first."""
-    there: dict[str, listing.Found] = {}
-    for found in listing.list_videos(root, True, listing.VIDEO_EXTENSIONS):
-        there[found.relative] = found
-        there.setdefault(_stem(found.relative), found)
-    return there
+    """The videos of a folder by their paths in it, and by their names without ending."""
+    there = [*listing.list_videos(root, True, listing.VIDEO_EXTENSIONS)]
+    return {**listing.by_stem(there), **{found.relative: found for found in there}}
 
 
 def _stem(path: str) -> str:
@@ -103,7 +100,7 @@ def _name(record: Record, raw: bytes) -> tuple[str, str]:
 
 
 def _digest(raw: bytes, found: listing.Found | None) -> str:
-    local = [found.path, found.stamp, [[s.path, s.stamp] for s in found.sidecars]] if found else []
+    local = [found.path, found.stamp, found.problem, [[s.path, s.stamp] for s in found.sidecars]] if found else []
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from stat import S_ISREG
 from typing import NamedTuple
 
@@ -63,7 +63,8 @@ class Found(NamedTuple):
     sidecars: tuple[Sidecar, ...]
     streams: Streams | None = None  # where it is one of the streams of a download
     shard: Shard | None = None  # the archive that holds it and its sidecars, whose paths are then those inside
-    problem: str = ""  # why it cannot be read, where that shows in the listing already
+    problem: str = ""  # why it cannot be taken, where that shows in the listing already
+    kind: str = "unreadable"  # of that problem
 
 
 def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Iterator[Found]:
@@ -86,6 +87,18 @@ def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Itera
             if name.lower().endswith(".tar"):
                 path = os.path.join(folder, name)
                 yield from list_shard(path, os.path.relpath(path, root).replace(os.sep, "/"), extensions)
+
+
+def by_stem(videos: Iterable[Found]) -> dict[str, Found]:
+    """Videos by their names without ending. Where several have one name, none is taken: the first says so."""
+    found: dict[str, Found] = {}
+    for video in videos:
+        stem = os.path.splitext(os.path.basename(video.relative))[0]
+        first = found.setdefault(stem, video)
+        if first is not video:
+            said = f"{os.fsencode(video.relative).decode('utf-8', 'backslashreplace')} has the same name"
+            found[stem] = first._replace(problem=said, kind="ambiguous")
+    return found
 
 
 class _Group(NamedTuple):

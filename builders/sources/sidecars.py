@@ -11,6 +11,7 @@ from typing import Any
 
 from ...engine.contract.errors import RowError
 from ...schemas import Chapter
+from ..subtitles.encodings import decode
 from .captions import SourceCaption, read_captions, unique
 
 _NAMES = {
@@ -65,7 +66,7 @@ def read_told(path: str, ending: str) -> Told:
     Raises:
         RowError: ``bad_sidecar``, naming the file and the line.
     """
-    text = read_text(path, "bad_sidecar")
+    text = decode(_read_bytes(path), _name(path), kind="bad_sidecar")
     if not ending.endswith(".json"):
         text = text.strip()
         caption = ending == ".txt" and 0 < len(text) <= LONGEST_CAPTION
@@ -119,30 +120,25 @@ def make_chapters(given: Sequence[Any], duration_s: float | None) -> list[Chapte
     return made[::-1]
 
 
-def read_text(path: str, kind: str) -> str:
-    """A text file in UTF-8, with or without a byte order mark.
-
-    Raises:
-        RowError: of the given kind, naming the file and the line.
-    """
-    name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
+def _read_bytes(path: str) -> bytes:
+    name = _name(path)
     try:
         with open(path, "rb") as file:
             raw = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise RowError(f"{name}: cannot be read ({error.strerror})", kind) from None
+        raise RowError(f"{name}: cannot be read ({error.strerror})", "bad_sidecar") from None
     if len(raw) > _LARGEST_BYTES:
-        raise RowError(f"{name}: is larger than {_LARGEST_BYTES >> 20} MiB", kind)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise RowError(f"{name}:{line}: this is not UTF-8; save the file as UTF-8", kind) from None
+        raise RowError(f"{name}: is larger than {_LARGEST_BYTES >> 20} MiB", "bad_sidecar")
+    return raw
+
+
+def _name(path: str) -> str:
+    return os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
 
 
 def read_json_object(path: str, text: str) -> dict[str, Any]:
     """A JSON object; ``RowError`` (``bad_sidecar``) for anything else."""
-    name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
+    name = _name(path)
     try:
         found = json.loads(text, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""The text of subtitle files, in whatever encoding they are."""
+"""The text of subtitles and notes, in whatever encoding they are."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _SAMPLE_BYTES = 1 << 17
 _DAMAGED = 0.05  # share of a text's letters beyond ASCII that may be broken in UTF-8
 
 
-def decode(raw: bytes, name: str, language: str = "") -> str:
+def decode(raw: bytes, name: str, language: str = "", kind: str = "bad_subtitle") -> str:
     """Text in Unicode, or in the code page that its letters speak for; ``language`` (BCP 47) helps to tell.
 
     Raises:
-        RowError: ``bad_subtitle``: nothing speaks for any.
+        RowError: of the given kind: nothing speaks for any.
     """
     encoding = unicode_encoding(raw)
     try:
@@ -70,7 +70,7 @@ def decode(raw: bytes, name: str, language: str = "") -> str:
         text = raw.decode(page, "replace").replace("\ufffd", "")
         if 4 * len(_MIXED_WORD.findall(text)) <= len(_BEYOND_ASCII_WORD.findall(text)):
             return text
-    raise RowError(f"{name}:{line}: this is in no encoding that can be told; save it as UTF-8", "bad_subtitle")
+    raise RowError(f"{name}:{line}: this is in no encoding that can be told; save it as UTF-8", kind)
 
 
 def _code_pages(raw: bytes, language: str) -> list[str]:

@@ -186,6 +186,13 @@ def test_odd_sidecars_are_cleaned_or_a_failed_row(tmp_path: Path, name: str) -> 
     assert texts(video) == ["x" * 5_000_000] and len(video.description) == 5_000_000
 
 
+@pytest.mark.parametrize("encoding", ["cp1250", "utf-16", "utf-8-sig"])
+def test_texts_beside_a_video_are_read_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    folder = put(tmp_path / "in", "a.mp4")
+    (folder / "a.txt").write_bytes("Łódka płynie przez jezioro.".encode(encoding))
+    assert texts(answers(folder, tmp_path)["a.mp4"]) == ["Łódka płynie przez jezioro."]
+
+
 def test_the_streams_of_an_unmerged_download_belong_to_it(tmp_path: Path) -> None:
     folder = put(tmp_path / "in", "Lake [id].f137.mp4", "race.f1.mp4", "race.mp4", "done.f22.mp4", "done.mp4")
     shutil.copy(MEDIA / "made_audio_only.mp4", folder / "Lake [id].f251.webm")

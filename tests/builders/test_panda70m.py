@@ -295,6 +295,13 @@ def test_lines_may_end_as_on_old_macs_and_utf_16_is_named(tmp_path: Path, videos
         answers(tmp_path / "a.csv", videos, tmp_path)
 
 
+def test_two_files_of_one_name_are_named_and_neither_is_taken(tmp_path: Path, videos: Path) -> None:
+    shutil.copy(MEDIA / "tears_of_steel_2s.webm", videos / "x.webm")
+    (error,) = answers(save(tmp_path / "a.csv", row()), videos, tmp_path)
+    assert isinstance(error, RowError) and error.kind == "ambiguous"
+    assert error.message == "x.webm: deeper/x.webm has the same name"
+
+
 def test_two_rows_of_one_id_name_both_lines_and_cost_the_second(tmp_path: Path, videos: Path) -> None:
     again = row(url="https://e.example/other").split("\n", 1)[1]
     video, second, third = answers(save(tmp_path / "a.csv", row() + again + again), videos, tmp_path)
