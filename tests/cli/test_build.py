@@ -10,8 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import hostile
 import pytest
+import toys
 from commands import Run
+
+from cliploom.cli.build import do_build
+from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.execution.runner import RunOptions
 
 
 def test_a_build_from_the_command_line(cliploom: Run, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +115,12 @@ def test_what_hangs_is_cut_off(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert time.monotonic() - began <= 5
     assert "go on with: cliploom build x" in err
+
+
+@pytest.mark.parametrize("step", [hostile.InRunner("speak"), hostile.InWorker("speak"), hostile.InLanes("speak")])
+def test_what_a_step_prints_is_no_result_of_the_command(
+    tmp_path: Path, step: hostile.InWorker, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Recipe("prints", (toys.Numbers(last=1), toys.Pieces(), step), shards=1)
+    do_build(recipe, tmp_path / "b", RunOptions(workers=1), True, "again")
+    assert capfd.readouterr().out == ""

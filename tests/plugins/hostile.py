@@ -61,6 +61,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "os_exit": lambda: os._exit(0),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(60),
+    "speak": lambda: print("aloud"),
 }
 RAISING = ("exit", "interrupt", "cancelled", "generator", "stop", "unspeakable", "unpicklable", "surrogate", "kind")
 
@@ -196,3 +197,20 @@ class DropsUnsaid(Whole[Clip, Review]):
         yield Drop("v00000_0", "v00000", "dull")
         yield Review("r", "v00000", "v00000_1", None, "ada", "accept", text="\ud800")
         yield Review("s", "v00000", "v00000_1", None, "ada", "accept")
+
+
+@dataclass(frozen=True)
+class LanesAtStart(InLanes):
+    """Does it where a server would be connected to."""
+
+    def stream(self, site: Site) -> Any:
+        DEEDS[self.deed]()
+
+
+@dataclass(frozen=True)
+class Sleeps(InLanes):
+    """Never answers."""
+
+    async def _answer(self, row: Clip) -> Answer[Caption]:
+        await asyncio.sleep(60)
+        return []
