@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from ..contract.errors import RowError, TransientError, UserError
 from ..contract.step import Step
-from ..planning.plan import Node
 
 _LONGEST_TEXT = 2000
 _ENGINE = __package__.rpartition(".")[0]
@@ -90,10 +89,10 @@ def as_row_error(error: BaseException, step: Step) -> RowError:
     return error if isinstance(error, RowError) else RowError(in_words(error, step), type(error).__name__)
 
 
-def as_user_error(error: BaseException, node: Node, what: str) -> UserError:
-    """An error that is no row's failure, in one line: the step could not do ``what``."""
-    kind, words = type(error).__name__, in_words(error, node.step)
-    return UserError(f"{node.name} {what}: {words if words.startswith(kind) else f'{kind}: {words}'}")
+def as_user_error(error: BaseException, step: Step, name: str, what: str) -> UserError:
+    """An error that is no row's failure, in one line: the step failed, or could not do ``what``."""
+    kind, words = type(error).__name__, in_words(error, step)
+    return UserError(f"{name} {what}: {words if words.startswith(kind) else f'{kind}: {words}'}")
 
 
 def _place(trace: TracebackType | None, step: Step) -> str:

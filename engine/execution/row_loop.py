@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contract.errors import RowError, TransientError, UserError, Waiting
-from ..contract.step import EachRow, Fan, Site
+from ..contract.step import EachRow, Fan, Item, Site
 from ..planning.plan import Node
 from ..storage.join import Batch, rows_of
 from .answers import BatchOutcome, TimedAnswer, judged
@@ -66,7 +66,9 @@ class Job:
         rows = rows_of(batch, self.node.reads)
         lacks = [_missing(self.node, row) for row in rows]
         given = iter(self._answers([row for row, lack in zip(rows, lacks, strict=True) if not lack], batch.wanted))
-        return judged(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
+        found = judged(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
+        self.check()
+        return found
 
     def _answers(self, rows: list[Any], wanted: frozenset[str]) -> list[TimedAnswer]:
         if not rows:
@@ -184,11 +186,13 @@ def _result(done: Attempt, node: Node, what: str) -> Any:
         return done.value
     if isinstance(done.error, (UserError, Waiting)):
         raise done.error
-    raise as_user_error(done.error, node, what) from done.error
+    raise as_user_error(done.error, node.step, node.name, what) from done.error
 
 
 def _missing(node: Node, row: Any) -> RowError | None:
     """Why a row cannot even be tried, if so."""
+    if isinstance(row, Item) and isinstance(row.payload, RowError):
+        return row.payload
     for join in node.reads.joins:
         if join.required and not join.many and getattr(row, join.name) is None:
             return RowError(f"it has no {join.name}: the step that makes them failed or dropped it", "missing")

@@ -18,6 +18,7 @@ from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
 from ..storage.ledger import FAILED, Entry
 from ..storage.store import Shard, Store, shard_of
 from .answers import Outcome
+from .sources import items_of
 
 _COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
 
@@ -164,7 +165,7 @@ class Task:
 
 def deal_items(source: Source[Any], limit: int | None, shards: int) -> dict[int, list[Item]]:
     """What a source finds, by shard; the first ``limit`` by id. ``UserError`` for an id that comes twice."""
-    found = sorted(source.find(), key=lambda item: item.video_id)
+    found = sorted(items_of(source), key=lambda item: item.video_id)
     for before, after in zip(found, found[1:], strict=False):
         if before.video_id == after.video_id:
             raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")

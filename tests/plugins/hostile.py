@@ -18,9 +18,9 @@ import toys
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, Waiting
 from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Answer, Drop, Site, Split, Step, StreamWork, Whole
+from cliploom.engine.contract.step import Answer, Drop, Item, Site, Source, Split, Step, StreamWork, Whole
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.schemas import Caption, Clip, Col, Review
+from cliploom.schemas import Caption, Clip, Col, Review, Video
 
 VICTIM = "v00001_1"
 
@@ -214,3 +214,17 @@ class Sleeps(InLanes):
     async def _answer(self, row: Clip) -> Answer[Caption]:
         await asyncio.sleep(60)
         return []
+
+
+@dataclass(frozen=True)
+class FindsWrong(Source[Video]):
+    """Finds one sound video, and one whose id no file can hold."""
+
+    cost = "row"
+
+    def find(self) -> Iterator[Item]:
+        yield Item("sound", "1", None)
+        yield Item("a\ud800", "1", None)
+
+    def process(self, row: Item) -> Answer[Video]:
+        return [Video(row.video_id, "", "", "", 0)]
