@@ -110,19 +110,23 @@ class _Process:
         Raises:
             WorkerLost: "gone" if the process had ended before; else "crashed" or "timeout".
         """
-        if self._ended(0.0):
-            raise WorkerLost("gone", f"its worker died: {self._cause()}")
-        with suppress(EOFError, OSError):
+        try:
             self._connection.send_bytes(call)
+        except OSError:
+            raise self._lost("gone") from None
+        with suppress(EOFError, OSError):
             if not connection.wait([self._connection, self._sentinel], min(limit_s, _LONGEST_S)):
                 self.kill()
                 raise WorkerLost("timeout", f"took longer than {limit_s:g} s")
             if self._connection.poll():
                 answer: Attempt = pickle.loads(self._connection.recv_bytes())
                 return answer
+        raise self._lost("crashed")
+
+    def _lost(self, kind: str) -> WorkerLost:
         self._ended(1.0)
         self.kill()
-        raise WorkerLost("crashed", f"its worker died: {self._cause()}")
+        return WorkerLost(kind, f"its worker died: {self._cause()}")
 
     def _ended(self, wait_s: float) -> bool:
         return bool(connection.wait([self._sentinel], wait_s))
