@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
+import numpy as np
+
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, each_row
 from ..media.container import best_audio, best_video, open_media
@@ -16,11 +18,11 @@ from ..media.cutting.cutter import Cutter, Order
 from ..media.cutting.index import Index, read_index
 from ..media.cutting.measure import Measures
 from ..media.cutting.pictures import Upright
-from ..media.cutting.plan import Plan, plan
+from ..media.cutting.plan import CLOSE_S, Plan, plan
 from ..media.cutting.policy import Piece, Policy
 from ..media.cutting.sound import Listener
 from ..media.cutting.source import Quality, Source
-from ..schemas import Clip, Col, Shot, Span, Video
+from ..schemas import Clip, Col, Shot, Signals, Span, Video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -31,10 +33,11 @@ _COPYABLE = frozenset(("h264", "hevc", "vp9", "av1"))
 
 
 class VideoShots(NamedTuple):
-    """A video and its shots."""
+    """A video, its shots, and the times of its frames where it was scanned."""
 
     video: Video
     shots: list[Shot]
+    signals: list[Signals] = []
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Clips(Split[VideoShots, Clip]):
     Files begin with the first frame that begins in the clip and end with the clip. Sound is AAC, cut to
     the sample, silent where the source has none; every file is read again, and if sound and pictures do
     not begin together and end within one frame of each other the video fails with ``av_sync``.
+    Where the video was scanned, a clip with damaged frames leaves with the reason ``damaged``, one in which no frame
+    begins with ``no_frames``.
     A clip of which nothing decodes stays virtual (``cut: none``, no file); if that befalls all, the
     video fails with ``no_frames``. A video without pictures fails with ``no_video``.
     """
@@ -83,6 +88,7 @@ class Clips(Split[VideoShots, Clip]):
         ),
     ] = "superfast"
     max_px: Annotated[int | None, Col("longer side of the pictures; none: as they are", unit="px", low=16)] = None
+    max_damaged: Annotated[float, Col("share of damaged frames above which a clip is dropped", low=0, high=1)] = 0.0
 
     version = 3
     isolate = True
@@ -104,14 +110,35 @@ class Clips(Split[VideoShots, Clip]):
         shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)
         pieces = Policy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
         dropped = list(self._dropped(row.shots, pieces))
+        signals = row.signals[0] if row.signals else None
         if self.cut == "none" or not pieces:
-            return [*(_clip(row.video.video_id, piece) for piece in pieces), *dropped]
+            return [*(self._judged(_clip(row.video.video_id, piece), signals) for piece in pieces), *dropped]
         try:
             index = read_index(row.video.path)
             with open_media(row.video.path) as container:
-                return [*self._cut(container, index, row.video.video_id, pieces, site), *dropped]
+                stream = best_video(container)
+                assert stream is not None  # else there were no index
+                drafts = [_draft(row.video.video_id, piece, index, self._how(stream)) for piece in pieces]
+                judged = [(draft, self._judged(draft.real, signals)) for draft in drafts]
+                dropped += [found for _, found in judged if isinstance(found, Drop)]
+                good = [draft._replace(real=found) for draft, found in judged if isinstance(found, Clip)]
+                return [*self._cut(container, index, good, site), *dropped]
         except RowError as error:
             return error
+
+    def _judged(self, clip: Clip, signals: Signals | None) -> Clip | Drop:
+        """The clip, with its share of damaged frames, or why it is none."""
+        if signals is None:
+            return clip
+        all_, damaged = (
+            int(np.subtract(*np.searchsorted(times, [clip.end_s - CLOSE_S, clip.start_s - CLOSE_S])))
+            for times in (signals.time_s, signals.damaged_s)
+        )
+        if not all_:
+            return Drop(clip.clip_id, clip.video_id, "no_frames", "no frame begins in it")
+        if damaged > self.max_damaged * all_:
+            return Drop(clip.clip_id, clip.video_id, "damaged", f"{damaged} of its {all_} frames")
+        return replace(clip, damaged=damaged / all_)
 
     def _dropped(self, shots: Sequence[Shot], pieces: Sequence[Piece]) -> Iterator[Drop]:
         """The shots that no clip holds anything of."""
@@ -123,20 +150,18 @@ class Clips(Split[VideoShots, Clip]):
             reason = "too_long" if length_s > self.max_s else "too_short"
             yield Drop(shot.shot_id, shot.video_id, reason, f"{length_s:.3f} s")
 
-    def _cut(
-        self, container: InputContainer, index: Index, video_id: str, pieces: list[Piece], site: Site
-    ) -> list[Clip]:
+    def _cut(self, container: InputContainer, index: Index, drafts: list[_Draft], site: Site) -> list[Clip]:
         stream, audio = best_video(container), best_audio(container)
-        assert stream is not None  # else there were no index
+        if stream is None or not drafts:
+            return []
         listener = Listener(audio.codec_context.sample_rate, audio.codec_context.channels) if audio else None
         source = Source(index, stream, Quality(self.crf, self.preset, self.max_px), listener, Upright())
-        drafts = [_draft(video_id, piece, index, self._how(stream)) for piece in pieces]
         orders = [Order(d.plan, site.folder() / d.name) for d in drafts if d.plan is not None]
         measured = iter(Cutter(container, audio, source).cut(orders))
         folder = site.folder().relative_to(site.root)
         rows = [d.virtual if d.plan is None else _finished(d, next(measured), folder) for d in drafts]
         if all(row.file is None for row in rows):
-            raise RowError(f"{video_id}: nothing decodes in any of its {len(rows)} clips", "no_frames")
+            raise RowError(f"{rows[0].video_id}: nothing decodes in any of its {len(rows)} clips", "no_frames")
         return rows
 
     def _how(self, stream: VideoStream) -> str:

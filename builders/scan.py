@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..engine.contract.errors import RowError
 from ..engine.contract.step import Answer, Fan, FanWork, Part, Site
 from ..media.clock import Clock
 from ..media.container import best_audio, best_video, open_media
+from ..media.damage import FrameHealth
 from ..media.decode import Watched, decode_all
 from ..media.deinterlace import Deinterlacer
 from ..media.display import pixel_aspect
@@ -38,7 +43,8 @@ class Scan(Fan[Video]):
 
     Stored frames are upright and whole (of interlaced video too), with transparency on black; of stereo sound one
     channel of which is the other turned over, the difference is stored, as the mix would be silence.
-    What decodes before, between and after damage is kept, and ``Signals.damaged`` says what was met.
+    What decodes before, between and after damage is kept: ``Signals.damaged`` says what was met, and ``damaged_s``
+    which frames are damaged, none of which is stored.
     A video without sound has no ``Sound`` row; one without pictures is an error of kind ``no_video``
     or ``no_video_frames`` in the tables of pictures and still gets its ``Sound``.
     """
@@ -115,7 +121,8 @@ def _read(
     stopped = decode_all(container, watched)
     if pictures is not None:
         complaints = [*watched[0].complaints(), *([f"reading stopped early ({stopped})"] if stopped else [])]
-        answers |= pictures.answers(name, complaints, _declared_s(container, watched))
+        damaged = pictures.health.damaged(watched[0].bad_packets)
+        answers |= pictures.answers(name, complaints, _declared_s(container, watched), damaged)
     if track is not None:
         answers["sound"] = _sound(track, video, desk.site.root, name)
     return answers
@@ -128,6 +135,7 @@ class _Pictures:
         scan, aspect = desk.scan, float(pixel_aspect(stream))
         self._video_id, self._clock, self._count, self._start_s = video.video_id, Clock(), 0, 0.0
         self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
+        self.health, self._times_s = FrameHealth(), array("d")
         self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
         self._shrink = Shrinker(desk.small)
         look = Look(scan.frames_per_s, scan.frame_px, scan.quality)
@@ -141,26 +149,33 @@ class _Pictures:
         if not self._count:
             self._start_s = time_s
         self._count += 1
+        self.health.add(frame)
+        self._times_s.append(time_s)
         if self._meter is not None:
             self._meter.add(self._shrink(frame), time_s)
         if self._sampler is not None:
             for whole, at_s in self._deinterlacer.add(frame, time_s):
                 self._sampler.add(whole, at_s)
 
-    def answers(self, name: str, complaints: list[str], declared_s: float | None) -> dict[str, Answer[Row]]:
-        """The rows of the wanted tables, or why there are none."""
+    def answers(
+        self, name: str, complaints: list[str], declared_s: float | None, damaged: NDArray[np.bool_]
+    ) -> dict[str, Answer[Row]]:
+        """The rows of the wanted tables, or why there are none; ``damaged`` tells of each frame."""
         wanted = [p for p, o in (("signals", self._meter), ("frames", self._sampler)) if o is not None]
         if not self._count:
             why = "; ".join(complaints) or "the stream is empty, encrypted or cut off before its first frame"
             return dict.fromkeys(wanted, RowError(f"{name}: no frame of it decodes: {why}", "no_video_frames"))
         found: dict[str, Answer[Row]] = {}
+        damaged_s = np.array(self._times_s, np.float64)[damaged]
         if self._meter is not None:
-            told = [*complaints, *filter(None, (self._clock.complaint(), self._shortfall(declared_s)))]
-            found["signals"] = [self._meter.row(self._video_id, self._clock.end_s, "; ".join(told))]
+            spread = f"damaged frames: {len(damaged_s)} of {self._count}" if len(damaged_s) else ""
+            told = [*complaints, *filter(None, (spread, self._clock.complaint(), self._shortfall(declared_s)))]
+            found["signals"] = [self._meter.row(self._video_id, self._clock.end_s, "; ".join(told), damaged_s)]
         if self._sampler is not None:
             for whole, at_s in self._deinterlacer.end():
                 self._sampler.add(whole, at_s)
-            found["frames"] = list(self._sampler.rows)
+            bad = set(damaged_s.tolist())
+            found["frames"] = [row for row in self._sampler.rows if row.time_s not in bad]
         return found
 
     def _shortfall(self, declared_s: float | None) -> str:

@@ -26,7 +26,7 @@ class Hashed(NamedTuple):
 
 @dataclass(frozen=True)
 class Duplicates(Whole[Hashed, Drop]):
-    """Of clips that show the same pictures, one stays: the longest, then the largest, then the first by id.
+    """Of clips that show the same pictures, one stays: the cleanest, then the longest, the largest, the first by id.
 
     Two clips are alike if ``share`` of the frames of the one with fewer have a frame in the other whose 64-bit
     perceptual hash differs in at most ``max_bits`` bits; order does not count. A clip that is like one of a
@@ -43,6 +43,7 @@ class Duplicates(Whole[Hashed, Drop]):
     max_brightness: Annotated[float, Col("brighter frames do not count", low=0, high=255)] = 250
     within_video: Annotated[bool, Col("compare the clips of one video with each other too")] = False
 
+    version = 2
     memory_mb = 2000
 
     def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Drop]:
@@ -54,7 +55,7 @@ class Duplicates(Whole[Hashed, Drop]):
         rule = Rule(self.max_bits, self.share, self.length_ratio, self.min_frames, self.within_video)
         group = groups(gather(hashes, clip, clips.seconds, video), rule)
         # The best of a group comes first: clips are in order of their ids, and lexsort keeps ties in order.
-        best_first = np.lexsort((-clips.pixels, -clips.seconds, group))
+        best_first = np.lexsort((-clips.pixels, -clips.seconds, clips.damaged, group))
         keeper = dict[int, str]()
         for at in best_first.tolist():
             keeper.setdefault(int(group[at]), clips.clip_id[at])
@@ -70,10 +71,12 @@ class _Clips(NamedTuple):
     video_id: Any  # str
     seconds: Any  # float64
     pixels: Any  # int64, width x height of the video
+    damaged: Any  # float64, share of damaged frames; 0 where unknown
 
 
 _CLIPS = """
-SELECT clip_id, video_id, round(end_s - start_s, 3) AS seconds, coalesce(width_px * height_px, 0)::BIGINT AS pixels
+SELECT clip_id, video_id, round(end_s - start_s, 3) AS seconds, coalesce(width_px * height_px, 0)::BIGINT AS pixels,
+    coalesce(damaged, 0) AS damaged
 FROM clips LEFT JOIN (SELECT video_id, max(width_px) AS width_px, max(height_px) AS height_px FROM videos GROUP BY ALL)
 USING (video_id) ORDER BY clip_id
 """

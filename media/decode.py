@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .container import decoder
@@ -32,12 +32,14 @@ class Watched:
     corrupt: int = 0
     first_failure: str = ""
     end_s: float = 0.0  # end of its last packet
+    bad_packets: list[int] = field(default_factory=list)  # times of those that came damaged or failed, in its units
 
     def __post_init__(self) -> None:
         from av.video.stream import VideoStream
 
         self._tick_s = float(self.stream.time_base or 0)
         self._held: list[Packet[Any] | None] = []
+        self._after_loss = False
         declared: Any = self.stream.codec_context
         self.context: Any = declared
         large = False
@@ -50,6 +52,9 @@ class Watched:
         """Take in the next packet; None or an empty one empties the decoder."""
         if packet is not None and packet.pts is not None:
             self.end_s = max(self.end_s, (packet.pts + (packet.duration or 0)) * self._tick_s)
+            if packet.is_corrupt or self._after_loss:  # a parser may tell of a loss one packet early
+                self.bad_packets.append(packet.pts)
+            self._after_loss = packet.is_corrupt
         if self.watcher is not None:
             self._held.append(packet)
             if len(self._held) >= self._batch:
@@ -73,6 +78,8 @@ class Watched:
             return []  # the decoder was emptied already
         except (av.FFmpegError, ValueError) as error:
             self.failed += 1
+            if packet is not None and packet.pts is not None:
+                self.bad_packets.append(packet.pts)
             self.first_failure = self.first_failure or _words(error)
             return []
 

@@ -7,7 +7,7 @@ from array import array
 
 import numpy as np
 
-from ..schemas import Signals
+from ..schemas import Doubles, Signals
 from .pictures import Pixels
 
 
@@ -68,8 +68,8 @@ class SignalMeter:
             elif name != "time_s" and (name != "edges" or self._with_edges):
                 column.append(0.0)
 
-    def row(self, video_id: str, end_s: float, damaged: str) -> Signals:
-        """The measures as a row."""
+    def row(self, video_id: str, end_s: float, damaged: str, damaged_s: Doubles) -> Signals:
+        """The measures as a row; ``damaged`` in words, ``damaged_s`` the times of damaged frames."""
         floats = {n: np.array(c, np.float32) for n, c in self._columns.items() if n != "time_s"}
         return Signals(
             signals_id=video_id,
@@ -83,6 +83,7 @@ class SignalMeter:
             motion=floats["motion"],
             end_s=end_s,
             damaged=damaged,
+            damaged_s=damaged_s,
         )
 
 

@@ -103,6 +103,9 @@ class Signals(Row):
     motion: Annotated[Floats, Col("mean absolute change of a 64x36 gray picture to the frame before", low=0, high=255)]
     end_s: Annotated[float, Col("end of the last frame", unit="s")]
     damaged: Annotated[str, Col("what the decoder complained of, empty for a clean file")] = ""
+    damaged_s: Annotated[Doubles, Col("times of the frames that are damaged, ascending", unit="s")] = field(
+        default_factory=lambda: np.empty(0, np.float64)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,9 @@ class Clip(Row):
     end_gap_s: Annotated[float | None, Col("end of the sound minus end of the pictures", unit="s")] = None
     file_width_px: Annotated[int | None, Col("width of the file's pictures as shown", unit="px", low=1)] = None
     file_height_px: Annotated[int | None, Col("height of the file's pictures as shown", unit="px", low=1)] = None
+    damaged: Annotated[
+        float | None, Col("share of its frames that are damaged; null where no scan told", low=0, high=1)
+    ] = None
 
     @property
     def seconds(self) -> float:

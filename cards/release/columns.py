@@ -74,6 +74,7 @@ class Example:
     coded_height_px: Annotated[int | None, Col("height of the source video as it is stored", unit="px", low=1)]
     file_width_px: Annotated[int | None, Col("width of the clip's own file as shown", unit="px", low=1)]
     file_height_px: Annotated[int | None, Col("height of the clip's own file as shown", unit="px", low=1)]
+    damaged: Annotated[float | None, Col("share of the clip's frames that are damaged in the source", low=0, high=1)]
     fps: Annotated[float | None, Col("average frame rate of the source video", unit="1/s", low=0)]
 
 

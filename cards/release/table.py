@@ -87,7 +87,7 @@ SELECT {scores}
     t.objects, t.attributes, t.pairs, s.transcript, r.review, coalesce(r.reviewers, 0) AS reviewers,
     coalesce(v.title, '') AS title, coalesce(v.uploader, '') AS uploader, coalesce(p.uri, '') AS uri,
     coalesce(v.license, '') AS license, coalesce(v.sha256, '') AS source_sha256, v.width_px, v.height_px,
-    v.coded_width_px, v.coded_height_px, l.file_width_px, l.file_height_px, v.fps,
+    v.coded_width_px, v.coded_height_px, l.file_width_px, l.file_height_px, l.damaged, v.fps,
     p.split AS _split, l.file AS _file
 FROM (FROM clips ANTI JOIN _bare USING (clip_id)) l JOIN _placed p USING (video_id) LEFT JOIN videos v USING (video_id)
 LEFT JOIN _chosen c USING (clip_id) LEFT JOIN _candidates k USING (clip_id)

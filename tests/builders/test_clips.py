@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from cliploom.builders.clips import Clips, VideoShots
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.step import Answer, Drop, Site, reads, writes
 from cliploom.media.cutting.policy import Policy
-from cliploom.schemas import Clip, Shot, Span, Video
+from cliploom.schemas import Clip, Shot, Signals, Span, Video
 from cliploom.schemas.check import problem
 
 CLOSE_S = 1e-5
@@ -145,6 +146,40 @@ def test_a_shot_of_which_no_clip_is_made_has_a_verdict(tmp_path: Path) -> None:
     assert [d.reason for d in merged if isinstance(d, Drop)] == []
 
 
+def scanned(rows: VideoShots, frames: int, damaged: slice) -> VideoShots:
+    """The video was scanned: ten frames a second, some of them damaged."""
+    times, none = np.arange(frames) / 10, np.zeros(frames, np.float32)
+    signals = Signals("v", "v", times, none, none, none, none, none, none, frames / 10, "", times[damaged])
+    return rows._replace(signals=[signals])
+
+
+def test_clips_over_damage_are_dropped_or_say_how_much_of_them_is_damaged(tmp_path: Path) -> None:
+    rows = scanned(row(tmp_path / "x.mp4", 0.0, 3.0, 6.0, 9.0, 12.0), 90, slice(28, 36))
+    found = full_answer(tmp_path, rows)
+    assert isinstance(found, list)
+    assert [(c.start_s, c.damaged) for c in found if isinstance(c, Clip)] == [(6.0, 0.0)]
+    assert [one for one in found if isinstance(one, Drop)] == [
+        Drop("v_000000000_000003000", "v", "damaged", "2 of its 30 frames"),
+        Drop("v_000003000_000006000", "v", "damaged", "6 of its 30 frames"),
+        Drop("v_000009000_000012000", "v", "no_frames", "no frame begins in it"),
+    ]
+    clips = answer(tmp_path, rows, max_damaged=0.1)
+    assert isinstance(clips, list)
+    assert [(c.start_s, c.damaged) for c in clips] == [(0.0, pytest.approx(2 / 30)), (6.0, 0.0)]
+
+
+def test_a_clip_that_is_dropped_for_damage_gets_no_file(media: Path, tmp_path: Path) -> None:
+    rows = scanned(row(media / "made_video_only.mp4", 10.0, 12.0, 13.8), 150, slice(95, 96))
+    found = full_answer(tmp_path, rows, cut="copy", min_s=0)
+    assert isinstance(found, list)
+    # The first begins at the key frame before, at 9.17 s: what the file would hold is judged.
+    assert [(one.reason, one.detail) for one in found if isinstance(one, Drop)] == [("damaged", "1 of its 28 frames")]
+    (kept,) = [one for one in found if isinstance(one, Clip)]
+    assert kept.damaged == 0 and kept.start_s == pytest.approx(11.96, abs=0.01)
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+    assert answer(tmp_path, scanned(rows, 150, slice(None)), cut="encode", min_s=0) == []
+
+
 def test_shots_need_not_come_in_order(tmp_path: Path) -> None:
     rows = row(tmp_path / "x.mp4", 0.0, 3.0, 6.0)
     found = answer(tmp_path, rows._replace(shots=rows.shots[::-1]))
@@ -181,6 +216,6 @@ def test_lengths_between_which_there_is_nothing_are_refused() -> None:
 
 def test_what_it_reads_and_writes() -> None:
     assert reads(Clips).anchor is Video
-    assert [(j.row, j.many) for j in reads(Clips).joins] == [(Shot, True)]
+    assert [(j.row, j.many) for j in reads(Clips).joins] == [(Shot, True), (Signals, True)]
     assert writes(Clips) is Clip
     assert Clips.isolate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -128,6 +129,13 @@ def test_the_longest_stays_then_the_largest_then_the_first() -> None:
     longer = [*clips, _clip("e", 0, 2.5)]
     kept = {drop.id for drop in _drops(longer, [*frames, *_frames("e", [*FILM, 1])], [*videos, _video("e", 2)])}
     assert kept == {clip.clip_id for clip in clips}
+
+
+def test_the_one_with_the_fewest_damaged_frames_stays() -> None:
+    clips = [replace(_clip("a", 0, 2.5), damaged=0.3), _clip("b", 0, 2), replace(_clip("c", 0, 1.5), damaged=0.0)]
+    frames = [f for video in "abc" for f in _frames(video, FILM)]
+    videos = [_video("a", 1920), _video("b"), _video("c", 320)]
+    assert [drop.id for drop in _drops(clips, frames, videos)] == [clips[0].clip_id, clips[2].clip_id]
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
