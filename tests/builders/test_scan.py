@@ -256,7 +256,7 @@ def test_a_stream_that_begins_in_mid_file_stops_nothing() -> None:
             for pts in self.left:
                 if pts is None:
                     raise IndexError("list index out of range")
-                yield SimpleNamespace(stream=stream, pts=pts, duration=1)
+                yield SimpleNamespace(stream=stream, pts=pts, duration=1, is_corrupt=False)
 
     watched = Watched(stream, None)  # type: ignore[arg-type]
     assert decode_all(Growing(), [watched]) == ""  # type: ignore[arg-type]
