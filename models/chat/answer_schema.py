@@ -170,6 +170,8 @@ def _choice_reader(choices: tuple[str, ...]) -> Reader:
 
 def _text_reader(blank: bool) -> Reader:
     def text(value: Any, where: str) -> str:
+        while isinstance(value, (list, dict)) and len(value) == 1:
+            [value] = value.values() if isinstance(value, dict) else value
         if not isinstance(value, str):
             raise Misfit(f"{where} is no text")
         try:

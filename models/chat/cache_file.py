@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ...engine.contract.errors import UserError
 from ..weights import cache_dir
+from .cleaning.characters import whole_characters
 from .model import Answer
 
 _GATHER_S = 0.05  # answers are written together; a process that is killed loses those of this time
@@ -101,7 +102,7 @@ class AnswerFile:
 
     def put(self, key: bytes, model: str, answer: Answer) -> None:
         """Keep an answer; it is on disk within a tenth of a second."""
-        if not self._sound:
+        if not self._sound or not _is_storable(answer):
             return
         self._unwritten[key] = answer
         self._queue.put(_Put(key, model, time.time(), len(answer.text.encode()), *answer))
@@ -134,6 +135,12 @@ class AnswerFile:
             for item in batch:
                 self._unwritten.pop(item.key, None)
         db.close()
+
+
+def _is_storable(answer: Answer) -> bool:
+    """Whether SQLite takes it: a writer that fails keeps nothing any more."""
+    whole = all(whole_characters(text) == text for text in (answer.text, answer.finish_reason))
+    return whole and max(answer.prompt_tokens, answer.completion_tokens) < 1 << 63
 
 
 def kept(path: Path) -> list[Kept]:

@@ -29,6 +29,7 @@ _BLIND = re.compile(
 )
 _TOO_LARGE = re.compile(r"request (?:is )?too large|reduce the length|must be reduced", re.IGNORECASE)
 _FOREVER_S = 1e9
+_CUT_OFF = frozenset({"max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"})
 _MOST_TOKENS = 10_000_000  # of one answer; a server that says more is wrong
 
 
@@ -95,7 +96,7 @@ def read_answer(content: bytes, url: str, request: Request) -> Answer:
         assert reply is not None
         choice = reply["choices"][0]
         message = choice["message"]
-        text, why = _text(message.get("content")), str(choice.get("finish_reason") or "stop")
+        text, why = _text(message.get("content")), str(choice.get("finish_reason") or "stop").lower()
         if not text and isinstance(message.get("refusal"), str) and message["refusal"]:
             text, why = message["refusal"], "refusal"
     except (AssertionError, LookupError, TypeError, AttributeError):
@@ -103,7 +104,7 @@ def read_answer(content: bytes, url: str, request: Request) -> Answer:
     usage = reply.get("usage")
     read, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     counts = (tokens_read(request) if read is None else read, tokens_of(text) if written is None else written)
-    return Answer(text, why, *counts)
+    return Answer(text, "length" if why in _CUT_OFF else why, *counts)
 
 
 def _count(usage: Any, name: str) -> int | None:

@@ -81,7 +81,8 @@ def _read(answer: Answer, shape: Shape[T]) -> T:
     """
     objects = _objects(answer)
     misfit = Misfit("it is not a JSON object", "malformed")
-    for found in reversed(objects):
+    inside = (inner for outer in reversed(objects) for inner in (outer, *outer.values()))
+    for found in (value for value in inside if isinstance(value, dict)):
         try:
             return shape.read(found)
         except Misfit as error:

@@ -33,7 +33,8 @@ _BOXES = re.compile(
 )
 _FINAL_LABEL = re.compile(
     r"(?:(?:^|\n|(?<=[.!?]\s))[ \t>*#_-]*(?:the |my )?final (?:answer|caption|response|output|description|sentence)|"
-    r"(?:^|\n)[ \t>*#_-]*(?:(?:here is |here's )?my (?:response|answer)|answer))(?: is)?[ *_]*[:：][ *_]*\s*",
+    r"(?:^|\n)[ \t>*#_-]*(?:(?:here is |here's )?my (?:response|answer)|(?:the )?(?:answer|caption|description|output|"
+    r"response)))(?: is)?[ *_]*[:：][ *_]*\s*",
     re.IGNORECASE,
 )
 _TALKS_OF_TASK = re.compile(
@@ -44,7 +45,8 @@ _TALKS_OF_TASK = re.compile(
     r"|(?:i|we) (?:need|have|should|must|want|are asked|am asked|will|'ll|am going)(?: to)? (?:now )?"
     r"(?:write|describe|produce|generate|create|merge|come up|figure|analy[sz]e|summari[sz]e|output|answer|provide|"
     r"craft|rewrite)"
-    r"|they want (?:one|a|an|me|us|the)\b)",
+    r"|they want (?:one|a|an|me|us|the)\b"
+    r"|(?:describe|summari[sz]e|write|caption) (?:the|this|a|an|in|what|faithfully)\b)",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,7 @@ _FENCE = re.compile(
     r"(?:\A|\n)[ \t]*(```|~~~)(?:text|txt|plain|plaintext|markdown|md|caption|output|json)?[ \t]*\n(.*?)\n?[ \t]*\1",
     re.DOTALL,
 )
+_OPEN_FENCE = re.compile(r"\A(?:```|~~~)\w*[ \t]*\n|\n(?:```|~~~)\s*\Z")
 _INLINE = re.compile(r"\A(`{1,3})([^`]+)\1\Z", re.DOTALL)
 _TAG = re.compile(
     r"</?(?:b|i|u|em|strong|p|br|span|div|caption|text|html|body|q|blockquote|center|font|h[1-6]|ul|li)(?:\s[^<>]*)?/?>",
@@ -35,22 +36,11 @@ _RULE = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$", re.MULTILINE)
 _BOLD = re.compile(r"(?<!\w)(\*\*\*|\*\*)(?=[^\s*])([^*\n]*[^\s*])\1(?!\w)")
 _WHOLE_ITALIC = re.compile(r"\A(\*|_|__|~~)(?=[^\s*_])([^*_]+)\1\Z", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\[\]\n]+)\]\((?:https?://|/|#)[^()\s]*\)")
-_QUOTES = {
-    '"': '"',
-    "'": "'",
-    "“": "”",
-    "‘": "’",
-    "„": "“”",
-    "«": "»",
-    "»": "«",
-    "‹": "›",
-    "「": "」",
-    "『": "』",
-    "〝": "〞",
-    "”": "”",
-    "’": "’",
-    "＂": "＂",
-}
+_QUOTES = {mark: mark for mark in "\"'＂”’"} | {
+    "“": "”", "‘": "’", "„": "“”", "«": "»", "»": "«", "‹": "›", "「": "」", "『": "』", "〝": "〞", "❝": "❞",
+    "【": "】", "[": "]", "(": ")", "<": ">",
+}  # fmt: skip
+"""What may stand around an answer, by what opens it."""
 _ESCAPED_QUOTE = re.compile(r'\\+(["\'])')
 _SENTENCE_STARTS = re.compile(r"(?:(?<=[.!?。！？”\"')\]])\s+|(?<=[。！？])|\n+)[(\[*_]*(?=\S)")
 _COUNT = re.compile(
@@ -85,7 +75,7 @@ def _without_fence(text: str) -> str:
     fences = _FENCE.findall(text)
     if len(fences) == 1 and fences[0][1].strip():
         return str(fences[0][1])
-    return _INLINE.sub(r"\2", text)
+    return _OPEN_FENCE.sub("", _INLINE.sub(r"\2", text))
 
 
 def _without_preamble(text: str) -> str:

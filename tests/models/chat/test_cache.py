@@ -64,6 +64,16 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     assert first[3] == Answer("3!", "stop", 1, 2)
 
 
+def test_answers_that_cannot_be_kept_stop_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    odd = [Answer("a", "stop", 10**30, 1), Answer("a \ud800 b", "stop", 1, 1), Answer("a", "sto\udfffp", 1, 1)]
+    with AnswerFile.open(path) as file:
+        for i, answer in enumerate([*odd, Answer("b", "stop", 1, 1)]):
+            file.put(bytes([i]), "m", answer)
+    with AnswerFile.open(path) as file:
+        assert [file.get(bytes([i])) for i in range(4)] == [None, None, None, Answer("b", "stop", 1, 1)]
+
+
 def test_a_failure_is_told_to_all_who_asked_and_is_not_kept(tmp_path: Path) -> None:
     model = Slow()
     answers = ask(tmp_path / "a.sqlite", model, *[question("bad")] * 3)

@@ -167,6 +167,7 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (reply("Hi."), Answer("Hi.", "stop", 7, 1)),
         (reply("Hi", "length"), Answer("Hi", "length", 7, 1)),
+        (reply("Hi", "MAX_TOKENS"), Answer("Hi", "length", 7, 1)),
         (reply("", reasoning="Hm.", reasoning_content="Hm."), Answer("", "stop", 7, 0)),
         (reply("", refusal="I won't."), Answer("I won't.", "refusal", 7, 0)),
         (reply("", "content_filter"), Answer("", "content_filter", 7, 0)),

@@ -119,6 +119,8 @@ NEARLY_JSON = {
     "JSON in JSON": json.dumps(json.dumps({"caption": "Two dogs run."})),
     "escaped quotes": '{\\"caption\\": \\"Two dogs run.\\"}',
     "a list of one": '[{"caption": "Two dogs run."}]',
+    "a list inside": '{"caption": ["Two dogs run."]}',
+    "an object around it": '{"result": {"caption": "Two dogs run."}}',
     "a fence": '```json\n{"caption": "Two dogs run."}\n```',
     "words around it": 'Sure: {"caption": "Two dogs run."}\nThat is all.',
     "reasoning before it": 'Two {dogs}?\n</think>\n{"caption": "Two dogs run."}',
