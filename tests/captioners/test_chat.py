@@ -71,6 +71,30 @@ def test_it_says_what_it_is_shown() -> None:
         assert hidden not in model.last()
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "found"),
+    [
+        ("en", "一只棕色的狗在海滩上奔跑。", "Chinese"), ("en", "Un perro corre por la playa.", "Spanish"),
+        ("en", "Ein Hund läuft über den Strand.", "German"), ("en", "Собака бежит по пляжу.", "Cyrillic letters"),
+        ("de", "A dog runs over the beach.", "English"), ("zh", "A dog runs over the beach.", "English"),
+        ("ja", "犬が浜辺を走っている。", ""), ("de", "Ein Hund läuft über den Strand.", ""),
+        ("pt-BR", "O cão corre.", ""),
+        ("en", "A mariachi band plays La Bamba in the Zócalo.", ""), ("en", 'A sign reads "出口" over a door.', ""),
+        ("en", "El Niño hits La Paz.", ""), ("en", "Crème brûlée à la carte is served to a man.", ""),
+    ],
+)  # fmt: skip
+def test_an_answer_in_another_language_is_a_failed_row(language: str, text: str, found: str) -> None:
+    step = Chat(model=SERVED, language=language)
+    if not found:
+        [made] = told(step, ROW, Scripted(text))
+        assert (made.text, made.language) == (text, language)
+        return
+    with pytest.raises(RowError, match=f"in {found}, not in") as caught:
+        told(step, ROW, Scripted(text))
+    assert caught.value.kind == "wrong_language"
+    assert text in caught.value.message
+
+
 def test_several_frames_may_be_one_film() -> None:
     model = Scripted("A dog runs.", "A dog runs.")
     film = replace(SERVED, film="video")
