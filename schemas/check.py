@@ -97,6 +97,8 @@ def _range(value: float, col: Col) -> str | None:
 
 
 def _text(value: str) -> str | None:
+    if value.isascii():
+        return None
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -142,7 +142,8 @@ def _rows(row_type: type[Row], entry: Entry, answer: Any) -> _Judged:
         return _failed(entry, "BadRow", wrong)
     if wrong := next((said for drop in drops if (said := wrong_drop(drop, entry.video_id))), None):
         return _failed(entry, "BadAnswer", wrong)
-    if twice := [id_ for id_, n in Counter(row.id for row in rows).items() if n > 1]:
+    if len({row.id for row in rows}) < len(rows):
+        twice = Counter(row.id for row in rows).most_common(1)[0]
         return _failed(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
     dropped = [
         Entry(d.id, entry.video_id, entry.digest, DROPPED, d.reason, plain_text(d.detail), part_of=entry.id)

@@ -15,7 +15,7 @@ from .answers import BatchOutcome
 from .row_loop import StreamJob
 
 _BEAT_S = 0.5
-_CLOSE_S = 5.0  # for a step to give up what is under way
+_CLOSE_S = 1.5  # for a step to give up what is under way
 
 
 class Stream:

@@ -18,7 +18,8 @@ from multiprocessing.forkserver import ForkServer, read_signed
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from .failures import Attempt, WorkerLost, attempt
+from ..contract.errors import UserError
+from .failures import Attempt, WorkerLost, attempt, plain_text
 from .worker_main import Bootstrap
 
 _server = ForkServer()
@@ -58,12 +59,12 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """End the process, and what it has started, now."""
+        """End the process, and what it has started, now; one that is only being started ends when it has been."""
         self._killed = True
         self._calls.put(None)
         if self._process is not None:
             self._process.kill()
-        self._thread.join(_LEAVE_S)
+            self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
         started = attempt(_Process, self._isolate)
@@ -83,7 +84,10 @@ class Worker:
     def _ask(self, call: _Call) -> Any:
         if self._process is None:
             raise WorkerLost("gone", f"no worker could be started: {self._trouble}")
-        answer = self._process.ask(pickle.dumps((call.function, call.args)), call.limit_s)
+        sent = attempt(pickle.dumps, (call.function, call.args))
+        if sent.error is not None:
+            raise UserError(f"this cannot be sent to a worker process: {plain_text(sent.error)}")
+        answer = self._process.ask(sent.value, call.limit_s)
         if answer.error is not None:
             raise answer.error
         return answer.value

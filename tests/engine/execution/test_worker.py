@@ -148,3 +148,15 @@ def test_an_error_that_the_user_can_mend_travels_whole(worker: Worker) -> None:
     raised = worker.submit(PATIENCE_S, calls.refuse).exception()
     assert isinstance(raised, UserError)
     assert (raised.message, raised.hint) == ("no package", "install it")
+
+
+def test_what_cannot_be_sent_is_said(worker: Worker) -> None:
+    raised = worker.submit(PATIENCE_S, calls.add, 1, lambda: 2).exception()
+    assert isinstance(raised, UserError) and "cannot be sent to a worker process: " in raised.message
+
+
+def test_a_worker_that_is_only_being_started_does_not_hold_up_the_end() -> None:
+    worker = Worker()
+    began = time.monotonic()
+    worker.kill()
+    assert time.monotonic() - began < 1
