@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .engine.contract.events import Event
     from .engine.contract.extras import extra
     from .engine.contract.recipe import Recipe, Use, load_recipe, read_recipe
+    from .engine.contract.requirements import Requirement, required_package
     from .engine.contract.step import (
         Answer,
         Drop,
@@ -74,6 +75,7 @@ _MODULES = {
     "engine.contract.events": "Event",
     "engine.contract.extras": "extra",
     "engine.contract.recipe": "Recipe Use load_recipe read_recipe",
+    "engine.contract.requirements": "Requirement required_package",
     "engine.contract.step": "Answer Drop Fan FanWork Filter Item Map Part Site Source Split Step StreamWork Whole Work "
     "each_row",
     "engine.contract.usage": "Budget",
@@ -87,10 +89,10 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names.s
 __all__ = [  # type checkers read it and run nothing: a test compares it with the table above
     "Answer", "Asking", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "Clip", "Col", "Doubles", "Drop",
     "Embedding", "Entry", "Event", "Evidence", "Fan", "FanWork", "Filter", "Floats", "Forecast", "Frame", "Halfs",
-    "Item", "Label", "Map", "Pair", "Part", "Recipe", "Review", "Row", "RowError", "Score", "Segment", "Shot",
-    "Signals", "Site", "Sound", "Source", "Span", "Split", "Stage", "Step", "StreamWork", "Subtitle", "Tags",
+    "Item", "Label", "Map", "Pair", "Part", "Recipe", "Requirement", "Review", "Row", "RowError", "Score", "Segment",
+    "Shot", "Signals", "Site", "Sound", "Source", "Span", "Split", "Stage", "Step", "StreamWork", "Subtitle", "Tags",
     "TransientError", "Use", "UserError", "Video", "Waiting", "Whole", "Word", "Work", "__version__", "build",
-    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "step",
+    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "required_package", "step",
 ]  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ..engine.contract.errors import RowError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Site, Split, Work
+from ..models.text import spacy_pipelines
 from ..models.text.spacy_pipelines import describe_pipeline, find_pipeline
 from ..schemas import Caption, Col, Pair
 from ..schemas import Tags as TagsRow
@@ -46,6 +48,10 @@ class Tags(Split[Caption, TagsRow]):
     cost = "cpu"
     memory_mb = 600
     batch = 256
+
+    def requirements(self) -> Sequence[Requirement]:
+        """The pipeline."""
+        return spacy_pipelines.requirements(self.model)
 
     def revision(self) -> str:
         """Name and version of the pipeline; empty where it is not installed."""

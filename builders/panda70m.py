@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Item, Site, Source, Step, Work, each_row
 from ..schemas import Col, Video
 from .folder import Folder, Wanted
-from .sources import listing
+from .sources import download, listing
 from .sources.download import Fetching, fetch
 from .sources.ids import make_video_id
 from .sources.manifests import Line
@@ -73,6 +74,10 @@ class Panda70m(Source[Video]):
             raise UserError("builders.panda70m: download fetches what only_local passes over", "leave one of them out")
         if not self.download and not self.videos:
             raise UserError("builders.panda70m: it has no folder to look in", "give videos: or download: true")
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What downloads."""
+        return download.requirements() if self.download else ()
 
     def rows_per_call(self) -> int:
         """One where it downloads: rows beside one that must wait would be done again."""

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError, nearest
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
+from ..models.asr import whisper_ctranslate, whisper_torch
 from ..models.asr.hallucinations import Measures, repeats
 from ..models.asr.openai_checkpoints import local_file
 from ..models.asr.recognizer import Recognizer, Utterance
@@ -81,6 +83,12 @@ class Speech(Split[Heard, Segment]):
             raise UserError(
                 "builders.speech: openai-whisper's models are not on the hub", "take hub_revision out of the recipe"
             )
+
+    def requirements(self) -> Sequence[Requirement]:
+        """The program, and the model where it is no file."""
+        if self.engine == "openai-whisper":
+            return whisper_torch.requirements()
+        return whisper_ctranslate.requirements(self.model, self.hub_revision)
 
     def revision(self) -> str:
         """A file's weights may change under the same name."""

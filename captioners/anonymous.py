@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
+from ..models.text import spacy_pipelines
 from ..models.text.english_parser import LONGEST_CHARS, MODEL, English, english_revision, load_english
 from ..schemas import Caption, Col
 from .text.deidentify import without_names
@@ -39,6 +41,10 @@ class Anonymous(Split[Caption, Caption]):
         """Raise ``UserError`` for an empty word."""
         if not self.word.strip():
             raise UserError("captioners.anonymous.word is empty", "such as person")
+
+    def requirements(self) -> Sequence[Requirement]:
+        """The parser."""
+        return spacy_pipelines.requirements(self.parser)
 
     def revision(self) -> str:
         """The parser."""

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Map, Site, Work, each_row
+from ..models.detectors import boxes, imagenet, ocr, sounds
 from ..models.detectors.boxes import Detector
 from ..models.detectors.colours import main_colours
 from ..models.detectors.imagenet import Classifier, class_names
@@ -75,6 +77,14 @@ class Evidence(Map[Look, EvidenceRow]):
         models = (Detector.model, Classifier.model, Reader.model, Listener.model)
         chosen = (self.boxes, self.labels, self.text, self.sounds)
         return [model for model, wanted in zip(models, chosen, strict=True) if wanted]
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What the models load that are switched on."""
+        models = (boxes, imagenet, ocr, sounds)
+        chosen = (self.boxes, self.labels, self.text, self.sounds)
+        return [
+            needed for model, wanted in zip(models, chosen, strict=True) if wanted for needed in model.requirements()
+        ]
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Look, EvidenceRow]]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Site, Step, StreamWork, Work, each_row
 from ..models.chat.model import Model
 from ..models.chat.prompt import DATA_CHARS, load_prompt
 from ..models.chat.step import Asking
 from ..models.chat.structured import asked
+from ..models.text import spacy_pipelines
 from ..models.text.english_parser import MODEL, English, english_revision, load_english
 from ..schemas import Caption, Clip, Col, Segment, Video
 from .text.author import Author
@@ -92,6 +94,15 @@ class Guard(Asking[Guarded, Caption]):
             load_prompt(self.prompt).check(
                 {"text": "A dog.", "words": ["dog"], "sources": ["A cat."], "transcript": "Run!"}
             )
+
+    def requirements(self) -> Sequence[Requirement]:
+        """The parser, and for repairs what the model takes."""
+        parser = spacy_pipelines.requirements(self.parser)
+        return [*parser, *super().requirements()] if self.on_finding == "repair" else parser
+
+    def paid_models(self) -> Sequence[str]:
+        """The model, if it repairs and is on a server."""
+        return super().paid_models() if self.on_finding == "repair" else ()
 
     def revision(self) -> str:
         """The parser; for repairs the prompt's text and the model's weights."""

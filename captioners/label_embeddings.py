@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Site, Split, Work
+from ..models.demo import minilm
 from ..models.encoders.choice import model_of
 from ..models.encoders.conse import Conse
 from ..schemas import Embedding, Evidence
@@ -29,6 +31,10 @@ class LabelEmbeddings(Split[Evidence, Embedding]):
     def revision(self) -> str:
         """That of the names' vectors."""
         return Conse.revision
+
+    def requirements(self) -> Sequence[Requirement]:
+        """MiniLM; no picture is classified here."""
+        return minilm.requirements()
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Evidence, Embedding]]:

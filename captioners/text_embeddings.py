@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Answer, Map, Site, Work
+from ..models.demo import minilm
 from ..models.encoders.choice import TEXTS, Choice, Encoder, model_of
 from ..models.encoders.vector_cache import KnownTexts, known_texts
 from ..schemas import Caption, Col, Embedding
@@ -26,6 +28,10 @@ class TextEmbeddings(Choice, Map[Caption, Embedding]):
     memory_mb = 400
     batch = 64
     watch = ("text",)
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What the encoder loads for texts; ``conse`` takes its classifier for pictures only."""
+        return minilm.requirements() if self.encoder == "conse" else super().requirements()
 
     @contextmanager
     def open(self, site: Site) -> Iterator[Work[Caption, Embedding]]:

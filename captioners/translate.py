@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from ..engine.contract.errors import RowError, UserError
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Site, Step, StreamWork, Work
 from ..models.chat.model import Message, Model
 from ..models.chat.prompt import DATA_CHARS, load_prompt
 from ..models.chat.step import Asking
 from ..models.chat.structured import Asked, asked
+from ..models.text import languages
 from ..models.text.languages import (
     detect,
     has_length,
@@ -78,6 +80,11 @@ class Translate(Asking[Caption, Caption]):
         if self.teacher and (not is_teacher_name(self.teacher) or (self.teacher == FAKE and self.model.name != FAKE)):
             raise UserError(f"captioners.translate.teacher is {self.teacher!r}", "give it another name")
         load_prompt(self.prompt).check(_values("A dog runs.", "en", "de"))
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What the model takes, and the detector of languages, which captions without a language need too."""
+        detector = [needed._replace(optional=not self.check_language) for needed in languages.requirements()]
+        return [*super().requirements(), *detector]
 
     def expand(self) -> Sequence[tuple[str, Step]]:
         """One step per language."""

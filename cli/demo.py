@@ -22,11 +22,9 @@ def demo(
     from ..engine.execution.runner import RunOptions
     from .build import do_build
     from .recipes import PACKAGE, recipe_text
-    from .screen.checks import check_demo
     from .screen.formatting import command_line
     from .screen.outcome import print_outcome
 
-    check_demo()
     again = command_line(["cliploom", "demo", "--out", str(out)])
     with as_file(files(PACKAGE) / "media") as media:
         recipe = read_recipe(recipe_text("demo"), "demo.yaml", [f"builders.folder.path={dumps(str(media))}"])

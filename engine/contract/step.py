@@ -15,6 +15,8 @@ from .usage import Spend
 if TYPE_CHECKING:
     import duckdb
 
+    from .requirements import Requirement
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 Said = TypeVar("Said")
@@ -113,6 +115,14 @@ class Step:
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for options that make no sense here; ``earlier`` are the steps before."""
+
+    def requirements(self) -> Sequence[Requirement]:
+        """The packages, weights and programs that it loads, with these options; no import, no network."""
+        return ()
+
+    def paid_models(self) -> Sequence[str]:
+        """The models that cost money when it asks them, by the names that prices are given for."""
+        return ()
 
     def revision(self) -> str:
         """What else its rows depend on, beyond its options: the text of a prompt, a model's version."""

@@ -1,4 +1,4 @@
-"""Whether a folder can be, or become, a recipe's build folder."""
+"""Whether a folder is, or can become, a recipe's build folder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ..contract.errors import UserError
+from ..contract.recipe import Recipe
 from ..contract.step import Source
 from ..planning.plan import Node
 
-OWN_FILES = ("recipe.lock.yaml", "build.lock")  # one of them is there from the first moment
+LOCK = "recipe.lock.yaml"
+OWN_FILES = (LOCK, "build.lock")  # one of them is there from the first moment
 OWN_FOLDERS = ("tables", "media", "dataset", "spend")
 ESTIMATE = "estimate"  # the folder, itself a build folder, in which a few videos are tried
 _LONGEST_PATH = 3000  # bytes; systems take 4096, and what is in the folder has long names too
@@ -62,3 +67,31 @@ def _check_source(root: Path, name: str, folders: Iterable[str]) -> None:
         inside = os.path.relpath(source, place).split(os.sep)[0]
         if inside in (*OWN_FOLDERS, ESTIMATE):
             raise UserError(f"{name} takes videos from {folder}, which is a part of the build folder {root}", _CHOOSE)
+
+
+def check_recipe(root: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """What the last build in a folder wrote of itself; ``UserError`` for one of another recipe."""
+    old = read_lock(root)
+    if old and old["name"] != recipe.name:
+        raise UserError(f"{root} holds the build of {old['name']}", _CHOOSE)
+    if old and old["shards"] != recipe.shards:
+        raise UserError(f"{root} was begun with {old['shards']} shards, the recipe says {recipe.shards}")
+    return old
+
+
+def read_lock(root: Path) -> dict[str, Any] | None:
+    """What a build wrote of itself; None where there is none, ``UserError`` for a file that is another."""
+    path = root / LOCK
+    try:
+        found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tables = [table for step in found["steps"] for table in step["tables"]]
+        whole = {"name", "table", "fingerprint"}.issubset
+        if all(map(whole, tables)) and found["shards"] >= 1 and found["name"]:
+            return found
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
+        pass
+    raise UserError(f"{path} is damaged", "delete it and build again: all else is kept")

@@ -13,6 +13,7 @@ from ..contract.errors import UserError, nearest
 from ..contract.options import digest, plain_options, shown
 from ..contract.recipe import Recipe, Use
 from ..contract.step import Fan, Filter, Reads, Split, Step, Whole, reads, writes
+from ..contract.usage import Budget
 
 
 class TableRef(NamedTuple):
@@ -96,7 +97,23 @@ def make_plan(recipe: Recipe) -> list[Node]:
             said = f"{use.name}: cannot read {shown(error.filename)}: {error.strerror}"
             raise UserError(f"{use.where}: {said}" if use.where else said) from None
     _check_tables(nodes)
+    _check_prices(nodes, recipe.budget)
     return nodes
+
+
+def _check_prices(nodes: Sequence[Node], budget: Budget) -> None:
+    """Raise ``UserError`` for models that cost money, which is limited, and nobody knows how much."""
+    unpriced: dict[str, Node] = {}
+    for node in nodes if budget.max_cost is not None else ():
+        for model in node.step.paid_models():
+            if model not in budget.prices:
+                unpriced.setdefault(model, node)
+    if unpriced:
+        names = ", ".join(f"{model} ({node.name})" for model, node in unpriced.items())
+        where, first = next(iter(unpriced.values())).use.where, next(iter(unpriced))
+        said = f"the budget has max_cost, and its prices have no {names}{nearest(first, budget.prices)}"
+        hint = "add each to budget.prices, as NAME: {input: …, output: …}, with zeros for a server that costs nothing"
+        raise UserError(f"{where}: {said}" if where else said, hint)
 
 
 def _check_tables(nodes: Sequence[Node]) -> None:

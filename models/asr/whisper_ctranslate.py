@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
+from . import whisper_weights
 from .recognizer import Guess, Said, Utterance
 from .whisper_weights import Model, find_model
 from .windows import Samples
@@ -53,6 +55,11 @@ class FasterWhisper:
             )
             for said in found
         ]
+
+
+def requirements(name: str, revision: str) -> list[Requirement]:
+    """What ``load_faster`` loads."""
+    return [*extra_packages("speech", "faster_whisper"), *whisper_weights.requirements(name, revision)]
 
 
 def load_faster(name: str, revision: str, beams: int, precision: str, device: str, threads: int) -> FasterWhisper:

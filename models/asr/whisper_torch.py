@@ -8,6 +8,7 @@ from typing import Any
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 from .openai_checkpoints import Checkpoint, alone, find_checkpoint
 from .recognizer import Guess, Said, Utterance
 from .windows import Samples
@@ -60,6 +61,11 @@ class OriginalWhisper:
             )
             for said in found["segments"]
         ]
+
+
+def requirements() -> list[Requirement]:
+    """What ``load_original`` loads."""
+    return extra_packages("whisper", "whisper", "torch", "faster_whisper")
 
 
 def load_original(name: str, beams: int, device: str, threads: int) -> OriginalWhisper:

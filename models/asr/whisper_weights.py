@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from importlib.metadata import PackageNotFoundError, distribution
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.requirements import Requirement
 from ..weights import Piece, find_weight, joined
 
 WEIGHTS = "model.bin"
@@ -85,6 +87,23 @@ def local_folder(name: str) -> Path | None:
     """The folder that a model's name is the path of, if it is one."""
     folder = Path(name).expanduser()
     return folder if (folder / WEIGHTS).is_file() else None
+
+
+def requirements(name: str, revision: str) -> list[Requirement]:
+    """What ``find_model`` finds; a model that is not on this machine is downloaded when it is first used."""
+    packaged = _PACKAGED.get(name) if not revision else None
+    pins = tuple(f"{package}=={packaged.pin}" for package in packaged.packages) if packaged else ()
+    is_here = bool(packaged) and all(map(_is_installed, packaged.packages if packaged else ()))
+    is_here = is_here or local_folder(name) is not None or _is_in_hub_cache(name)
+    hint = "it is downloaded when it is first used"
+    return [Requirement(f"the whisper model {name}", is_here, pins, bare=True, hint=hint, optional=True)]
+
+
+def _is_in_hub_cache(name: str) -> bool:
+    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    folder = Path(os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")).expanduser()
+    known = glob.escape(name).replace("/", "--") if "/" in name else f"*--faster-*whisper-{glob.escape(name)}"
+    return any(folder.glob(f"models--{known}"))
 
 
 def _unpacked(name: str, packaged: _Packaged) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlsplit
 
 from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.requirements import Requirement
 from ...engine.contract.step import Site
 from ...engine.contract.usage import Budget, Spend
 from .cache import Cached
@@ -92,6 +93,17 @@ def _check_price(model: ChatModel, budget: Budget) -> None:
         f"the budget has max_cost, and its prices have no {model.name}{nearest(model.name, budget.prices)}",
         f"add {model.name}: {{input: …, output: …}} to budget.prices, with zeros for a server that costs nothing",
     )
+
+
+def model_requirements(model: ChatModel) -> Sequence[Requirement]:
+    """The packages and weights that a model takes."""
+    from . import embedded, remote, vllm_model
+
+    if model.url:
+        return remote.requirements()
+    if model.run == "vllm":
+        return vllm_model.requirements()
+    return embedded.requirements() if _is_here(model, "embedded") else ()
 
 
 def model_revision(model: ChatModel) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import RowError, TransientError, UserError
 from ...engine.contract.extras import extra
-from ..weights import Piece, joined
+from ...engine.contract.requirements import Requirement, required_package
+from ..weights import Piece, joined, weights
 from .model import Answer, Model, Request
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ PARTS = [
 ]
 CONTEXT = 4096  # tokens of prompt and answer together; 28 KB of memory each
 _TOO_LONG = "exceed_context_size_error"
+
+
+def requirements() -> list[Requirement]:
+    """What ``open_embedded`` loads."""
+    return [required_package("xllamacpp"), weights(PARTS, f"{NAME}.gguf", SHA256)]
 
 
 class EmbeddedModel:

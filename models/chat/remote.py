@@ -12,6 +12,7 @@ from warnings import warn
 
 from ...engine.contract.errors import RowError, UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 from .health_check import greet
 from .load_balancer import Endpoint, Polite, Trouble
 from .model import Answer, ChatModel, Model, Request
@@ -31,6 +32,11 @@ _INSTEAD = {"max_tokens": "max_completion_tokens takes its place", SCHEMA: "sche
             SYSTEM: "it becomes part of the user's turn"}  # fmt: skip
 # A server that answers twice, or late, would answer the next question on the same connection. So each has its own.
 _ONE_QUESTION = {"Connection": "close", "Accept-Encoding": "identity"}
+
+
+def requirements() -> list[Requirement]:
+    """What ``open_remote`` loads."""
+    return extra_packages("llm", "openai")
 
 
 class RemoteServer:

@@ -12,9 +12,10 @@ from typing import Annotated, TypeVar
 
 from ...engine.contract.errors import RowError
 from ...engine.contract.options import digest, plain_options
+from ...engine.contract.requirements import Requirement
 from ...engine.contract.step import Answer, Site, Split, Step, StreamWork, Work
 from ...schemas import Col
-from .client import check_model, model_revision, open_model, rows_at_once
+from .client import check_model, model_requirements, model_revision, open_model, rows_at_once
 from .model import ChatModel, Model
 from .prompt import Prompt, load_prompt
 
@@ -43,6 +44,14 @@ class Asking(Split[In, Out]):
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for a model that there is not."""
         check_model(self.model)
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What the model takes."""
+        return model_requirements(self.model)
+
+    def paid_models(self) -> Sequence[str]:
+        """The model, if it is on a server."""
+        return (self.model.name,) if self.model.url else ()
 
     def revision(self) -> str:
         """The model's weights, as far as they are known without loading them."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 from .model import Answer, ChatModel, Model, Request
 from .openai_protocol import turn
 from .vllm_video import READER, FilmReader, film_url
@@ -170,6 +171,11 @@ def _refusal(name: str, error: Exception) -> RowError:
 def _line(error: BaseException) -> str:
     """What an error says, in one line."""
     return " ".join(str(error).split())[:_SHOWN_CHARS] or type(error).__name__
+
+
+def requirements() -> list[Requirement]:
+    """What ``open_vllm`` loads."""
+    return extra_packages("vllm", "vllm")
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights import find_weight
+from ...engine.contract.requirements import Requirement
+from ..weights import Piece, find_weight, weights
 
 Floats = NDArray[np.float32]
 
@@ -29,6 +30,11 @@ _MAX_TOKENS = 256  # what it was trained for; the rest of a longer text is not r
 _TOKENS_AT_ONCE = 4096
 _UNKNOWN, _START, _END = 100, 101, 102
 _MAX_WORD = 100  # characters; a longer word is unknown
+
+
+def requirements() -> list[Requirement]:
+    """What ``MiniLM`` loads."""
+    return [weights([Piece(PACKAGE, PIN, f"{_FOLDER}/{name}") for name in ("model.safetensors", "vocab.txt")])]
 
 
 class MiniLM:

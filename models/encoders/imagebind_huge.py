@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, required_package
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -23,7 +24,12 @@ Picture = NDArray[np.uint8]
 _SIDE_PX = 224
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)  # CLIP's
 _STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
-_INSTALL = "pip install git+https://github.com/facebookresearch/ImageBind"
+_SOURCE = "git+https://github.com/facebookresearch/ImageBind"
+
+
+def requirements() -> list[Requirement]:
+    """What ``imagebind_encoder`` loads."""
+    return [required_package("imagebind", _SOURCE), required_package("torch", _SOURCE)]
 
 
 class ImageBind:
@@ -68,7 +74,7 @@ def imagebind_encoder(checkpoint: str, device: str, per_batch: int, revision: st
     Raises:
         UserError: a package is missing, or the checkpoint does not fit.
     """
-    with extra("imagebind", _INSTALL):
+    with extra("imagebind", f"pip install {_SOURCE}"):
         import torch
         from imagebind.models.imagebind_model import imagebind_huge
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

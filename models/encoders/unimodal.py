@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.errors import UserError
+from ...engine.contract.requirements import Requirement
 from ..demo import minilm
 from ..detectors import imagenet
 
@@ -22,6 +23,11 @@ class Features:
     """
 
     name, revision, dim = "efficientnet", f"{imagenet.PACKAGE}=={imagenet.PIN}", imagenet.FEATURES
+
+    @staticmethod
+    def requirements() -> list[Requirement]:
+        """The classifier."""
+        return imagenet.requirements()
 
     def __init__(self) -> None:
         self._net = imagenet.Classifier()
@@ -41,6 +47,11 @@ class Sentences:
     """all-MiniLM-L6-v2: how near the meanings of texts are."""
 
     name, revision, dim = "minilm", f"{minilm.PACKAGE}=={minilm.PIN}", minilm.DIMENSIONS
+
+    @staticmethod
+    def requirements() -> list[Requirement]:
+        """MiniLM."""
+        return minilm.requirements()
 
     def __init__(self) -> None:
         self._net = minilm.MiniLM()

