@@ -95,7 +95,7 @@ def made(name: str, tag: str, write: Callable[[BinaryIO], None]) -> Path:
 def weights(pieces: Sequence[Piece], joined_name: str = "", sha256: str = "") -> Requirement:
     """The packages of these files; ``joined_name`` is what ``joined`` makes of them, which is as good."""
     absent = [piece for piece in pieces if _path(piece) is None]
-    names = list(dict.fromkeys(piece.package for piece in absent or pieces))
+    names = sorted({piece.package for piece in absent or pieces})
     said = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     is_made = bool(joined_name) and _is_known(cache_dir() / "weights" / joined_name, sha256)
     return Requirement(f"the weights of {said}", not absent or is_made, tuple(_pins(absent)), bare=True)
