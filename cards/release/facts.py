@@ -58,6 +58,7 @@ class Facts(NamedTuple):
     captions: Captions | None  # None where no clip has one
     transcripts: list[tuple[str, int]]  # who wrote them, and of how many videos
     conse: list[str]  # columns with scores of the encoder `conse`
+    damaged: int  # clips over frames that did not decode whole
 
 
 _PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
@@ -93,7 +94,8 @@ def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split
     captions = _captions(db) if "caption" in names else None
     transcripts = db.execute(_TRANSCRIPTS).fetchall() if "transcript" in names else []
     conse = [held.scores[name] for (name,) in db.execute(_CONSE).fetchall()]
-    return Facts(held.schema, splits, file_bytes, len(held.bare), sources, captions, transcripts, conse)
+    [(damaged,)] = db.execute(f"SELECT count(*) FROM {_PUBLISHED} WHERE damaged > 0").fetchall()
+    return Facts(held.schema, splits, file_bytes, len(held.bare), sources, captions, transcripts, conse, damaged)
 
 
 def _captions(db: duckdb.DuckDBPyConnection) -> Captions:

@@ -54,6 +54,7 @@ class Totals(NamedTuple):
     kept: int
     kept_s: float
     kept_videos: int
+    damaged: int  # of the kept, clips over damaged frames
     captions: int
     teachers: int
     fakes: int  # captions of a dry run
@@ -146,6 +147,7 @@ def totals(db: duckdb.DuckDBPyConnection) -> Totals:
     SELECT (SELECT count(DISTINCT video_id) FROM videos), (SELECT coalesce(sum(duration_s), 0) FROM videos),
         (SELECT count(DISTINCT clip_id) FROM clips), count(DISTINCT clip_id),
         coalesce(sum(end_s - start_s), 0), count(DISTINCT video_id),
+        count(*) FILTER (damaged > 0),
         (SELECT count(*) FROM captions WHERE kind <> 'choice'),
         (SELECT count(DISTINCT teacher) FROM captions WHERE kind <> 'choice'),
         (SELECT count(*) FROM captions WHERE kind <> 'choice' AND 'fake' IN (teacher, model)),

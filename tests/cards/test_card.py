@@ -46,7 +46,7 @@ def facts(**more: Any) -> Facts:
     schema = release_schema(("file_name",), score_columns(["conse"]))
     split = Split("train", 3, 6.5, 100, {"v0", "v1"})
     said = {"schema": schema, "splits": [split], "file_bytes": 2000, "sources": [Source("CC-BY 3.0", "Blender", 2)]}
-    return Facts(**{**said, "dropped": 0, "captions": captions(), "transcripts": [], "conse": [], **more})
+    return Facts(**{**said, "dropped": 0, "captions": captions(), "transcripts": [], "conse": [], "damaged": 0, **more})
 
 
 def test_the_front_matter_comes_back_through_the_hub_client() -> None:
@@ -140,6 +140,8 @@ def test_a_homepage_becomes_a_link_only_if_it_is_one() -> None:
 
 def test_what_the_card_tells_fits_the_dataset() -> None:
     text = make_card(wishes(), facts(), PLAIN)
+    assert "2 of the 3 clips lie over frames that are damaged" in make_card(wishes(), facts(damaged=2), PLAIN)
+    assert "damaged in the source (" not in text
     assert "Nobody checked the captions" in text and "ImageNet" not in text and "may move or vanish" in text
     assert "| speech | whisper | 3 |" in text and "3 captions, 3 different texts." in text and "Transcripts" not in text
     said = captions(judged=2, fakes=1, distinct=1, most_repeated=Repetition("A [dog].", 3, 3))

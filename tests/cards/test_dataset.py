@@ -251,12 +251,13 @@ def test_the_card_counts_what_the_table_holds(tmp_path: Path) -> None:
     spoken = [told.segment("v0", 0, 1, "Words.", source="whisper small"), told.segment("v1", 0, 1, "Words.")]
     clip = next(r for r in rows if isinstance(r, Clip))
     scores = [replace(told.score(clip, "matching", 0.5), model="conse (x==1)"), told.score(clip, "conse", 0.5)]
-    made(tmp_path, [*same, *spoken, *scores])
+    hurt = [replace(r, damaged=0.5) if r is clip else r for r in same]
+    made(tmp_path, [*hurt, *spoken, *scores])
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert "15 captions, 4 different texts." in card and "> **One caption stands on 12 of 15 clips:** The same." in card
     assert "| speech | speech-model | 15 |" in card and "| subtitle | 1 |\n| whisper small | 1 |" in card
     assert "- `score_matching` compares words with ImageNet" in card and "`score_conse` compares" not in card
-    assert "measured by conse (x==1) |" in card
+    assert "measured by conse (x==1) |" in card and "1 of the 15 clips lies over frames that are damaged" in card
 
 
 def test_what_people_accepted_comes_first_and_people_have_no_names(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from cliploom.cards.report.page import clock
 from cliploom.cards.report.thumbnails import HEIGHT_PX, WIDTH_PX, small_picture
 from cliploom.cli.screen.outcome import warnings
 from cliploom.engine.build import Stage
-from cliploom.schemas import Caption, Segment, Tags, Video
+from cliploom.schemas import Caption, Clip, Entry, Segment, Tags, Video
 
 VOID = {"meta", "img", "br", "hr", "link", "path", "rect"}
 
@@ -201,6 +201,16 @@ def test_a_dry_run_is_told_on_the_page(films: Any, html: str) -> None:
 
     assert "This is a dry run. 23 of the captions were made up" in Page(changed(films, fake)).text
     assert "dry run" not in html
+
+
+def test_clips_over_damage_are_counted_on_the_page(films: Any, html: str) -> None:
+    def damage(row: Any) -> Any:
+        return replace(row, damaged=0.25 if row.start_s < 5 else 0.0) if isinstance(row, Clip) else row
+
+    kept = {row.clip_id for row in films.rows if isinstance(row, Entry)}
+    n = sum(1 for row in films.rows if isinstance(row, Clip) and row.start_s < 5 and row.clip_id in kept)
+    assert f"{n} of 23 clips lie over damaged frames." in Page(changed(films, damage)).text
+    assert "damaged frames" not in html
 
 
 def test_a_caption_that_people_rejected_is_not_shown_as_the_published_one(films: Any) -> None:
