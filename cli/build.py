@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..engine.build import Build
+    from ..engine.contract.events import Event
     from ..engine.contract.recipe import Recipe
     from ..engine.execution.runner import RunOptions
 
@@ -42,6 +43,9 @@ def build(
     """Do what a recipe says.
 
     Only what is not done yet is done. Stop it at any time; run it again to go on.
+
+    Exit codes: 0 when it is done, or waits for answers, even if some rows failed; 2 for what you can mend; 3 when a
+    step failed on all rows that reached it; 130 when it was stopped; 1 for a bug.
     """
     from dataclasses import replace
 
@@ -51,7 +55,7 @@ def build(
     from ..engine.contract.recipe import load_recipe
     from ..engine.execution.runner import RunOptions
     from .screen.formatting import command_line
-    from .screen.outcome import print_outcome
+    from .screen.outcome import end_build
 
     loaded = load_recipe(recipe, settings or ())
     words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
@@ -59,19 +63,38 @@ def build(
     words += ["--limit", str(limit)] if limit else []
     options = RunOptions(limit=limit, retry_failed=retry_failed)
     options = replace(options, workers=workers) if workers else options
-    print_outcome(do_build(loaded, out or build_folder(loaded.name), options, quiet, command_line(words)), json)
+    end_build(do_build(loaded, out or build_folder(loaded.name), options, quiet, command_line(words)), json)
 
 
 def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again: str) -> Build:
-    """Build with progress and signals, and write the report; ``again`` is the command that goes on."""
+    """Build with progress and signals, and write the report; ``again`` is the command that goes on.
+
+    Raises:
+        UserError: as ``run_build``. ``AllFailed`` where a step failed on all of its rows by then.
+    """
     from ..engine.build import Build, run_build
-    from .report import write_report
+    from ..engine.contract.errors import UserError
+    from .report import remove_report, write_report
     from .screen.interrupts import stoppable
+    from .screen.outcome import check_all_failed
     from .screen.progress import progress
 
+    began = False
+
+    def begin(event: Event) -> None:
+        nonlocal began
+        if event.kind == "build":  # from here on the folder is this build's
+            began = True
+            remove_report(root)
+
     with stoppable(again):
-        with progress(quiet) as listeners, redirect_stdout(sys.stderr):  # a step may print
-            run_build(recipe, root, options, listeners)
+        try:
+            with progress(quiet) as listeners, redirect_stdout(sys.stderr):  # a step may print
+                run_build(recipe, root, options, [begin, *listeners])
+        except UserError as error:
+            if began:
+                check_all_failed(Build.read(root), error)
+            raise
         made = Build.read(root)
         write_report(made)
     return made

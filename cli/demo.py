@@ -23,9 +23,9 @@ def demo(
     from .build import do_build
     from .recipes import PACKAGE, recipe_text
     from .screen.formatting import command_line
-    from .screen.outcome import print_outcome
+    from .screen.outcome import end_build
 
     again = command_line(["cliploom", "demo", "--out", str(out)])
     with as_file(files(PACKAGE) / "media") as media:
         recipe = read_recipe(recipe_text("demo"), "demo.yaml", [f"builders.folder.path={dumps(str(media))}"])
-        print_outcome(do_build(recipe, out, RunOptions(), quiet, again), False)
+        end_build(do_build(recipe, out, RunOptions(), quiet, again), False)

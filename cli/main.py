@@ -85,7 +85,7 @@ def main() -> None:
     except UserError as error:
         hint = f"\n  {printable(error.hint)}" if error.hint else ""
         print(f"error: {printable(error.message)}{hint}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _MENDABLE:
             raise

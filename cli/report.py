@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from ..engine.build import Build
 
+REPORT = "report.html"
+
 
 def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")]) -> None:
     """Write a build's report page again.
@@ -27,8 +29,13 @@ def write_report(build: Build) -> Path:
     from ..engine.storage.files import write_text
     from ..engine.storage.sql import readable
 
-    path = build.root / "report.html"
+    path = build.root / REPORT
     with readable(build.root):
         page = render_report(build)
     write_text(path, page)
     return path
+
+
+def remove_report(root: Path) -> None:
+    """Remove the report of what a build folder held before."""
+    (root / REPORT).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from ..schemas import Row
+from ..schemas import Entry, Row
 from .contract.catalog import row_types
 from .contract.errors import UserError
 from .contract.events import EventLog, Listener
@@ -26,7 +26,8 @@ from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .preview import missing_requirements
 from .storage.files import read_json, write_json, write_text
-from .storage.ledger import DROPPED, FAILED
+from .storage.ledger import DROPPED
+from .storage.ledgers import Ledgers
 from .storage.sql import add_views, connect, parquet_table, readable
 from .storage.store import Store
 
@@ -53,6 +54,12 @@ class Stage(NamedTuple):
     causes: dict[str, int]
     seconds: float
     parts: int = 0  # dropped of inputs that were done, such as the shots that no clip was made of
+    finished: bool = True  # it is the outcome of what the steps before it hold now
+
+    @property
+    def hopeless(self) -> bool:
+        """Did all of its rows fail?"""
+        return 0 < self.came == self.failed
 
 
 class Outcome(NamedTuple):
@@ -113,7 +120,8 @@ def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
         ]
         entry = {"name": node.name, "step": _kind(node), "version": node.step.version, "shape": node.shape}
         inputs = [t for group in (node.anchors, *node.joined) for t in group]
-        entry |= {"reads": sorted({t.name for t in inputs}), "options": plain_options(node.step)}
+        entry |= {"reads": _names(inputs), "anchors": _names(node.anchors), "filters": _names(node.filters)}
+        entry |= {"options": plain_options(node.step)}
         revision = node.step.revision()
         entry |= {"revision": revision} if revision else {}
         steps.append({**entry, "tables": tables})
@@ -126,6 +134,10 @@ def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
         "recipe": dump_recipe(recipe),
         "steps": steps,
     }
+
+
+def _names(tables: Iterable[TableRef]) -> list[str]:
+    return sorted({table.name for table in tables})
 
 
 def _kind(node: Node) -> str:
@@ -177,70 +189,55 @@ class Build:
 
     def funnel(self) -> list[Stage]:
         """What became of everything, step by step."""
-        return [self._stage(step, table) for step, table in self.tables()]
-
-    def _stage(self, step: dict[str, Any], table: TableRef) -> Stage:
-        store = self.store
-        states = [s for n in range(store.shards) if (s := store.shard(table, n).counts())]
-        reasons: dict[str, int] = {}
-        causes: dict[str, int] = {}
-        for state in states:
-            for total, part in ((reasons, state["reasons"]), (causes, state["causes"])):
-                for name, n in part.items():
-                    total[name] = total.get(name, 0) + n
-        whole = store.whole(table)
-        came = whole["came"] if whole else sum(s["came"] for s in states)
-        kinds = ("done", "dropped", "failed", "rows", "parts")
-        done, dropped, failed, rows, parts = (sum(s[k] for s in states) for k in kinds)
-        if whole and table.row is None:
-            done = came - dropped
-        waiting = int(bool(whole and whole["waiting"]) or step["name"] in self.waiting())
-        seconds = round(sum(s["seconds"] for s in states), 3)
-        out = table.row.table if table.row else ""
-        return Stage(
-            table.name, step["shape"], out, came, done, dropped, failed, waiting, rows, reasons, causes, seconds, parts
-        )
+        ledgers, waits = Ledgers(self.store, self.tables()), self.waiting()
+        return [_stage(ledgers, step, table, step["name"] in waits) for step, table in self.tables()]
 
     def waiting(self) -> dict[str, str]:
         """What steps wait for, by step."""
-        states = ((table.name, self.store.whole(table)) for _, table in self.tables())
+        store = self.store
+        states = ((table.name, store.whole(table)) for _, table in self.tables())
         said: dict[str, str] = read_json(self.root / WAITING) or {}
-        return {name: state["waiting"] for name, state in states if state and state["waiting"]} | said
+        return {name: state.waiting for name, state in states if state and state.waiting} | said
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A database with a view per row type, and ``verdicts``, ``errors`` and ``dataset``."""
         import pyarrow as pa
 
         db = connect()
+        ledgers = Ledgers(self.store, self.tables())
         sources: dict[type[Row], list[TableRef]] = {}
         verdicts: list[tuple[str, str, str, str, str]] = []
         errors: list[tuple[str, str, str, str, str, int]] = []
         for _, table in self.tables():
-            if table.row is not None:
+            if table.row is not None and ledgers.current[table.name]:
                 sources.setdefault(table.row, []).append(table)
-            for number in range(self.store.shards):
-                shard = self.store.shard(table, number)
-                if not (state := shard.counts()) or not (state["failed"] or state["reasons"]):
-                    continue
-                for e in shard.ledger().values():
-                    if e.live and e.status == DROPPED:
-                        verdicts.append((table.name, e.id, e.video_id, e.kind, e.message))
-                    elif e.live and e.status == FAILED:
-                        errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
+            for e in ledgers.misses(table):
+                if e.status == DROPPED:
+                    verdicts.append((table.name, e.id, e.video_id, e.kind, e.message))
+                else:
+                    errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
         with readable(self.root):
-            add_views(db, sources, self.store)
-            self._add_dataset(db)
+            add_views(db, sources, ledgers.store)
+            self._add_dataset(db, Entry in sources)
         text = ["step", "id", "video_id"]
         _register(db, "verdicts", [*text, "reason", "detail"], verdicts, {})
         _register(db, "errors", [*text, "kind", "message", "attempts"], errors, {"attempts": pa.int64()})
         return db
 
-    def _add_dataset(self, db: duckdb.DuckDBPyConnection) -> None:
-        files = sorted((self.root / "dataset").glob("**/*.parquet"))
+    def _add_dataset(self, db: duckdb.DuckDBPyConnection, published: bool) -> None:
+        files = sorted((self.root / "dataset").glob("**/*.parquet")) if published else []
         if files:
             db.execute(f"CREATE VIEW dataset AS SELECT * FROM {parquet_table(files, ', union_by_name=true')}")
         else:
             db.execute("CREATE VIEW dataset AS SELECT * FROM entries WHERE false")
+
+
+def _stage(ledgers: Ledgers, step: dict[str, Any], table: TableRef, waits: bool) -> Stage:
+    n, out = ledgers.counts(table), table.row.table if table.row else ""
+    return Stage(
+        table.name, step["shape"], out, ledgers.came(table, n), n.done, n.dropped, n.failed, int(waits), n.rows,
+        n.reasons, n.causes, n.seconds, n.parts, ledgers.finished[table.name],
+    )  # fmt: skip
 
 
 def _register(

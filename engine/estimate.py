@@ -12,7 +12,6 @@ from .build import Build, Stage, run_build
 from .contract.errors import UserError
 from .contract.events import Listener
 from .contract.recipe import Recipe
-from .contract.step import Item, Source
 from .contract.usage import Tally, Usage, spent, total
 from .execution.build_folder import ESTIMATE, check_build_folder, is_build_folder
 from .execution.runner import RunOptions
@@ -50,8 +49,8 @@ def estimate(
     at once, and clips of unlike videos, make it a guess.
     """
     nodes = make_plan(recipe)
-    shards = recipe.shards
-    found = {i.video_id for n in nodes if isinstance(n.step, Source) for s in _dealt(n, options, shards) for i in s}
+    dealt = deal_items(nodes, options.limit, recipe.shards)
+    found = {item.video_id for by_shard in dealt.values() for items in by_shard.values() for item in items}
     folder = root / ESTIMATE
     check_build_folder(root, nodes)
     if folder.exists() and not is_build_folder(folder):
@@ -65,11 +64,6 @@ def estimate(
     tables = {table.name: next(n for n in nodes if n.index == table.node) for n in nodes for table in n.tables}
     rows = [_estimate(s, tables[s.name], tallies.get(s.name, Tally({}, {})), factor, options) for s in build.funnel()]
     return Sample(chosen, len(found), outcome.waiting), rows
-
-
-def _dealt(node: Node, options: RunOptions, shards: int) -> list[Sequence[Item]]:
-    assert isinstance(node.step, Source)
-    return list(deal_items(node.step, options.limit, shards).values())
 
 
 def _estimate(stage: Stage, node: Node, tally: Tally, factor: float, options: RunOptions) -> Estimate:

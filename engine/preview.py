@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .contract.options import plain_options
 from .contract.recipe import Recipe
 from .contract.requirements import Requirement
-from .contract.step import Item, Source
+from .contract.step import Item
 from .execution.build_folder import check_build_folder, check_recipe
 from .execution.global_step import sites, whole_key
 from .execution.runner import RunOptions
@@ -85,11 +85,9 @@ class _Survey:
     def forecasts(self) -> list[Forecast]:
         """Node by node, so that each finds out what is settled before it."""
         found = []
+        items = deal_items(self.nodes, self.options.limit, self.store.shards)
         for node in self.nodes:
-            items = (
-                deal_items(node.step, self.options.limit, self.store.shards) if isinstance(node.step, Source) else {}
-            )
-            found += self._whole(node) if node.shape == "whole" else self._shards(node, items)
+            found += self._whole(node) if node.shape == "whole" else self._shards(node, items.get(node.index, {}))
         return found
 
     def _open(self, node: Node, number: int) -> str:
@@ -111,16 +109,16 @@ class _Survey:
                     self._known(counts[table.name], table, number, "")
                 continue
             task.open(self.options.retry_failed)
-            if not task.wanted and not any(shard.ledger() for shard in task.shards.values()):
+            if not task.wanted and all(shard.untouched for shard in task.shards.values()):
                 self.settled.add((node.index, number))  # nothing reaches it, and nothing ever did
             for table in node.tables:
                 self._missing(counts[table.name], node, table, task)
         return [self._forecast(node, table, counts[table.name], "") for table in node.tables]
 
     def _known(self, count: _Count, table: TableRef, number: int, after: str) -> None:
-        state = self.store.shard(table, number).state or {}
-        count.done += sum(state.get(key, 0) for key in ("done", "dropped", "failed"))
-        count.failed += state.get("failed", 0)
+        counts = self.store.shard(table, number).counts()
+        count.done += counts.came
+        count.failed += counts.failed
         count.after = count.after or after
 
     def _missing(self, count: _Count, node: Node, table: TableRef, task: Task) -> None:
@@ -128,7 +126,7 @@ class _Survey:
         ledger = task.shards[table.name].ledger()
         anew = self._made_anew(node, table)
         for id_ in task.inputs.digests:
-            entry = ledger.get(id_)
+            entry = ledger.get(("", id_))
             if part in task.wanted.get(id_, ()):
                 count.why[_why(entry, task.inputs.digests[id_], anew)] += 1
             else:
@@ -140,19 +138,19 @@ class _Survey:
         state, count = self.store.whole(table), _Count()
         opened = [self._open(node, number) for number in range(self.store.shards)]
         if after := next(filter(None, opened), ""):
-            count.after, count.done = after, state["came"] if state else 0
+            count.after, count.done = after, state.came if state else 0
             return [self._forecast(node, table, count, "")]
         key = whole_key(node, self.store, sites(node, self.store.root))
-        same = state is not None and state["key"] == key
+        same = state is not None and state.key == key
         came = sum(len(inputs_of(self.nodes, node, self.store, n).digests) for n in range(self.store.shards))
         if state and same:
             count.done = came
-            if not state["waiting"]:
+            if not state.waiting:
                 self.settled.add((node.index, 0))
         else:
             why = "what it reads changed" if state else self._made_anew(node, table) or "new"
             count.why[why] += came
-        return [self._forecast(node, table, count, str(state["waiting"]) if state and same else "")]
+        return [self._forecast(node, table, count, state.waiting if state and same else "")]
 
     def _made_anew(self, node: Node, table: TableRef) -> str:
         """Why a table that the last build had is begun again, in a word; "" where it goes on."""

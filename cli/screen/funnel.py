@@ -27,13 +27,14 @@ def print_funnel(stages: Sequence[Stage]) -> None:
 def _line(stage: Stage) -> list[str]:
     numbers = [number(n) for n in (stage.came, stage.done, stage.dropped + stage.parts, stage.failed)]
     rows = f"{stage.rows:,} {stage.table}" if stage.table else ""
-    why = [tally(stage.reasons), tally(stage.causes), "waits" if stage.waiting else ""]
+    state = "waits" if stage.waiting else "" if stage.finished else "unfinished"
+    why = [tally(stage.reasons), tally(stage.causes), state]
     work = duration(stage.seconds) if stage.seconds else ""
     return [stage.name, *numbers, rows, work, "; ".join(part for part in why if part)]
 
 
 def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
-    """One line per step with failures, the worst first: how many, why, and an example of each cause."""
+    """A line per step with failures, the worst first, that names its top cause with an example; then other causes."""
     bad = sorted((s for s in stages if s.failed), key=lambda s: -s.failed / max(s.came, 1))
     if not bad:
         return []
@@ -42,10 +43,12 @@ def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
         examples = {(step, kind): message for step, kind, message in db.execute(query).fetchall()}
     lines = []
     for stage in bad:
-        lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed")
+        causes = []
         for cause, n in sorted(stage.causes.items(), key=lambda item: (-item[1], item[0])):
             message = shortened(printable(examples.get((stage.name, cause), "")), _LONGEST_MESSAGE)
-            lines.append(f"  {n:,} x {printable(cause)}: {message}")
+            causes.append(f"{n:,} x {printable(cause)}: {message}")
+        lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed, {causes[0]}")
+        lines += [f"  {cause}" for cause in causes[1:]]
     return lines
 
 

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...engine.contract.errors import AllFailed, UserError
 from .formatting import printable, shortened
 from .funnel import as_json, failures, many_failed, print_funnel
 
 if TYPE_CHECKING:
-    from ...engine.build import Build
+    from ...engine.build import Build, Stage
+
+OUTDATED = "outdated_dataset"
+
+
+def end_build(build: Build, as_object: bool) -> None:
+    """Print what came of a build. Where a step failed on all of its rows that is the first line, and exit code 3."""
+    print_outcome(build, as_object)
+    if any(stage.hopeless for stage in build.funnel()):
+        if as_object:
+            check_all_failed(build)
+        raise SystemExit(AllFailed.exit_code)
+
+
+def check_all_failed(build: Build, error: UserError | None = None) -> None:
+    """Raise ``AllFailed``, with the top cause, where a step failed on all of its rows; ``error`` is what came of it."""
+    stages = build.funnel()
+    if any(stage.hopeless for stage in stages):
+        raise AllFailed(failures(build, stages)[0], error.message if error else "")
 
 
 def print_outcome(build: Build, as_object: bool) -> None:
     """The funnel, the causes of failures, and what there is to look at; or all of it as one JSON object."""
+    stages, waiting = build.funnel(), build.waiting()
     if as_object:
-        print(json.dumps(outcome(build), ensure_ascii=False))
+        print(json.dumps(outcome(build, stages), ensure_ascii=False))
         return
     from .costs import cost_line
 
-    stages, waiting = build.funnel(), build.waiting()
     failed = failures(build, stages)
     if failed and many_failed(stages):
         print(*failed, "", sep="\n")
@@ -31,29 +51,35 @@ def print_outcome(build: Build, as_object: bool) -> None:
     if costs := cost_line(build.root):
         print("", costs, sep="\n")
     print()
-    for name, path in made(build.root).items():
-        print(f"{name + ':':<9} {path}")
+    found = made(build.root, stages)
+    for name, path in found.items():
+        print(f"{name + ':':<9} {path}" if name != OUTDATED else f"dataset:  {path} (of an earlier build)")
     for message in warnings(build):
         print(f"warning:  {printable(message)}")
     for step, message in waiting.items():
         print(f"waiting:  {step}: {printable(message)}")
 
 
-def outcome(build: Build) -> dict[str, Any]:
+def outcome(build: Build, stages: Sequence[Stage]) -> dict[str, Any]:
     """The same as plain values."""
+    found = made(build.root, stages)
     return {
         "recipe": build.name,
         "folder": str(build.root),
         "waiting": build.waiting(),
         "warnings": warnings(build),
-        "steps": as_json(build.funnel()),
-        **{name: str(path) for name, path in made(build.root).items()},
+        "steps": as_json(stages),
+        **{name: str(path) for name, path in found.items()},
     }
 
 
-def made(root: Path) -> dict[str, Path]:
-    """What is there to look at: the dataset, its card, the report."""
-    places = {"dataset": root / "dataset", "card": root / "dataset" / "README.md", "report": root / "report.html"}
+def made(root: Path, stages: Sequence[Stage]) -> dict[str, Path]:
+    """What is there to look at: the dataset, its card, the report; or a dataset that the tables have left behind."""
+    places = {"report": root / "report.html"}
+    if any(stage.table == "entries" and stage.finished for stage in stages):
+        places = {"dataset": root / "dataset", "card": root / "dataset" / "README.md", **places}
+    else:
+        places = {OUTDATED: root / "dataset", **places}
     return {name: path for name, path in places.items() if path.exists()}
 
 

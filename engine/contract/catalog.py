@@ -36,7 +36,12 @@ _FAULTS = (
 def step_names() -> tuple[str, ...]:
     """The names of all steps, ours first, then those of plugins; a plugin's may be broken."""
     ours = list(_our_names())
-    return tuple(dict.fromkeys([*ours, *sorted(point.name for point in entry_points(group=PLUGINS))]))
+    return tuple(dict.fromkeys([*ours, *sorted(point.name for point in _plugins())]))
+
+
+@cached
+def _plugins() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=PLUGINS))  # looks through every package that is installed
 
 
 def _our_names() -> Iterator[str]:
@@ -102,7 +107,7 @@ def _source(name: str) -> str:
     """The module of a step, or ``module:name`` of one that a package adds."""
     if name in _our_names():
         return f"{_ROOT}.{name}"
-    return next((point.value for point in entry_points(group=PLUGINS) if point.name == name), name)
+    return next((point.value for point in _plugins() if point.name == name), name)
 
 
 def _loaded(source: str) -> type[Step]:
@@ -171,8 +176,7 @@ def step_name(step: type[Step]) -> str:
     module = step.__module__
     if is_ours(step):
         return module.removeprefix(f"{_ROOT}.")
-    points = entry_points(group=PLUGINS)
-    plugin = next((p.name for p in points if p.value.partition(":")[0].strip() == module), None)
+    plugin = next((p.name for p in _plugins() if p.value.partition(":")[0].strip() == module), None)
     return plugin or f"{module}.{step.__name__}"
 
 

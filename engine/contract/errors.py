@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import ClassVar
 
 
 class UserError(Exception):
     """Something that the user can mend: one line, a hint, exit code 2, no traceback."""
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -15,6 +18,12 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class AllFailed(UserError):
+    """A step failed on all rows that reached it, so that nothing comes after it."""
+
+    exit_code = 3
 
 
 class RowError(Exception):

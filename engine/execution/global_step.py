@@ -8,25 +8,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...schemas import Row, unwritable
+from ...schemas import Row, id_name, unwritable
 from ..contract.errors import UserError, Waiting
 from ..contract.options import digest
 from ..contract.recipe import Use
 from ..contract.step import Drop, Site, Step, Whole
 from ..contract.usage import Budget, Spend
 from ..planning.plan import Node, may_drop
-from ..storage.files import write_json
+from ..storage.join import repeated_id
 from ..storage.ledger import DONE, DROPPED, FAILED, Entry
+from ..storage.shard import Shard
 from ..storage.sql import step_database
-from ..storage.store import Shard, Store, shard_of
+from ..storage.store import Store, WholeState, shard_of
 from .answers import content_version, stored, wrong_drop, wrong_row
 from .failures import attempt, in_words, plain_text
 from .row_loop import answers_of_all
-from .shard_task import input_token
+
+if TYPE_CHECKING:
+    import duckdb
 
 _COMMIT_ROWS = 20_000
 
@@ -34,8 +37,7 @@ _COMMIT_ROWS = 20_000
 def whole_key(node: Node, store: Store, site: Site) -> str:
     """A hash of the set that reaches the step, and of what it reads besides."""
     assert isinstance(node.step, Whole)
-    tokens = [input_token(node, store, number, ()) for number in range(store.shards)]
-    return digest(tokens, node.step.outside(site))
+    return digest(store.whole_token(node.depends_on), node.step.outside(site))
 
 
 def outlined(nodes: Sequence[Node], node: Node) -> list[Node]:
@@ -45,14 +47,19 @@ def outlined(nodes: Sequence[Node], node: Node) -> list[Node]:
 
 
 def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, site: Site) -> str:
-    """Run the step and commit its tables under ``key``; returns what it waits for, or ""."""
+    """Run the step and commit its tables under ``key``; returns what it waits for, or "".
+
+    Until it gets to its end its table is empty: what it left before is not what it makes of what reaches it now.
+    """
     node, store = nodes[index], Store(root, shards)
-    base = store.base(node.tables[0])
+    [table] = node.tables
+    base = store.base(table)
+    store.begin_whole(table)
     shutil.rmtree(base / key, ignore_errors=True)
-    waiting, came = "", 0
+    waiting = ""
     with step_database(nodes, node, store) as db:
         assert isinstance(node.step, Whole) and node.reads.anchor is not None
-        came = int(db.execute(f"SELECT count(*) FROM {node.reads.anchor.table}").fetchall()[0][0])
+        came = _count(db, node)
         sink = _Sink(node, store, key)
         try:
             for answer in answers_of_all(node, partial(node.step.rows, db, site)):
@@ -60,12 +67,22 @@ def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: s
         except Waiting as error:
             waiting = plain_text(error)
         sink.finish()
-    base.mkdir(parents=True, exist_ok=True)
-    write_json(base / "whole.json", {"key": key, "waiting": waiting, "came": came})
+    store.end_whole(table, WholeState(key, store.whole_token(node.depends_on), waiting, came))
     for old in base.iterdir():
         if old.is_dir() and old.name != key:
             shutil.rmtree(old, ignore_errors=True)
     return waiting
+
+
+def _count(db: duckdb.DuckDBPyConnection, node: Node) -> int:
+    """How many rows reach the step; ``UserError`` where two steps gave theirs the same id."""
+    assert node.reads.anchor is not None
+    table, key = node.reads.anchor.table, id_name(node.reads.anchor)
+    if len(node.anchors) > 1:
+        query = f"SELECT {key} FROM {table} GROUP BY {key} HAVING count(*) > 1 ORDER BY {key} LIMIT 1"
+        if twice := db.execute(query).fetchall():
+            raise repeated_id(node, twice[0][0])
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 class _Sink:
@@ -124,7 +141,7 @@ class _Sink:
         """Commit the rest and close the shards."""
         self._flush()
         for shard in self.shards.values():
-            shard.finish({i: e.digest for i, e in shard.ledger().items()}, self.key)
+            shard.finish({e.id: e.digest for e in shard.live_entries()}, self.key)
 
 
 def sites(node: Node, root: Path, budget: Budget | None = None) -> Site:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from ..contract.errors import UserError, Waiting
 from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
-from ..contract.step import Item, Site, Source
+from ..contract.step import Item, Site
 from ..planning.plan import Node, lanes_of
 from ..storage.join import Batch
+from ..storage.ledger import Entry
 from ..storage.store import Store
 from .answers import BatchOutcome
 from .async_worker import Stream
@@ -22,11 +23,12 @@ from .build_lock import interruptible
 from .failures import WorkerLost, plain_text
 from .global_step import outlined, run_whole, sites, whole_key
 from .row_loop import Job
+from .schedule import Schedule
 from .shard_task import Task, deal_items
+from .tally import RowTally
 from .worker import Worker
 from .worker_pool import Crew, Seat, check_importable
 
-_FEW = 20  # rows after which max_bad counts
 _OPEN_TASKS = 4  # shards of one step that are read ahead
 
 
@@ -56,7 +58,7 @@ class Runner:
         self.nodes, self.store, self.options, self.listeners = nodes, store, options, listeners
         self.max_bad, self.budget = recipe.max_bad, recipe.budget
         self.items: dict[int, dict[int, list[Item]]] = {}
-        self.finished: set[tuple[int, int]] = set()
+        self.schedule = Schedule(nodes, store.shards)
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
         self.crew = Crew(
@@ -65,7 +67,7 @@ class Runner:
         self.flights: dict[Future[Any], Flight] = {}
         self.wholes: dict[Future[str], tuple[Node, Worker]] = {}
         self.inline: dict[int, Job] = {}
-        self.bad: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # handled, failed
+        self.tallies: dict[int, RowTally] = defaultdict(RowTally)
         self.check: Callable[[], None] = lambda: None  # raises what a signal asks for
 
     def run(self) -> None:
@@ -77,8 +79,7 @@ class Runner:
         for node in self.nodes:
             if node.step.cost != "row" and not lanes_of(node):
                 check_importable(node)
-            if isinstance(node.step, Source):
-                self.items[node.index] = deal_items(node.step, self.options.limit, self.store.shards)
+        self.items = deal_items(self.nodes, self.options.limit, self.store.shards)
         try:
             with interruptible() as self.check:
                 while self._advance():
@@ -115,21 +116,12 @@ class Runner:
             if node.shape == "whole":
                 opened |= self._open_whole(node)
                 continue
-            if node.name in self.waiting:
-                continue
+            ready = self.schedule.ready[node.index]
             ahead = sum(1 for index, _ in self.tasks if index == node.index)
-            for number in range(self.store.shards):
-                if ahead >= _OPEN_TASKS + self.options.workers:
-                    break
-                key = (node.index, number)
-                if key in self.finished or key in self.tasks or not self._ready(node, number):
-                    continue
+            while ready and node.name not in self.waiting and ahead < _OPEN_TASKS + self.options.workers:
                 opened = True
-                ahead += self._open_task(node, number)
+                ahead += self._open_task(node, ready.popleft())
         return opened
-
-    def _ready(self, node: Node, number: int) -> bool:
-        return all((need, 0 if self.nodes[need].shape == "whole" else number) in self.finished for need in node.needs)
 
     def _open_task(self, node: Node, number: int) -> bool:
         task = Task(self.nodes, node, self.store, number, self.items.get(node.index, {}).get(number, ()))
@@ -144,16 +136,16 @@ class Runner:
 
     def _open_whole(self, node: Node) -> bool:
         runs = any(node is other for other, _ in self.wholes.values())
-        if runs or (node.index, 0) in self.finished or node.name in self.waiting:
+        if runs or self.schedule.is_done(node.index) or node.name in self.waiting:
             return False
         held = self._held()
-        if node.index in held or not all(need in held or self._is_done(need) for need in node.needs):
+        if node.index in held or not all(need in held or self.schedule.is_done(need) for need in node.needs):
             return False
         site = self._site(node)
         key = whole_key(node, self.store, site)
         state = self.store.whole(node.tables[0])
-        if state and state["key"] == key and not state["waiting"]:
-            self.finished.add((node.index, 0))
+        if state and state.key == key and not state.waiting:
+            self.schedule.finish(node.index, 0)
             return True
         self.tell("step", node.name, state="runs")
         worker, nodes = Worker(node.step.isolate), outlined(self.nodes, node)
@@ -169,12 +161,9 @@ class Runner:
                 held.add(node.index)
         return held
 
-    def _is_done(self, index: int) -> bool:
-        numbers = (0,) if self.nodes[index].shape == "whole" else range(self.store.shards)
-        return all((index, number) in self.finished for number in numbers)
-
     def _land_whole(self, future: Future[str]) -> None:
         node, worker = self.wholes.pop(future)
+        self.store.refresh(node.tables[0])
         try:
             said = future.result()
         except WorkerLost as error:
@@ -184,7 +173,7 @@ class Runner:
         if said:
             self._wait(node, said)
         else:
-            self.finished.add((node.index, 0))
+            self.schedule.finish(node.index, 0)
             self.tell("step", node.name, state="done")
 
     def _work_inline(self) -> bool:
@@ -202,10 +191,9 @@ class Runner:
                 job = self.inline[task.node.index] = Job(task.node, self._site(task.node), self.check)
                 job.open()
             try:
-                self._take(task, batch, job.do(batch))
+                self._take(task, job.do(batch))
             except WorkerLost as error:  # no process can be replaced here
-                task.lose(batch, error.kind, error.message)
-                self._count(task, batch)
+                self._count(task.node, task.lose(batch, error.kind, error.message))
         return worked
 
     def _by_priority(self) -> list[Task]:
@@ -254,20 +242,18 @@ class Runner:
             outcome = future.result()
         except WorkerLost as error:
             self._renew(seat, error)
-            task.lose(batch, error.kind, error.message)
-            self._count(task, batch)
+            self._count(task.node, task.lose(batch, error.kind, error.message))
         else:
             seat.landed(batch)
-            self._take(task, batch, outcome)
+            self._take(task, outcome)
 
     def _renew(self, seat: Seat | Stream, error: WorkerLost) -> None:
         assert isinstance(seat, Seat)  # a stream has no process to lose
         seat.renew(error)
         self._begins(seat)
 
-    def _take(self, task: Task, batch: Batch, outcome: BatchOutcome) -> None:
-        task.land(outcome.tables)
-        self._count(task, batch)
+    def _take(self, task: Task, outcome: BatchOutcome) -> None:
+        self._count(task.node, task.land(outcome.tables))
         if outcome.waiting:
             self._wait(task.node, outcome.waiting)
 
@@ -287,16 +273,13 @@ class Runner:
         if isinstance(seat, Seat):
             seat.opened()
 
-    def _count(self, task: Task, batch: Batch) -> None:
-        counts = self.bad[task.node.index]
-        counts[:] = handled, failed = counts[0] + len(batch.ids), counts[1] + task.failed
-        task.failed = 0
-        self.tell("rows", task.node.name, n=len(batch.ids), failed=failed)
-        if handled >= _FEW and failed > self.max_bad * handled:
-            raise UserError(
-                f"{task.node.name}: {failed} of {handled} rows failed, more than max_bad ({self.max_bad:g}) allows",
-                "`cliploom errors` shows why",
-            )
+    def _count(self, node: Node, landed: Sequence[Entry]) -> None:
+        if not landed:
+            return
+        tally = self.tallies[node.index]
+        tally.add(landed)
+        self.tell("rows", node.name, n=len(landed), failed=tally.failed)
+        tally.check(node.name, self.max_bad)
 
     def _finish(self, task: Task) -> None:
         task.finish()
@@ -304,8 +287,10 @@ class Runner:
         self._mark(task.node, task.number)
 
     def _mark(self, node: Node, number: int) -> None:
-        self.finished.add((node.index, number))
-        if all((node.index, n) in self.finished for n in range(self.store.shards)):
+        self.schedule.finish(node.index, number)
+        if self.schedule.is_done(node.index):
+            for table in node.tables:
+                self.store.check_ids(table)
             self.tell("step", node.name, state="done")
             self.crew.dismiss(node)
 

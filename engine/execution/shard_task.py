@@ -6,17 +6,16 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 
 from ..contract.errors import UserError
-from ..contract.options import digest
 from ..contract.step import Item, Source
 from ..planning.plan import Node, TableRef
 from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
-from ..storage.ledger import FAILED, Entry
-from ..storage.store import Shard, Store, shard_of
+from ..storage.ledger import FAILED, Entry, Key
+from ..storage.shard import Shard
+from ..storage.store import Store, shard_of
 from .answers import Outcome
 from .sources import items_of
 
@@ -48,12 +47,11 @@ class Task:
     def __init__(self, nodes: Sequence[Node], node: Node, store: Store, number: int, items: Sequence[Item]) -> None:
         self.node, self.number = node, number
         self.shards = {t.name: store.shard(t, number) for t in node.tables}
-        self.token = input_token(node, store, number, items)
+        self.token = store.input_token(node.depends_on, number, items)
         self.flying = 0
         self.suspects: set[str] = set()  # ids that were alone when their worker was lost
         self.again: deque[Batch] = deque()  # what goes out next: a batch read ahead, the rows of a lost one
         self.pending = {t.name: Pending() for t in node.tables}
-        self.done = self.failed = 0
         self._nodes, self._store, self._items = nodes, store, items
         self.wanted: Mapping[str, frozenset[str]] = {}
         self._source: Iterator[Batch] = iter(())
@@ -63,15 +61,14 @@ class Task:
         return all(self._settled(shard, retry_failed) for shard in self.shards.values())
 
     def _settled(self, shard: Shard, retry_failed: bool) -> bool:
-        state = shard.state
-        if state is None:
-            return not self._inputs_exist() and not shard.folder.exists()
-        return state["inputs"] == self.token and not (retry_failed and state["failed"])
+        if shard.untouched:
+            return not self._inputs_exist()
+        return shard.is_outcome(self.token) and not (retry_failed and shard.counts().failed)
 
     def _inputs_exist(self) -> bool:
         if self.node.reads.anchor is None:
             return bool(self._items)
-        return any(self._store.shard(t, self.number).live_file for t in self.node.anchors)
+        return self._store.has_rows(self.node.anchors, self.number)
 
     def open(self, retry_failed: bool) -> None:
         """Find out what is to do."""
@@ -110,40 +107,45 @@ class Task:
         """The next batch to hand out; None when all are."""
         return self.again.popleft() if self.more() else None
 
-    def land(self, outcomes: Mapping[str, Outcome]) -> None:
-        """Take a batch's outcome; commits when enough has come together."""
+    def land(self, outcomes: Mapping[str, Outcome]) -> list[Entry]:
+        """Take a batch's outcome; commits when enough has come together.
+
+        Returns an entry for each input of the batch that was dealt with: a failed one where it failed in any table.
+        """
+        landed: dict[str, Entry] = {}
         for name, outcome in outcomes.items():
             before = self.shards[name].ledger()
             pending = self.pending[name]
             for entry in outcome.entries:
-                old = before.get(entry.id)
+                old = before.get(entry.key)
                 tries = old.attempts if old and old.digest == entry.digest and old.status == FAILED else 0
                 pending.entries.append(entry._replace(attempts=tries + 1) if tries else entry)
-                self.failed += entry.status == FAILED
+                if not entry.part_of and (entry.status == FAILED or entry.id not in landed):
+                    landed[entry.id] = entry
             if outcome.rows is not None:
                 pending.rows.append(outcome.rows)
                 pending.size += outcome.rows.nbytes
             if pending.full:
                 self.commit(name)
-        self.done += max((len(o.entries) for o in outcomes.values()), default=0)
+        return list(landed.values())
 
-    def lose(self, batch: Batch, kind: str, message: str) -> None:
-        """The worker was lost on this batch: try its rows one by one, or give up the only one.
+    def lose(self, batch: Batch, kind: str, message: str) -> list[Entry]:
+        """The worker was lost on this batch: try its rows one by one, or give up the only one. As ``land``.
 
         One that was alone when its worker died is tried once more: it may have been killed from outside.
         """
         if kind == "gone":  # before it began
             self.again.append(batch)
-            return
+            return []
         if len(batch.ids) > 1:
             self.again.extend(batch.one(i) for i in range(len(batch.ids)))
-            return
+            return []
         if kind != "timeout" and batch.ids[0] not in self.suspects:
             self.suspects.add(batch.ids[0])
             self.again.append(batch)
-            return
+            return []
         entry = Entry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
-        self.land({self.node.table(part).name: Outcome([entry], None) for part in batch.wanted})
+        return self.land({self.node.table(part).name: Outcome([entry], None) for part in batch.wanted})
 
     def commit(self, name: str) -> None:
         """Put what is pending on disk."""
@@ -159,37 +161,44 @@ class Task:
     def finish(self) -> None:
         """All is done: fold the shards and say of which inputs they are the outcome."""
         self.save()
-        for shard in self.shards.values():
-            shard.finish(self.inputs.digests, self.token)
+        for name, shard in self.shards.items():
+            try:
+                shard.finish(self.inputs.digests, self.token)
+            except UserError as error:
+                raise UserError(f"{name}: {error.message}", error.hint) from None
 
 
-def deal_items(source: Source[Any], limit: int | None, shards: int) -> dict[int, list[Item]]:
-    """What a source finds, by shard; the first ``limit`` by id. ``UserError`` for an id that comes twice."""
-    found = sorted(items_of(source), key=lambda item: item.video_id)
-    for before, after in zip(found, found[1:], strict=False):
-        if before.video_id == after.video_id:
-            raise UserError(f"two videos have the id {after.video_id}", "give each a name of its own")
-    dealt: dict[int, list[Item]] = defaultdict(list)
-    for item in found[:limit]:
-        dealt[shard_of(item.video_id, shards)].append(item)
+def deal_items(nodes: Sequence[Node], limit: int | None, shards: int) -> dict[int, dict[int, list[Item]]]:
+    """What each source finds, by node and shard; the first ``limit`` by id.
+
+    Raises:
+        UserError: a source finds nothing, or two things have the same id.
+    """
+    dealt: dict[int, dict[int, list[Item]]] = {}
+    known: dict[str, str] = {}  # id -> the step that found it
+    for node in nodes:
+        if not isinstance(node.step, Source):
+            continue
+        found = sorted(items_of(node.step), key=lambda item: item.video_id)
+        dealt[node.index] = defaultdict(list)
+        for item in found:
+            if item.video_id in known:
+                where = " and ".join(sorted({known[item.video_id], node.name}))
+                raise UserError(f"two videos have the id {item.video_id}, from {where}", "give each a name of its own")
+            known[item.video_id] = node.name
+        for item in found[:limit]:
+            dealt[node.index][shard_of(item.video_id, shards)].append(item)
     return dealt
 
 
-def todo(ledger: Mapping[str, Entry], inputs: Inputs, retry_failed: bool) -> list[str]:
+def todo(ledger: Mapping[Key, Entry], inputs: Inputs, retry_failed: bool) -> list[str]:
     """The ids that the ledger lacks, that have changed since, or that are to be tried again."""
     found = []
     for id_, digest_ in inputs.digests.items():
-        entry = ledger.get(id_)
+        entry = ledger.get(("", id_))
         if entry is None or entry.digest != digest_ or (retry_failed and entry.status == FAILED):
             found.append(id_)
     return found
-
-
-def input_token(node: Node, store: Store, number: int, items: Sequence[Item]) -> str:
-    """A hash of all that the node reads in this shard: equal tokens, equal inputs."""
-    tables = [*node.anchors, *(t for join in node.joined for t in join), *node.filters]
-    tokens = [store.shard(table, number).token for table in tables]
-    return digest(tokens, [(i.video_id, i.digest) for i in items])
 
 
 def _part(node: Node, table: TableRef) -> str:

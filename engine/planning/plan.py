@@ -54,7 +54,12 @@ class Node:
     @property
     def sources(self) -> set[int]:
         """The nodes whose rows and verdicts it reads."""
-        return {table.node for table in (*self.inputs, *self.filters)}
+        return {table.node for table in self.depends_on}
+
+    @property
+    def depends_on(self) -> list[TableRef]:
+        """All tables that decide what it reads, each once: its inputs and the filters before it."""
+        return list(dict.fromkeys([*self.inputs, *self.filters]))
 
     @property
     def inputs(self) -> list[TableRef]:

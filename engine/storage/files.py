@@ -19,7 +19,11 @@ UNFINISHED = "unfinished"
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Write to the yielded ``.part`` path; on a clean exit it takes the place of ``path``, durably."""
+    """Write to the yielded ``.part`` path; on a clean exit it takes the place of ``path``.
+
+    The content is on disk before it has the name. The name itself is only after ``sync_folder``: without it a power
+    cut, which a kill is not, may bring the old file back.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield part
@@ -28,6 +32,15 @@ def replaced(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk: files that were replaced in it, and that were removed."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -49,7 +62,7 @@ def read_json(path: Path, needed: Iterable[str] = ()) -> Any:
     """
     with intact(path, path):
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
         if not isinstance(found, dict) or not found.keys() >= set(needed):

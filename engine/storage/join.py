@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas import Row, from_arrow, id_name, row_fields
+from ..contract.errors import UserError
 from ..contract.step import Item, Join, Reads
 from ..planning.plan import Node, TableRef, link_columns
-from .row_files import VERSION, read_window, stored_schema, windows
+from .row_files import UNIQUE_IDS, VERSION, read_window, stored_schema, windows
 from .store import Store
 
 
@@ -89,6 +90,8 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     if table is None:
         return Inputs({}, {})
     ids, videos = table.column(key).to_pylist(), table.column("video_id").to_pylist()
+    if len(set(ids)) < len(ids):
+        raise repeated_id(node, next(id_ for id_, n in Counter(ids).items() if n > 1))
     if watch:
         values = zip(*(table.column(w).to_pylist() for w in watch), strict=True)
         versions = [_hash(repr(v)) for v in values]
@@ -97,6 +100,13 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     if node.reads.joins:
         versions = _with_joins(node, store, number, dropped, table, versions)
     return Inputs(dict(zip(ids, videos, strict=True)), dict(zip(ids, versions, strict=True)))
+
+
+def repeated_id(node: Node, id_: str) -> UserError:
+    """What is wrong where two rows with one id reach a step."""
+    assert node.reads.anchor is not None
+    steps = " and ".join(t.name for t in node.anchors)
+    return UserError(f"{node.name} reads two {node.reads.anchor.table} with the id {id_}, from {steps}", UNIQUE_IDS)
 
 
 def _with_joins(

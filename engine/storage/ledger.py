@@ -51,18 +51,32 @@ class Entry(NamedTuple):
         """The id of the input row that it is about."""
         return self.part_of or self.id
 
+    @property
+    def key(self) -> Key:
+        """What the ledger keeps it under: a part may have the id of an input, or of another input's part."""
+        return self.part_of, self.id
+
+
+Key = tuple[str, str]
+"""``(input, part)`` for a part's entry, ``("", input)`` for an input's own."""
+
 
 class Counts(NamedTuple):
-    """A ledger in numbers."""
+    """A ledger in numbers: of what is there now, so each input is done, dropped or failed."""
 
-    done: int
-    dropped: int
-    failed: int
-    rows: int
-    seconds: float
-    parts: int  # dropped of inputs that were done
-    reasons: dict[str, int]  # of inputs and parts
-    causes: dict[str, int]
+    done: int = 0
+    dropped: int = 0
+    failed: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    parts: int = 0  # dropped of inputs that were done
+    reasons: dict[str, int] = {}  # of inputs and parts
+    causes: dict[str, int] = {}
+
+    @property
+    def came(self) -> int:
+        """The inputs that were handled."""
+        return self.done + self.dropped + self.failed
 
 
 def write_ledger(path: Path, entries: Iterable[Entry], said: Mapping[str, str]) -> None:
@@ -104,4 +118,21 @@ def count(entries: Iterable[Entry]) -> Counts:
     return Counts(
         statuses[DONE], statuses[DROPPED], statuses[FAILED], rows, round(seconds, 3), parts,
         dict(sorted(reasons.items())), dict(sorted(causes.items())),
+    )  # fmt: skip
+
+
+def total(parts: Iterable[Counts]) -> Counts:
+    """The counts of several ledgers together."""
+    listed = list(parts)
+    numbers = {
+        name: sum(getattr(part, name) for part in listed) for name in ("done", "dropped", "failed", "rows", "parts")
+    }
+    reasons: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    for part in listed:
+        reasons.update(part.reasons)
+        causes.update(part.causes)
+    return Counts(
+        **numbers, seconds=round(sum(part.seconds for part in listed), 3),
+        reasons=dict(sorted(reasons.items())), causes=dict(sorted(causes.items())),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from .files import intact
 
 IN, VERSION = "_in", "_v"
 """Hidden columns: the id of the input that a row was made from, and a hash of what it was made of."""
+
+UNIQUE_IDS = "the step that writes them must give each row an id of its own, made from the id of its input"
 
 _WINDOW_BYTES = 64 << 20
 
@@ -34,7 +37,7 @@ def stored_schema(row: type[Row]) -> pa.Schema:
 
 def merged(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
     """The rows of all chunks in order of video and id, a window of videos at a time."""
-    key, last = id_name(row), ""
+    key = id_name(row)
     for low, high in windows([c.file for c in chunks]):
         parts = []
         for chunk in chunks:
@@ -46,14 +49,16 @@ def merged(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
         table = pa.concat_tables(parts)
         order = [("video_id", "ascending"), (key, "ascending")] if key != "video_id" else [(key, "ascending")]
         table = table.take(pc.sort_indices(table, sort_keys=order))
-        ids = table.column(key).to_pylist()
-        for before, after in zip([last, *ids], ids, strict=False):
-            if before == after:
-                raise UserError(
-                    f"two {row.table} rows have the id {after}", "the step that writes them makes ids twice"
-                )
-        last = ids[-1] if ids else last
+        _check_ids(table, row)
         yield table
+
+
+def _check_ids(table: pa.Table, row: type[Row]) -> None:
+    """``UserError`` where neighbours have one id."""
+    for at, (before, after) in enumerate(pairwise(table.column(id_name(row)).to_pylist())):
+        if before == after:
+            one, other = table.column(IN).slice(at, 2).to_pylist()
+            raise UserError(f"two {row.table} have the id {after}: one made of {one}, one of {other}", UNIQUE_IDS)
 
 
 def regrouped(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:

@@ -15,6 +15,7 @@ from ..contract.catalog import row_types
 from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
 from .join import dropped_ids
+from .row_files import IN
 from .store import Store
 
 if TYPE_CHECKING:
@@ -75,10 +76,14 @@ def _create_empty(db: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -
 
 
 def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
-    files = [file for number in range(store.shards) for file in store.shard(table, number).row_files()]
-    if not files:
-        return ""
-    return f"SELECT {', '.join(columns)}, {quoted(table.name)} AS _step FROM {parquet_table(files)}"
+    parts = [part for number in range(store.shards) for part in store.shard(table, number).row_parts()]
+    selected = f"SELECT {', '.join(columns)}, {quoted(table.name)} AS _step FROM "
+    queries = [selected + parquet_table(whole)] if (whole := [p.file for p in parts if not p.outdated]) else []
+    for part in parts:  # of a shard that is being worked at
+        if part.outdated:
+            ids = ", ".join(map(quoted, sorted(part.outdated)))
+            queries.append(f"{selected}{parquet_table([part.file])} WHERE {IN} NOT IN ({ids})")
+    return " UNION ALL ".join(queries)
 
 
 @contextmanager

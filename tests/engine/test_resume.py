@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 import toys
 
-from cliploom.engine.build import Build, run_build
+from cliploom.engine.build import Build, Stage, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.runner import RunOptions
 
@@ -65,7 +64,7 @@ def test_killed_builds_end_in_the_same_bytes(tmp_path: Path) -> None:
     build(tmp_path / "clean", numbers__last=59)
     rng, killed, root = random.Random(7), 0, tmp_path / "killed"
     command = [*PROGRAM, str(root), json.dumps({"numbers__last": 59})]
-    env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
+    env = toys.environment()
     span = 3.0
     while killed < KILLS:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -148,6 +147,29 @@ def test_a_removed_video_leaves_no_rows(tmp_path: Path) -> None:
     assert verdicts(root) == verdicts(tmp_path / "clean")
 
 
+def numbers(root: Path) -> list[Stage]:
+    """The funnel without what depends on the machine."""
+    return [stage._replace(seconds=0.0) for stage in Build.read(root).funnel()]
+
+
+def test_a_video_that_leaves_and_comes_back_changes_nothing(tmp_path: Path) -> None:
+    root, settings = (
+        tmp_path / "b",
+        dict[str, Any]({"longest__most_s": 1.5, "say__mode": "raise", "say__victim": "v00003_0"}),
+    )
+    build(root, **settings)
+    before = (tables(root), verdicts(root), numbers(root))
+    build(root, numbers__first=4, **settings)
+    assert [stage.came for stage in numbers(root)[:2]] == [6, 6], "what is gone is not counted"
+    with Build.read(root).connect() as db:
+        assert db.execute("SELECT * FROM errors").fetchall() == []
+    build(root, **settings)
+    assert (tables(root), verdicts(root), numbers(root)) == before
+    with Build.read(root).connect() as db:
+        assert db.execute("SELECT id, message FROM errors").fetchall() == [("v00003_0", "no word for it")]
+    assert [line for line in build(root, retry=True, **settings) if line.startswith("say")] == ["say v00003_0 hello"]
+
+
 def test_a_changed_video_is_done_again(tmp_path: Path) -> None:
     root = tmp_path / "b"
     build(root)
@@ -215,7 +237,7 @@ def test_a_step_that_waits_ends_the_build_cleanly(tmp_path: Path) -> None:
 def test_a_second_build_at_once_says_who_holds_the_folder(tmp_path: Path) -> None:
     root = tmp_path / "b"
     settings = json.dumps({"say__mode": "hang"})
-    env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
+    env = toys.environment()
     process = subprocess.Popen([*PROGRAM, str(root), settings], env=env)
     try:
         deadline = time.monotonic() + 20
@@ -231,7 +253,7 @@ def test_a_second_build_at_once_says_who_holds_the_folder(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_ctrl_c_stops_at_once_and_keeps_what_was_done(tmp_path: Path) -> None:
     root = tmp_path / "b"
-    env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
+    env = toys.environment()
     settings = json.dumps({"say__mode": "hang", "say__victim": "v00009_2"})
     process = subprocess.Popen([*PROGRAM, str(root), settings], env=env, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30
@@ -254,7 +276,7 @@ def test_memory_does_not_grow_with_the_number_of_videos(tmp_path: Path) -> None:
         "import json, resource, sys, toys; toys.main();"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )  # fmt: skip
-    env = {**os.environ, "PYTHONPATH": str(Path(toys.__file__).parent)}
+    env = toys.environment()
     peaks = []
     for videos in (100, 3000):
         settings = json.dumps({"numbers__last": videos - 1, "longest__most_s": 1.5})

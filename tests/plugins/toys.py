@@ -197,6 +197,12 @@ def recipe(log: str = "", **settings: Any) -> Recipe:
     return Recipe("toys", steps, shards=4, max_bad=settings.get("max_bad", 1.0))
 
 
+def environment() -> dict[str, str]:
+    """For a program of its own that imports this module, and the same cliploom."""
+    folders = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+
+
 def main() -> None:
     """The program: ``FOLDER SETTINGS``: build; settings are a JSON object."""
     settings = json.loads(sys.argv[2])

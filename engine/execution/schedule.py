@@ -1,0 +1,42 @@
+"""Which shards of which steps can be worked at."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from ..planning.plan import Node
+
+
+class Schedule:
+    """The shards that are finished, and those whose inputs are, by node. A ``Whole`` step has one shard, number 0.
+
+    Finishing a shard looks at what reads it and at nothing else, so that a shard among many costs what it costs
+    among few. When a ``Whole`` step is ready depends on more than what it reads: that is not decided here.
+    """
+
+    def __init__(self, nodes: Sequence[Node], shards: int) -> None:
+        self._left = {node.index: 1 if node.shape == "whole" else shards for node in nodes}
+        self._wholes = {node.index for node in nodes if node.shape == "whole"}
+        self._readers: dict[int, list[int]] = {node.index: [] for node in nodes}
+        self._lacks: dict[int, list[int]] = {}  # by shard, how many of its inputs are not finished
+        for node in nodes:
+            if node.index not in self._wholes:
+                self._lacks[node.index] = [len(node.sources)] * shards
+                for source in node.sources:
+                    self._readers[source].append(node.index)
+        self.ready = {i: deque(n for n, lack in enumerate(lacks) if not lack) for i, lacks in self._lacks.items()}
+
+    def finish(self, node: int, number: int) -> None:
+        """A shard is finished."""
+        self._left[node] -= 1
+        for reader in self._readers[node]:
+            lacks = self._lacks[reader]
+            for at in range(len(lacks)) if node in self._wholes else (number,):
+                lacks[at] -= 1
+                if not lacks[at]:
+                    self.ready[reader].append(at)
+
+    def is_done(self, node: int) -> bool:
+        """Are all of its shards finished?"""
+        return not self._left[node]

@@ -1,0 +1,44 @@
+"""How the rows of a step went in this run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..contract.errors import UserError
+from ..storage.ledger import FAILED, Entry
+
+_FEW = 20  # rows after which max_bad counts
+_LONGEST_MESSAGE = 200
+
+
+@dataclass
+class RowTally:
+    """Each input that was dealt with counts once, however often it was tried."""
+
+    rows: int = 0
+    failed: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)  # cause -> a message
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Take inputs that were dealt with."""
+        for entry in entries:
+            self.rows += 1
+            if entry.status == FAILED:
+                self.failed += 1
+                self.causes[entry.kind] += 1
+                self.examples.setdefault(entry.kind, entry.message)
+
+    def check(self, step: str, max_bad: float) -> None:
+        """``UserError`` where more than this share of the rows failed."""
+        if self.rows < _FEW or self.failed <= max_bad * self.rows:
+            return
+        [(cause, n)] = self.causes.most_common(1)
+        message = " ".join(self.examples[cause].split())[:_LONGEST_MESSAGE]
+        raise UserError(
+            f"{step}: {self.failed} of {self.rows} rows failed, more than max_bad ({max_bad:g}) allows;"
+            f" {n} x {cause}: {message}",
+            "`cliploom errors` lists them",
+        )
