@@ -52,12 +52,12 @@ def build(
     from ..engine.execution.address_space import check_address_space
 
     check_address_space()
-    from ..engine.contract.recipe import load_recipe
     from ..engine.execution.runner import RunOptions
     from .screen.formatting import command_line
     from .screen.outcome import end_build
+    from .screen.places import open_recipe
 
-    loaded = load_recipe(recipe, settings or ())
+    loaded = open_recipe(recipe, settings or ())
     words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
     words += [word for setting in settings or () for word in ("--set", setting)]
     words += ["--limit", str(limit)] if limit else []

@@ -9,16 +9,16 @@ import typer
 
 
 def clean(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Delete what earlier options left, which a build keeps in case they come back, and what killed builds left."""
-    from ..engine.build import Build
     from ..engine.storage.stale import leftovers, remove_leftovers
+    from .screen.places import open_build
 
-    build = Build.read(folder)
+    build = open_build(folder)
     found = leftovers(build) if dry_run else remove_leftovers(build)
     for leftover in found:
-        print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.path.relative_to(folder)}")
+        print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.path.relative_to(build.root)}")
     total = sum(leftover.size_bytes for leftover in found) / 1e6
     print(f"{total:10,.1f} MB  {'would be' if dry_run else 'were'} deleted" if found else "nothing to delete")

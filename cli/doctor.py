@@ -25,9 +25,9 @@ def doctor(
         print(health.models_command())
         return
     if recipe is not None:
-        from ..engine.contract.recipe import load_recipe
+        from .screen.places import open_recipe
 
-        _print_lines(health.recipe_lacks(load_recipe(recipe)))
+        _print_lines(health.recipe_lacks(open_recipe(recipe)))
         return
     for title, lines in (
         ("this machine", health.machine()),

@@ -9,15 +9,15 @@ import typer
 
 
 def errors(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")],
     step: Annotated[str | None, typer.Option("--step", help="Only those of this step.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON array instead of a table.")] = False,
 ) -> None:
     """List the rows that failed, and why."""
-    from ..engine.build import Build
     from ..engine.contract.errors import UserError, nearest
+    from .screen.places import open_build
 
-    build = Build.read(folder)
+    build = open_build(folder)
     names = list(dict.fromkeys(table.name for _, table in build.tables()))
     if step is not None and step not in names:
         raise UserError(f"the build has no step {step}{nearest(step, names)}")

@@ -29,12 +29,12 @@ def plan(
     For each step: how many rows are done, how many are to do, and the reasons. Runs nothing, unless an
     estimate is asked for: it builds a few videos beside the build, whose answers the build then has for nothing.
     """
-    from ..engine.contract.recipe import load_recipe
     from ..engine.execution.runner import RunOptions
     from ..engine.preview import survey
+    from .screen.places import open_recipe
     from .screen.tables import Column, print_table
 
-    loaded = load_recipe(recipe, settings or ())
+    loaded = open_recipe(recipe, settings or ())
     root = out or build_folder(loaded.name)
     if sample is not None:
         from .screen.costs import print_estimate

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 
 
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")]) -> None:
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")]) -> None:
     """Write a build's report page again.
 
     It is report.html in the build folder: one page that needs no network.
     """
-    from ..engine.build import Build
+    from .screen.places import open_build
 
-    print(write_report(Build.read(folder)))
+    print(write_report(open_build(folder)))
 
 
 def write_report(build: Build) -> Path:

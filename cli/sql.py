@@ -19,7 +19,7 @@ class Format(StrEnum):
 
 
 def sql(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")],
     query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT, in DuckDB's SQL.")],
     how: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
 ) -> None:
@@ -29,7 +29,7 @@ def sql(
     embeddings, scores, reviews, entries, verdicts, errors and dataset. A query reads this build
     only: no other file, no network, and it writes nothing.
     """
-    from ..engine.build import Build
     from .screen.output import print_answer
+    from .screen.places import open_build
 
-    print_answer(Build.read(folder), query, how.value)
+    print_answer(open_build(folder), query, how.value)

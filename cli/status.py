@@ -9,11 +9,11 @@ import typer
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Say what has become of every row, step by step."""
-    from ..engine.build import Build
     from .screen.outcome import print_outcome
+    from .screen.places import open_build
 
-    print_outcome(Build.read(folder), json)
+    print_outcome(open_build(folder), json)

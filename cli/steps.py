@@ -37,9 +37,11 @@ def _line(name: str) -> tuple[str, str, str, str]:
 
 
 def _print_step(step: Described) -> None:
-    from .screen.tables import Column, print_table
+    from .screen.tables import Column, print_prose, print_table
 
-    print(f"{step.name} ({step.shape})\n\n{step.doc}\n\nreads:  {step.reads}\nwrites: {step.writes}\n")
+    print(f"{step.name} ({step.shape})\n")
+    print_prose(step.doc)
+    print(f"reads:  {step.reads}\nwrites: {step.writes}\n")
     if not step.options:
         print("It has no options.")
         return

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .formatting import duration, number, printable, shortened, tally
-from .tables import Column, print_table
+from .tables import Column, print_table, terminal_width
 
 if TYPE_CHECKING:
     from ...engine.build import Build, Stage
 
 MANY = 0.1  # share of a step's rows; more failures than this come before everything else
-_LONGEST_MESSAGE = 160
+_LONGEST_LINE = 180  # in a pipe
 
 
 def print_funnel(stages: Sequence[Stage]) -> None:
@@ -45,11 +46,11 @@ def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
     for stage in bad:
         causes = []
         for cause, n in sorted(stage.causes.items(), key=lambda item: (-item[1], item[0])):
-            message = shortened(printable(examples.get((stage.name, cause), "")), _LONGEST_MESSAGE)
-            causes.append(f"{n:,} x {printable(cause)}: {message}")
+            causes.append(f"{n:,} x {printable(cause)}: {printable(examples.get((stage.name, cause), ''))}")
         lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed, {causes[0]}")
         lines += [f"  {cause}" for cause in causes[1:]]
-    return lines
+    width = terminal_width(sys.stdout) or _LONGEST_LINE
+    return [shortened(line, width) for line in lines]
 
 
 def many_failed(stages: Sequence[Stage]) -> bool:

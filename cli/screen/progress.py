@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _WINDOW_S = 30.0  # the rate is that of the last half minute
 _BETWEEN_LINES_S = 5.0
+_SILENCE_S = 15.0  # so long nothing is said; then what is under way
 
 
 @dataclass
@@ -97,7 +99,8 @@ def progress(quiet: bool, file: IO[str] | None = None) -> Iterator[list[Listener
         with _live(out) as listener:
             yield [listener]
     else:
-        yield [PlainLines(out)]
+        with PlainLines(out).never_silent() as lines:
+            yield [lines]
 
 
 @contextmanager
@@ -142,10 +145,34 @@ class PlainLines:
 
     def __init__(self, out: IO[str]) -> None:
         self.board, self.out = Board(), out
-        self.last = 0.0
+        self.last, self.spoke = 0.0, time.monotonic()  # when it said how a step goes on, and anything
+        self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Take an event; print what is worth a line."""
+        with self._lock:
+            self._take(event)
+
+    @contextmanager
+    def never_silent(self, silence_s: float = _SILENCE_S) -> Iterator[PlainLines]:
+        """Inside, what is under way is said again and again while there are no events: a slow model has few."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(min(1.0, silence_s)):
+                with self._lock:
+                    if time.monotonic() - self.spoke >= silence_s:
+                        self._say_what_runs()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            watcher.join()
+
+    def _take(self, event: Event) -> None:
         before = len(self.board.notes)
         line = self.board.take(event)
         for note in self.board.notes[before:]:
@@ -159,6 +186,14 @@ class PlainLines:
         elif event.kind == "step" or (event.kind == "rows" and now - self.last >= _BETWEEN_LINES_S):
             self.last = now
             self._say(self._going(event.step, line, now))
+
+    def _say_what_runs(self) -> None:
+        now = time.monotonic()
+        running = {step: line for step, line in self.board.lines.items() if line.state == "runs"}
+        for step, line in running.items():
+            self._say(f"{self._going(step, line, now)}, for {duration(now - line.began)}")
+        if not running:
+            self._say(f"looking for what is to do, for {duration(now - self.board.began)}")
 
     def _ended(self, step: str, line: Line) -> str:
         rows = f", {line.done:,} rows" if line.done else ""
@@ -178,4 +213,5 @@ class PlainLines:
         return ", ".join(part for part in parts if part)
 
     def _say(self, text: str) -> None:
+        self.spoke = time.monotonic()
         print(text, file=self.out, flush=True)

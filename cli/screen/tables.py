@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import IO, Literal, NamedTuple
 
@@ -17,6 +19,21 @@ class Column(NamedTuple):
     title: str
     align: Literal["left", "right"] = "left"
     wide: bool = False  # gives way first where the terminal is narrow
+
+
+def print_prose(text: str, file: IO[str] | None = None) -> None:
+    """Print paragraphs, broken at the width of a terminal; as they are in a pipe."""
+    out = file or sys.stdout
+    width = terminal_width(out)
+    for paragraph in text.split("\n\n"):
+        flat = " ".join(paragraph.split())
+        fitted = textwrap.wrap(flat, width, break_long_words=False, break_on_hyphens=False) if width else [paragraph]
+        out.write("\n".join(printable(line) for part in fitted for line in part.splitlines()) + "\n\n")
+
+
+def terminal_width(out: IO[str]) -> int:
+    """Columns of the terminal that is written to; 0 for a pipe or a file."""
+    return shutil.get_terminal_size().columns if out.isatty() else 0
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], file: IO[str] | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
 from cliploom.cli.screen.formatting import duration, number, printable, rate, shortened, tally
 from cliploom.cli.screen.progress import Board, PlainLines, live_table, progress
-from cliploom.cli.screen.tables import Column, print_table
+from cliploom.cli.screen.tables import Column, print_prose, print_table
 from cliploom.engine.contract.events import Event, Kind
 
 
@@ -59,6 +60,36 @@ def test_plain_lines() -> None:
     assert said[0].startswith("a: 3 of 4 rows, ")
     assert said[1].startswith("a: done, 4 rows in ") and said[1].endswith("1 failed")
     assert said[2:] == ["b: reads all that reaches it", "b: fill in \\x1b[2Jthe sheet"]
+
+
+def test_a_slow_model_is_spoken_of_all_the_same() -> None:
+    out = io.StringIO()
+    with PlainLines(out).never_silent(0.05) as lines:
+        time.sleep(0.2)
+        for each in (*STORY[:2], event("step", "b", state="runs")):
+            lines(each)
+        time.sleep(0.3)
+    said = out.getvalue().splitlines()
+    assert said[0].startswith("looking for what is to do, for ")
+    assert any(line.startswith("a: 0 of 4 rows, for ") for line in said)
+    assert any(line.startswith("b: reads all that reaches it, for ") for line in said)
+
+
+def test_prose_is_broken_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "30")
+    text = "A first paragraph that is\nlonger than a narrow terminal.\n\nA second one."
+    terminal, pipe = Terminal(), io.StringIO()
+    for out in (terminal, pipe):
+        print_prose(text, out)
+    assert terminal.getvalue() == "A first paragraph that is\nlonger than a narrow terminal.\n\nA second one.\n\n"
+    assert pipe.getvalue() == f"{text}\n\n"
+    monkeypatch.setenv("COLUMNS", "20")
+    print_prose(text, narrow := Terminal())
+    assert max(map(len, narrow.getvalue().splitlines())) <= 20
 
 
 def test_the_live_table() -> None:
