@@ -13,7 +13,8 @@ import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, each_row
-from ..media.container import best_audio, best_video, open_media
+from ..media.clock import SoundShift
+from ..media.container import best_audio, best_video, is_joinable, open_media
 from ..media.cutting.cutter import Cutter, Order
 from ..media.cutting.index import Index, read_index
 from ..media.cutting.measure import Measures
@@ -154,7 +155,8 @@ class Clips(Split[VideoShots, Clip]):
         stream, audio = best_video(container), best_audio(container)
         if stream is None or not drafts:
             return []
-        listener = Listener(audio.codec_context.sample_rate, audio.codec_context.channels) if audio else None
+        shift = SoundShift(is_joinable(container), index.shifts)
+        listener = Listener(audio.codec_context.sample_rate, audio.codec_context.channels, shift) if audio else None
         source = Source(index, stream, Quality(self.crf, self.preset, self.max_px), listener, Upright())
         orders = [Order(d.plan, site.folder() / d.name) for d in drafts if d.plan is not None]
         measured = iter(Cutter(container, audio, source).cut(orders))

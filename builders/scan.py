@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.step import Answer, Fan, FanWork, Part, Site
-from ..media.clock import Clock
-from ..media.container import best_audio, best_video, open_media
+from ..media.clock import Clock, SoundShift
+from ..media.container import best_audio, best_video, is_joinable, open_media
 from ..media.damage import FrameHealth
 from ..media.decode import Watched, decode_all
 from ..media.deinterlace import Deinterlacer
@@ -115,13 +115,15 @@ def _read(
         watched.append(Watched(seen, pictures.add if wanted & {"signals", "frames"} else None))
     if heard is not None:
         if "sound" in wanted:
-            track = SoundTrack(desk.site.folder("sound") / f"{quote(video.video_id, safe='')}.flac")
+            shift = SoundShift(is_joinable(container), pictures.clock.shifts if pictures is not None else ())
+            track = SoundTrack(desk.site.folder("sound") / f"{quote(video.video_id, safe='')}.flac", shift)
             stack.callback(track.discard)
         watched.append(Watched(heard, track.add if track is not None else None))
     stopped = decode_all(container, watched)
     if pictures is not None:
         complaints = [*watched[0].complaints(), *([f"reading stopped early ({stopped})"] if stopped else [])]
-        damaged = pictures.health.damaged(watched[0].bad_packets)
+        # Where recordings are joined, packets look as if some were lost, and their times are others.
+        damaged = pictures.health.damaged([] if pictures.clock.shifts else watched[0].bad_packets)
         answers |= pictures.answers(name, complaints, _declared_s(container, watched), damaged)
     if track is not None:
         answers["sound"] = _sound(track, video, desk.site.root, name)
@@ -133,7 +135,8 @@ class _Pictures:
 
     def __init__(self, desk: _Desk, video: Video, stream: VideoStream, wanted: frozenset[str]) -> None:
         scan, aspect = desk.scan, float(pixel_aspect(stream))
-        self._video_id, self._clock, self._count, self._start_s = video.video_id, Clock(), 0, 0.0
+        self._video_id, self._count, self._start_s = video.video_id, 0, 0.0
+        self.clock = Clock(is_joinable(stream.container))
         self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
         self.health, self._times_s = FrameHealth(), array("d")
         self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
@@ -145,7 +148,7 @@ class _Pictures:
     def add(self, frame: VideoFrame) -> None:
         """Look at the next decoded frame."""
         lasts_s = frame.duration * self._tick_s if frame.duration else self._step_s
-        time_s = self._clock.tell(frame.time, lasts_s)
+        time_s = self.clock.tell(frame.time, lasts_s)
         if not self._count:
             self._start_s = time_s
         self._count += 1
@@ -169,8 +172,8 @@ class _Pictures:
         damaged_s = np.array(self._times_s, np.float64)[damaged]
         if self._meter is not None:
             spread = f"damaged frames: {len(damaged_s)} of {self._count}" if len(damaged_s) else ""
-            told = [*complaints, *filter(None, (spread, self._clock.complaint(), self._shortfall(declared_s)))]
-            found["signals"] = [self._meter.row(self._video_id, self._clock.end_s, "; ".join(told), damaged_s)]
+            told = [*complaints, *filter(None, (spread, self.clock.complaint(), self._shortfall(declared_s)))]
+            found["signals"] = [self._meter.row(self._video_id, self.clock.end_s, "; ".join(told), damaged_s)]
         if self._sampler is not None:
             for whole, at_s in self._deinterlacer.end():
                 self._sampler.add(whole, at_s)
@@ -180,7 +183,7 @@ class _Pictures:
 
     def _shortfall(self, declared_s: float | None) -> str:
         """What the file declares and does not hold: a file that was cut off decodes without an error."""
-        seconds = self._clock.end_s - min(self._start_s, 0.0)
+        seconds = self.clock.end_s - min(self._start_s, 0.0)
         if declared_s is not None and seconds < min(_SHORT_OF * declared_s, declared_s - 1):
             return f"ends after {seconds:.1f} s of the {declared_s:.1f} s that it declares"
         return ""

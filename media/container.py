@@ -14,6 +14,7 @@ from ..engine.contract.errors import RowError
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.container.core import Container
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
@@ -29,6 +30,7 @@ _UNSAFE_FORMATS = frozenset(
 """Demuxers that open what a file names, or take any text for pictures."""
 
 
+_AVFMT_TS_DISCONT = 0x0200  # libavformat/avformat.h
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
@@ -91,6 +93,11 @@ def decoder(stream: VideoStream) -> VideoCodecContext:
     assert isinstance(own, av.VideoCodecContext)
     own.options = {"max_pixels": str(MAX_PIXELS)}
     return own
+
+
+def is_joinable(container: Container) -> bool:
+    """Recordings of this format may have been joined end to end, so that the clock jumps (MPEG-TS, MPEG-PS, Ogg)."""
+    return bool(container.format.flags & _AVFMT_TS_DISCONT)
 
 
 def fraction(rational: Any) -> Fraction | None:

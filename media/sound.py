@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schemas import Span
-from .clock import LONGEST_GAP_S, RESET_S, is_time
+from .clock import SoundShift, is_time
 from .polarity import PolarityRepair
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ class SoundTrack:
     Of stereo sound whose channels are opposite the difference is kept, as their mix would be silence.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shift: SoundShift | None = None) -> None:
         self.path = path
         self._file = FlacFile(path)
+        self._shift = shift or SoundShift()
         self._polarity = PolarityRepair()
         self._resampler: Any = None
         self._layout: tuple[str, str, int] | None = None
         self._start_s: float | None = None
-        self._shift_s = 0.0
         self._heard_s = 0.0  # seconds of input since the start, silence put in included
         self._pending: list[Samples] = []
         self._waiting = 0
@@ -108,12 +108,11 @@ class SoundTrack:
         if self._start_s is None:
             self._start_s = time_s if is_time(time_s) else 0.0
         if is_time(time_s):
-            late_s = time_s + self._shift_s - self._start_s - self._heard_s
-            if late_s < -RESET_S or late_s > LONGEST_GAP_S:  # the clock starts again, or is broken
-                self._shift_s -= late_s
-            elif late_s < -_SLACK_S:
+            expected_s = self._start_s + self._heard_s
+            late_s = self._shift.move(time_s, length_s, expected_s) - expected_s
+            if late_s < -_SLACK_S:
                 return  # it overlaps what was heard already
-            elif late_s > _SLACK_S:
+            if late_s > _SLACK_S:
                 self._flush()
                 self._silence(late_s)
         self._heard_s += length_s

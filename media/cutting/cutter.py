@@ -85,6 +85,7 @@ class Cutter:
         self._context = decoder(source.stream)
         # Where the stream does not say how far it is out of order, decoders guess too little and lose frames.
         packets = source.index.packets
+        self._trusted = packets is not None  # else times of packets are not those of the index
         self._reorder = max(self._context.reorder_depth, reorder(packets.ticks) if packets is not None else 0)
         self._context.reorder_depth = self._reorder
         for context in [self._context] + ([audio.codec_context] if audio is not None else []):
@@ -167,7 +168,7 @@ class Cutter:
             self._over(want.clip)
         for want in self._copies.at(number):
             self._file(want.clip).copy(packet, ticks)
-        if packet.is_keyframe and packet.pts is not None:
+        if packet.is_keyframe and packet.pts is not None and self._trusted:
             self._end_sounds(self._source.index.seconds(ticks) - _LAG_S)
         if self._stages and self._stages[0].reach.first <= number:
             self._decode(packet, number)
@@ -195,6 +196,7 @@ class Cutter:
             if self._frames >= len(index.frames):
                 return
             ticks, self._frames = int(index.frames[self._frames]), self._frames + 1
+            self._end_sounds(index.seconds(ticks) - _LAG_S)
         elif pts is None:
             return
         else:
@@ -227,7 +229,7 @@ class Cutter:
 
         listener = self._source.listener
         assert listener is not None
-        if packet.pts is not None:
+        if packet.pts is not None and self._trusted:
             time_s = packet.pts * self._sound_base
             self._end_sounds(time_s)
             if not self._sounds.at(time_s):
@@ -244,9 +246,12 @@ class Cutter:
     def _deal(self, heard: Heard) -> None:
         assert self._source.listener is not None
         self._heard = True
-        until_s = heard.run_s + (heard.first + heard.samples.shape[1]) / self._source.listener.rate
+        rate = self._source.listener.rate
+        until_s = heard.run_s + (heard.first + heard.samples.shape[1]) / rate
         for want in self._sounds.at(until_s + _LEAD_S):
             self._file(want.clip).hear(heard)
+        if not self._trusted:
+            self._end_sounds(heard.run_s + heard.first / rate)
 
     def _end_sounds(self, time_s: float) -> None:
         for want in self._sounds.ended(time_s):

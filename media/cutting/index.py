@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.errors import RowError
-from ..clock import Clock
-from ..container import best_video, fraction, open_media
+from ..clock import JUMP_S, Clock
+from ..container import best_video, fraction, is_joinable, open_media
 from ..decode import Watched, decode_all
 from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, begins_anew, nal_units, parameter_sets, read_sps
 
@@ -59,6 +59,7 @@ class Index:
     end: int  # end of the last frame
     packets: Packets | None
     sets: ParameterSets | None  # of an H.264 stream that edges can be added to
+    shifts: tuple[float, ...] = ()  # seconds added after each new start of the clock, as ``Clock.shifts``
 
     def ticks(self, pts: int) -> int:
         """A time of the stream in ticks."""
@@ -97,7 +98,7 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> Index | Non
     for packet in packets_of(container, [stream]):
         if packet.size:
             reader.add(packet)
-    if not reader.is_sane():
+    if not reader.is_sane(round(JUMP_S / base) if is_joinable(container) else None):
         return None
     ratio = base / tick
     exact = ratio.denominator == 1
@@ -146,11 +147,14 @@ class _Reader:
         self.uniform = self.uniform and all(u in sets for u in units if u[0] & 31 in (SPS, PPS))
         return any(u[0] & 31 == IDR for u in units)
 
-    def is_sane(self) -> bool:
-        """Have all packets a time of their own, and are they nearly in order?"""
+    def is_sane(self, longest_gap: int | None) -> bool:
+        """Have all packets a time of their own, are they nearly in order, and is no gap too long?"""
         if any(t is None for t in self.pts) or len(set(self.pts)) < len(self.pts):
             return False
-        return reorder(np.array(self.pts, np.int64)) <= MOST_DELAY
+        pts = np.array(self.pts, np.int64)
+        if longest_gap is not None and np.diff(np.sort(pts)).max(initial=0) > longest_gap:
+            return False
+        return reorder(pts) <= MOST_DELAY
 
 
 def _length_size(stream: VideoStream) -> int | None:
@@ -209,7 +213,6 @@ def _ascends(path: str) -> bool:
 
 def _by_decoding(path: str) -> Index:
     """An index by decoding everything: frames get the times that builders.scan gives them."""
-    clock = Clock()
     times: list[float] = []
 
     def watch(frame: Any) -> None:
@@ -219,10 +222,11 @@ def _by_decoding(path: str) -> Index:
     with open_media(path) as container:
         stream = best_video(container)
         assert stream is not None
+        clock = Clock(is_joinable(container))
         step_s = 1 / float(stream.guessed_rate or 25)
         decode_all(container, [Watched(stream, watch)])
     count = np.arange(len(times))
     frames = np.round(np.array(times, np.float64) / float(_ODD_TICK)).astype(np.int64)
     frames = np.maximum.accumulate(frames - count) + count  # no two at once
     end = round(clock.end_s / _ODD_TICK) if times else 0
-    return Index(_ODD_TICK, Fraction(1), frames, end, None, None)
+    return Index(_ODD_TICK, Fraction(1), frames, end, None, None, tuple(clock.shifts))

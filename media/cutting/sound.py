@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..clock import SoundShift
+
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
@@ -19,8 +21,6 @@ Samples = NDArray[np.float32]
 
 _SLACK_S = 0.05
 """Times may wander this far from the samples before a new run begins."""
-_RESET_S = 1.0
-"""A clock that goes back by more has started again (joined files)."""
 _BLOCK = 1024  # samples of an AAC packet
 _BITS_PER_S = {"mono": 96_000, "stereo": 128_000}
 
@@ -36,27 +36,25 @@ class Heard(NamedTuple):
 class Listener:
     """Decoded sound as 44.1 or 48 kHz mono or stereo, in runs without a gap."""
 
-    def __init__(self, rate: int, channels: int) -> None:
+    def __init__(self, rate: int, channels: int, shift: SoundShift) -> None:
         self.rate = 44_100 if rate and not 44_100 % rate else 48_000
         self.layout = "mono" if channels == 1 else "stereo"
         self._resampler: Any = None
         self._form: tuple[str, str, int] | None = None
-        self._run_s = self._fed_s = self._shift_s = 0.0
-        self._made = 0
+        self._run_s = self._fed_s = 0.0
+        self._shift, self._made = shift, 0
 
     def add(self, frame: AudioFrame) -> Iterator[Heard]:
         """Take in the next decoded frame."""
         if frame.samples <= 0 or frame.sample_rate <= 0:
             return
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        late_s = 0.0 if frame.time is None else frame.time + self._shift_s - self._run_s - self._fed_s
-        if self._form is not None and late_s < -_RESET_S:
-            self._shift_s -= late_s
-            late_s = 0.0
-        if form != self._form or abs(late_s) > _SLACK_S:
+        length_s, expected_s = frame.samples / frame.sample_rate, self._run_s + self._fed_s
+        time_s = expected_s if frame.time is None else self._shift.move(frame.time, length_s, expected_s)
+        if form != self._form or abs(time_s - expected_s) > _SLACK_S:
             yield from self.end_run()
-            self._begin(form, (frame.time or 0.0) + self._shift_s)
-        self._fed_s += frame.samples / frame.sample_rate
+            self._begin(form, time_s)
+        self._fed_s += length_s
         frame.pts = None
         for out in self._resampler.resample(frame):
             yield self._heard(out)

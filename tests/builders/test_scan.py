@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import scenedetect
 from numpy.typing import NDArray
-from odd_films import comb, interlaced, transparent
+from odd_films import comb, interlaced, joined, recording, transparent
 
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.errors import RowError
 from cliploom.engine.contract.step import Site
-from cliploom.media.clock import Clock
+from cliploom.media.clock import Clock, SoundShift
 from cliploom.media.decode import Watched, decode_all
 from cliploom.media.pictures import Bgr, Shrinker, small_size
 from cliploom.media.sound import RATE, loudness
@@ -148,7 +148,7 @@ def test_a_clock_ascends() -> None:
     told = [clock.tell(t, 0.04) for t in (0.0, None, 0.08, 0.04, 0.12, 9.0, 0.0, 0.04)]
     np.testing.assert_allclose(told, [0.0, 0.04, 0.08, 0.081, 0.12, 9.0, 9.04, 9.08])
     assert clock.end_s == pytest.approx(9.12)
-    assert (clock.missing, clock.unordered, clock.resets) == (1, 1, 1)
+    assert (clock.missing, clock.unordered, len(clock.shifts)) == (1, 1, 1)
     assert "out of order: 1" in clock.complaint()
     assert Clock().complaint() == ""
 
@@ -158,6 +158,35 @@ def test_absurd_times_are_no_times() -> None:
     told = [clock.tell(t, d) for t, d in ((0.0, 0.1), (float("nan"), 0.1), (1e9, float("inf")), (1e300, 0.1), (0.4, 0))]
     np.testing.assert_allclose(told, [0.0, 0.1, 0.2, 0.201, 0.4])
     assert clock.missing == 3 and np.isfinite(clock.end_s)
+
+
+def test_where_recordings_may_be_joined_a_clock_may_jump() -> None:
+    clock = Clock(joinable=True)
+    told = [clock.tell(t, 0.1) for t in (1.0, 1.1, 5_000.0, 5_000.1, 90_000.0, 1.0, 6.0)]
+    np.testing.assert_allclose(told, [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 6.5])
+    assert clock.shifts == pytest.approx([-4998.8, -89998.6, 0.5]) and clock.missing == 0
+
+
+def test_sound_is_moved_as_the_pictures_were() -> None:
+    shift = SoundShift(joinable=True, pictures=[-4998.8, 100.0])
+    assert shift.move(1.0, 0.1, 0.0) == 1.0
+    assert shift.move(5_000.5, 0.1, 1.1) == pytest.approx(1.7), "pictures began half a second earlier"
+    assert shift.move(5_000.6, 0.1, 1.8) == pytest.approx(1.8)
+    assert shift.move(1.0, 0.1, 1.9) == pytest.approx(1.9), "too far from what the pictures say: it just goes on"
+    assert SoundShift().move(3_600.0, 0.1, 0.1) == 3_600.0
+
+
+@pytest.mark.parametrize("second_s", [0.0, 5_000.0])
+def test_joined_recordings_have_one_clock(tmp_path: Path, scanned: Scanner, second_s: float) -> None:
+    first = recording(tmp_path / "first.ts", 440, sound_s=(0.0, 2.5))
+    second = recording(tmp_path / "second.ts", 880, second_s, sound_s=(0.5, 3.0))
+    answers = scanned(joined(tmp_path / "film.ts", first, second))
+    signals, sound = only(answers["signals"]), only(answers["sound"])
+    assert len(signals.time_s) == 150 and np.diff(signals.time_s).max() < 0.05
+    assert not len(signals.damaged_s)
+    begin_s = float(signals.time_s[0])
+    loud = [(span.start_s - begin_s, span.end_s - begin_s) for span in sound.active]
+    assert np.allclose(loud, [(0.0, 2.5), (3.5, 6.0)], atol=0.15)
 
 
 def test_a_negative_start_is_kept() -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from odd_films import comb, interlaced, transparent
+from odd_films import comb, interlaced, joined, recording, transparent
 
 from cliploom.builders.clips import Clips, VideoShots
 from cliploom.engine.contract.errors import RowError
@@ -564,3 +564,38 @@ def test_times_that_cannot_be_trusted_are_found_by_decoding(tmp_path: Path) -> N
     index = read_index(str(film))
     assert index.packets is None
     assert [index.seconds(t) for t in index.frames] == pytest.approx([f.time_s for f in shown(film)], abs=1e-4)
+
+
+def tones(path: Path) -> list[tuple[int, float, float]]:
+    """The stretches in which a file is not silent: the pitch in Hz, the start and the end in seconds."""
+    rate, samples = sound(path)
+    size, found = rate // 50, list[tuple[int, float, float]]()
+    for at in range(0, len(samples) - size, size):
+        block = samples[at : at + size]
+        if np.abs(block).mean() < 0.02:
+            continue
+        pitch_hz = round(int(np.argmax(np.abs(np.fft.rfft(block, 8 * size)))) * rate / (8 * size) / 440) * 440
+        if found and found[-1][0] == pitch_hz and at / rate - found[-1][2] < 0.05:
+            found[-1] = (pitch_hz, found[-1][1], (at + size) / rate)
+        elif not found or at / rate - found[-1][2] > -1e-6:
+            found.append((pitch_hz, at / rate, (at + size) / rate))
+    return [one for one in found if one[2] - one[1] > 0.1]
+
+
+@pytest.mark.parametrize(("suffix", "second_s"), [("ts", 0.0), ("vob", 0.0), ("ts", 5_000.0), ("ts", 90_000.0)])
+def test_recordings_that_were_joined_keep_their_sound(tmp_path: Path, cut: Cut, suffix: str, second_s: float) -> None:
+    first = recording(tmp_path / f"first.{suffix}", 440, sound_s=(0.0, 2.5))
+    second = recording(tmp_path / f"second.{suffix}", 880, second_s, sound_s=(0.5, 3.0))
+    film = joined(tmp_path / f"film.{suffix}", first, second)
+    index = read_index(str(film))
+    begin_s = index.seconds(int(index.frames[0]))
+    assert len(index.frames) == 150 and index.seconds(index.end) - begin_s == pytest.approx(6.0, abs=0.05)
+    for start_s, end_s, expected in (
+        (1.0, 4.0, [(440, 0.0, 1.5), (880, 2.5, 3.0)]),
+        (4.0, 6.0, [(880, 0.0, 2.0)]),
+    ):
+        (clip,) = cut(film, begin_s + start_s, begin_s + end_s, cut="encode")
+        found = tones(tmp_path / str(clip.file))
+        assert [pitch_hz for pitch_hz, *_ in found] == [pitch_hz for pitch_hz, *_ in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert one[1:] == pytest.approx(other[1:], abs=0.12)

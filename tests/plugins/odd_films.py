@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,36 @@ def comb(picture: np.ndarray[Any, Any]) -> float:
     """How much more a line differs from the next one than from the one after that."""
     lines = picture.astype(np.int64)
     return float(np.abs(lines[1:-1] - lines[2:]).mean() - np.abs(lines[:-2] - lines[2:]).mean())
+
+
+def recording(path: Path, tone_hz: float, start_s: float = 0.0, sound_s: tuple[float, float] = (0.0, 3.0)) -> Path:
+    """A moving bar and a tone, 25 frames a second for 3 s; the clock begins at ``start_s``, the tone as it says."""
+    mpeg2 = path.suffix == ".vob"
+    with av.open(str(path), "w") as file:
+        stream: Any = file.add_stream("mpeg2video" if mpeg2 else "libx264", rate=25)
+        stream.options = {} if mpeg2 else {"preset": "superfast"}
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.gop_size = 160, 96, "yuv420p", 25
+        heard: Any = file.add_stream("mp2" if mpeg2 else "aac", rate=48_000, layout="stereo")
+        for number in range(75):
+            look = np.full((96, 160, 3), 40, np.uint8)
+            look[:, 2 * number % 128 :][:, :32] = 220
+            frame = av.VideoFrame.from_ndarray(look, format="rgb24")
+            frame.pts, frame.time_base = round(start_s * 25) + number, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        size = 1152 if mpeg2 else 1024  # samples of a packet
+        for at in range(round(sound_s[0] * 48_000), round(sound_s[1] * 48_000), size):
+            wave = 12_000 * np.sin(2 * np.pi * tone_hz * np.arange(at, at + size) / 48_000)
+            both = np.repeat(wave.astype(np.int16)[None], 2, axis=1)
+            both[0, 0::2] = both[0, 1::2] = wave.astype(np.int16)
+            block = av.AudioFrame.from_ndarray(both, format="s16", layout="stereo")
+            block.sample_rate, block.pts, block.time_base = 48_000, round(start_s * 48_000) + at, Fraction(1, 48_000)
+            file.mux(heard.encode(block))
+        file.mux(stream.encode(None))
+        file.mux(heard.encode(None))
+    return path
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """Recordings end to end, as ``cat`` joins them."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
