@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ def decode_all(container: InputContainer, watched: list[Watched]) -> str:
         one.context.thread_type, one.context.thread_count = "SLICE", 1
     stopped: list[str] = []
     streams = [one.stream for one in watched]
-    for packet in _packets(container, streams, stopped) if streams else ():  # no streams would mean all of them
+    for packet in demuxed(container, streams, stopped) if streams else ():  # no streams would mean all of them
         # The empty packets at the end have a right stream, but stream_index 0.
         by_index[packet.stream.index].take(packet)
     for one in watched:
@@ -115,8 +115,8 @@ def decode_all(container: InputContainer, watched: list[Watched]) -> str:
     return "".join(stopped)
 
 
-def _packets(container: InputContainer, streams: list[Stream], stopped: list[str]) -> Iterator[Packet[Any]]:
-    """All packets and, at the end of the file, the empty ones that empty the decoders."""
+def demuxed(container: InputContainer, streams: Sequence[Stream], stopped: list[str]) -> Iterator[Packet[Any]]:
+    """All packets and, at the end, the empty ones that empty the decoders; why it ends early goes into ``stopped``."""
     import av
 
     packets = container.demux(*streams)

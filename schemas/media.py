@@ -61,7 +61,7 @@ class Video(Row):
     description: Annotated[str, Col("description, empty where unknown")] = ""
     uploader: Annotated[str, Col("who published it, empty where unknown")] = ""
     license: Annotated[str, Col("licence as the source states it, empty where unknown")] = ""
-    duration_s: Annotated[float | None, Col("length that the container declares; it may lie", unit="s", low=0)] = None
+    duration_s: Annotated[float | None, Col("length, measured where the container lies", unit="s", low=0)] = None
     width_px: Annotated[int | None, Col("width as shown: upright, with square pixels", unit="px", low=1)] = None
     height_px: Annotated[int | None, Col("height as shown: upright, with square pixels", unit="px", low=1)] = None
     coded_width_px: Annotated[int | None, Col("width as the best video stream stores it", unit="px", low=1)] = None

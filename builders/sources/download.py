@@ -19,7 +19,6 @@ from ...engine.contract.errors import RowError, TransientError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
 from ...engine.storage.files import UNFINISHED, write_text
-from ...media.container import fraction, open_media
 from .connections import LARGEST_PAGE_BYTES, Connections
 from .javascript import NAME, find_runtime
 from .listing import VIDEO_EXTENSIONS
@@ -263,28 +262,12 @@ def _after_s(said: str | None) -> float | None:
 def _check(url: str, path: Path, said_s: Any) -> None:
     """Raise ``RowError`` for a file that is no video, or not all of it; more than was declared is no matter."""
     try:
-        declared_s = probe(str(path)).facts["duration_s"]
-        start_s, end_s = _span(path, declared_s or 0.0)
+        probed = probe(str(path))
     except RowError as error:
         raise RowError(f"{url}: what came is no video: {error.message}", "not_a_video") from None
+    start_s, end_s = probed.extent
     # Files whose clock starts late may declare their end in place of their length.
-    for name, came_s, expected_s in (("the file", end_s, declared_s), ("the site", end_s - start_s, said_s)):
+    for name, came_s, expected_s in (("the file", end_s, probed.declared_s), ("the site", end_s - start_s, said_s)):
         if isinstance(expected_s, (int, float)) and expected_s - came_s > max(2.0, 0.02 * expected_s):
             what = f"{came_s:.1f} s came, where {name} says {expected_s:.1f} s"
             raise RowError(f"{url}: {what}; a part of it is lost", "truncated")
-
-
-def _span(path: Path, declared_s: float) -> tuple[float, float]:
-    """When a file's clock starts, and when its last packet ends; read from shortly before where that should be."""
-    import av
-
-    last_s = 0.0
-    with open_media(path) as container:
-        start = container.start_time or 0
-        with suppress(av.FFmpegError):  # so far, and no further
-            container.seek(start + int(max(declared_s - 5.0, 0.0) * av.time_base))
-            for packet in container.demux():
-                tick = fraction(packet.time_base)
-                if packet.pts is not None and tick is not None:
-                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * tick))
-    return start / av.time_base, last_s

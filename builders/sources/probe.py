@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.contract.errors import RowError
 from ...media.container import best_audio, best_video, fraction, open_media, tags
 from ...media.display import UPRIGHT, Size, displayed_size, first_frame, orientation, pixel_aspect
+from ...media.extent import Extent, declared_length, read_extent
 from ...schemas import Chapter
 from .languages import bcp47
 from .sidecars import Told, clean, web_address
@@ -44,6 +45,8 @@ class Probe:
     told: Told
     streams: list[TextStream]
     start_s: float  # when the container's clock starts; what counts from the first picture is this much earlier
+    declared_s: float | None  # the length that the container declares
+    extent: Extent
 
 
 def probe(path: str) -> Probe:
@@ -56,7 +59,7 @@ def probe(path: str) -> Probe:
         video, audio = best_video(container), best_audio(container)
         if video is None and audio is None:
             raise RowError(f"{os.path.basename(path)}: neither pictures nor sound that can be decoded", "unreadable")
-        facts: dict[str, Any] = {"duration_s": _duration(container)}
+        facts: dict[str, Any] = {}
         if video is not None:
             facts |= _pictures(video)
         if audio is not None:
@@ -66,7 +69,9 @@ def probe(path: str) -> Probe:
             for s in container.streams.subtitles
             if s.codec_context is not None and s.codec_context.codec.canonical_name in TEXT_CODECS
         ]
-        return Probe(facts, _told(container), streams, start_of(container))
+        told, declared_s, extent = _told(container), declared_length(container), read_extent(container)
+        facts["duration_s"] = extent.length_s(declared_s)
+        return Probe(facts, told, streams, start_of(container), declared_s, extent)
 
 
 def start_of(container: InputContainer) -> float:
@@ -95,13 +100,6 @@ def _pictures(video: VideoStream) -> dict[str, Any]:
         "mirrored": upright.mirrored,
         "interlaced": frame is not None and bool(frame.interlaced_frame),
     }
-
-
-def _duration(container: InputContainer) -> float | None:
-    import av
-
-    declared = container.duration
-    return None if declared is None or declared < 0 else declared / av.time_base
 
 
 def _told(container: InputContainer) -> Told:

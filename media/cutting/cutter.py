@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..container import decoder
+from ..decode import demuxed
 from ..deinterlace import Deinterlacer
 from .clip_file import AFTER, BEFORE, ClipFile
-from .index import packets_of, reorder
+from .index import reorder
 from .measure import Measures
 from .plan import Plan, Reach, merged
 
@@ -149,7 +150,7 @@ class Cutter:
     def _read(self) -> None:
         streams: list[Stream] = [self._source.stream, *([self._audio] if self._audio is not None else [])]
         sounding = {s.index for s in streams[1:]}  # joined files grow new streams on the way
-        for packet in packets_of(self._container, streams):
+        for packet in demuxed(self._container, streams, []):
             if packet.stream_index == self._source.stream.index:
                 if packet.size:
                     self._see(packet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from ...engine.contract.errors import RowError
 from ..clock import JUMP_S, Clock
 from ..container import best_video, fraction, is_joinable, open_media
-from ..decode import Watched, decode_all
+from ..decode import Watched, decode_all, demuxed
 from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, begins_anew, nal_units, parameter_sets, read_sps
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
-    from av.stream import Stream
     from av.video.stream import VideoStream
 
 Ticks = NDArray[np.int64]
@@ -95,7 +93,7 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> Index | Non
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)
     reader = _Reader(sets, _length_size(stream))
-    for packet in packets_of(container, [stream]):
+    for packet in demuxed(container, [stream], []):
         if packet.size:
             reader.add(packet)
     if not reader.is_sane(round(JUMP_S / base) if is_joinable(container) else None):
@@ -176,16 +174,6 @@ def _plain_sets(stream: VideoStream) -> ParameterSets | None:
         return sets if all(read_sps(s).plain for s in sets.sps) else None
     except Unreadable:
         return None
-
-
-def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
-    """The packets of some streams, and the empty ones at the end of the file that empty the decoders."""
-    import av
-
-    try:
-        yield from container.demux(*streams)
-    except av.FFmpegError:
-        return  # what comes after the damage cannot be had
 
 
 def _late(index: Index) -> int:

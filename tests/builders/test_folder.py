@@ -189,6 +189,35 @@ def test_hdr_rotation_and_title_come_from_the_container(videos: Path, tmp_path: 
     assert (video.hdr, video.title, video.video_codec) == (True, "A test card", "ffv1")
 
 
+@pytest.mark.parametrize(
+    ("name", "length_s"),
+    [("made_truncated_moov_front.mp4", 22.4), ("made_mpegts.ts", 20.04), ("sintel_trailer_270p.mp4", 52.21)],
+)
+def test_the_length_is_measured_where_the_container_lies(
+    media: Path, videos: Path, tmp_path: Path, name: str, length_s: float
+) -> None:
+    put(media, videos / name, name)
+    [video] = read(Folder(str(videos)), tmp_path)
+    assert video.duration_s == pytest.approx(length_s, abs=0.03)
+
+
+def test_the_length_of_joined_recordings_is_that_of_all(media: Path, videos: Path, tmp_path: Path) -> None:
+    data = (media / "made_mpegts.ts").read_bytes()
+    (videos / "joined.ts").write_bytes(data + data)
+    [video] = read(Folder(str(videos)), tmp_path)
+    assert video.duration_s == pytest.approx(40.1, abs=0.1)
+
+
+def test_a_container_without_a_length_is_measured(videos: Path, tmp_path: Path) -> None:
+    with av.open(str(videos / "live.mkv"), "w", options={"live": "1"}) as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 64, 48
+        for packet in (p for _ in range(25) for p in stream.encode(av.VideoFrame(64, 48, "yuv420p"))):
+            out.mux(packet)
+    [video] = read(Folder(str(videos)), tmp_path)
+    assert video.duration_s == pytest.approx(2.5, abs=0.11)
+
+
 def test_sizes_are_those_shown_and_those_stored(videos: Path, tmp_path: Path) -> None:
     with av.open(str(videos / "portrait.mp4"), "w") as out:
         stream = out.add_stream("libx264", rate=10, options={"x264-params": "tff=1"})
