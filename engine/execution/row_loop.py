@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from ..contract.errors import RowError, TransientError, UserError, Waiting
@@ -29,6 +32,7 @@ from .failures import (
     leaves_gpu_unusable,
 )
 
+LOAD_PATIENCE_S = 900.0
 TRIES = 4  # of a row whose failure may pass
 _LONGEST_PAUSE_S = 60.0
 
@@ -44,6 +48,7 @@ class Job:
     def __post_init__(self) -> None:
         self.stack = ExitStack()
         self.work: Any = None
+        self.called_at: float | None = None  # since when the step has been at work, on the monotonic clock
 
     def open(self) -> None:
         """Load what the step needs; ``UserError`` for what is missing, or cannot be loaded."""
@@ -90,8 +95,9 @@ class Job:
     def _called(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
         """A batch that raises is done again row by row, so that one bad row costs one row."""
         for tries in range(1, TRIES + 1):
-            started = time.monotonic()
+            self.called_at = started = time.monotonic()
             done = attempt(lambda: list(work(rows)))
+            self.called_at = None
             self.check()
             error = _wrong_number(len(done.value), len(rows)) if done.error is None else done.error
             if error is None:
@@ -107,6 +113,31 @@ class Job:
                 return [_failure(error, self.node, started)]
             time.sleep(_pause_s(error, tries))
         raise AssertionError("unreachable")
+
+
+@contextmanager
+def time_limit(job: Job) -> Iterator[None]:
+    """Inside, a call of the job's step that takes longer than it may raises ``RowError`` where it is.
+
+    For a job that has no process of its own. A call into a library is given up when it returns. Outside the main
+    thread there is no limit: signals do not arrive there.
+    """
+    limit_s = job.node.patience_s
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if job.called_at is not None and time.monotonic() - job.called_at > limit_s:
+            raise RowError(f"took longer than {limit_s:g} s", "timeout")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, limit_s, limit_s / 4)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass
@@ -127,7 +158,8 @@ class StreamJob:
         self.work = _result(done, self.node, "cannot start")
 
     async def _enter(self) -> Any:
-        return await self.stack.enter_async_context(self.node.step.stream(self.site))  # type: ignore[attr-defined]
+        async with asyncio.timeout(LOAD_PATIENCE_S):
+            return await self.stack.enter_async_context(self.node.step.stream(self.site))  # type: ignore[attr-defined]
 
     async def close(self) -> None:
         """Let go of it."""

@@ -22,7 +22,7 @@ from .async_worker import Stream
 from .build_lock import interruptible
 from .failures import WorkerLost, plain_text
 from .global_step import outlined, run_whole, sites, whole_key
-from .row_loop import Job
+from .row_loop import Job, time_limit
 from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
@@ -191,9 +191,12 @@ class Runner:
                 job = self.inline[task.node.index] = Job(task.node, self._site(task.node), self.check)
                 job.open()
             try:
-                self._take(task, job.do(batch))
+                with time_limit(job):
+                    outcome = job.do(batch)
             except WorkerLost as error:  # no process can be replaced here
                 self._count(task.node, task.lose(batch, error.kind, error.message))
+            else:
+                self._take(task, outcome)
         return worked
 
     def _by_priority(self) -> list[Task]:

@@ -17,10 +17,9 @@ from ..storage.join import Batch
 from .answers import BatchOutcome
 from .async_worker import Stream
 from .failures import WorkerLost
-from .row_loop import Job
+from .row_loop import LOAD_PATIENCE_S, Job
 from .worker import Worker
 
-_LOAD_PATIENCE_S = 900.0
 _LOADS = 3  # times that a step is loaded again because its worker died before any row
 
 _job: Job | None = None  # of a worker process
@@ -56,7 +55,7 @@ class Seat:
     def _open(self) -> None:
         self.busy, self._is_open = True, False
         self._worker = Worker(self.node.step.isolate)
-        self.opening: Future[None] = self._worker.submit(_LOAD_PATIENCE_S, open_step, self.node, self.site)
+        self.opening: Future[None] = self._worker.submit(LOAD_PATIENCE_S, open_step, self.node, self.site)
 
     def opened(self) -> None:
         """The step is loaded."""
@@ -76,13 +75,13 @@ class Seat:
         self._worker.kill()
         if error.kind == "gone" or not self._is_open:
             self._idle_losses += 1
-        if self._idle_losses > _LOADS:
+        if self._idle_losses > _LOADS or (error.kind == "timeout" and not self._is_open):
             raise UserError(f"{self.node.name} cannot start: {error}")
         self._open()
 
     def close(self) -> None:
         """Let the worker finish and go."""
-        self._worker.submit(_LOAD_PATIENCE_S, close_step)
+        self._worker.submit(LOAD_PATIENCE_S, close_step)
         self._worker.close()
 
     def kill(self) -> None:

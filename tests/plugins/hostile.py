@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +49,13 @@ def _raises(error: BaseException) -> Callable[[], None]:
     return call
 
 
+def _swallows() -> None:
+    for _ in range(3):
+        with suppress(Exception):
+            time.sleep(60)
+    time.sleep(60)
+
+
 DEEDS: dict[str, Callable[[], object]] = {
     "exit": lambda: sys.exit(),
     "interrupt": _raises(KeyboardInterrupt()),
@@ -61,6 +69,8 @@ DEEDS: dict[str, Callable[[], object]] = {
     "os_exit": lambda: os._exit(0),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(60),
+    "spin": lambda: next(n for n in itertools.count() if n < 0),
+    "swallow": _swallows,
     "speak": lambda: print("aloud"),
 }
 RAISING = ("exit", "interrupt", "cancelled", "generator", "stop", "unspeakable", "unpicklable", "surrogate", "kind")
@@ -228,3 +238,12 @@ class FindsWrong(Source[Video]):
 
     def process(self, row: Item) -> Answer[Video]:
         return [Video(row.video_id, "", "", "", 0)]
+
+
+@dataclass(frozen=True)
+class Naps(InRunner):
+    """Takes a while for each row."""
+
+    def process(self, row: Clip) -> Answer[Caption]:
+        time.sleep(0.1)
+        return [caption(row)]

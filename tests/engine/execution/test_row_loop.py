@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,12 @@ import pytest
 import toys
 
 from cliploom.engine.contract.errors import RowError, TransientError, UserError, Waiting
-from cliploom.engine.contract.recipe import Recipe
+from cliploom.engine.contract.recipe import Recipe, Use
 from cliploom.engine.contract.step import Answer, Filter, Map, Site, Split, Step, Work
 from cliploom.engine.execution import row_loop
 from cliploom.engine.execution.answers import BatchOutcome
 from cliploom.engine.execution.failures import WorkerLost
-from cliploom.engine.execution.row_loop import Job, StreamJob, answers_of_all
+from cliploom.engine.execution.row_loop import Job, StreamJob, answers_of_all, time_limit
 from cliploom.engine.planning.plan import Node, make_plan
 from cliploom.engine.storage.join import Batch
 from cliploom.engine.storage.row_files import stored_schema
@@ -211,3 +214,37 @@ def test_a_step_that_reads_everything_fails_in_one_line(deed: str) -> None:
     assert next(given) == 1
     with pytest.raises(UserError, match=r"^hostile.AtOnce failed: "):
         next(given)
+
+
+@pytest.mark.parametrize("deed", ["hang", "spin", "swallow"])
+def test_a_cheap_row_that_takes_too_long_is_given_up_too(deed: str) -> None:
+    limited = replace(node(hostile.InRunner(deed)), use=Use(Step(), patience_s=0.3))
+    job = Job(limited, SITE)
+    job.open()
+    began = time.monotonic()
+    with time_limit(job):
+        found = job.do(batch(CLIPS[:4]))
+    assert kinds(found) == {hostile.VICTIM: "timeout"}
+    assert time.monotonic() - began < 10
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_many_quick_rows_may_take_long_together() -> None:
+    limited = replace(node(hostile.Naps()), use=Use(Step(), patience_s=0.3))
+    job = Job(limited, SITE)
+    job.open()
+    with time_limit(job):
+        assert kinds(job.do(batch(CLIPS[:8]))) == {}
+
+
+def test_outside_the_main_thread_there_is_no_limit() -> None:
+    job = Job(node(hostile.InRunner()), SITE)
+    job.open()
+
+    def work() -> BatchOutcome:
+        with time_limit(job):
+            return job.do(batch(CLIPS[:4]))
+
+    with ThreadPoolExecutor(1) as pool:
+        assert kinds(pool.submit(work).result()) == {}
