@@ -14,6 +14,6 @@ def check_address_space() -> None:
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     if allowed != resource.RLIM_INFINITY and allowed < _LEAST_BYTES:
         said = (
-            f"this shell allows a process {allowed / 1e9:.1f} GB of address space; a build needs {_LEAST_BYTES / 1e9:g}"
+            f"this shell allows a process {allowed / 1e9:.2f} GB of address space; a build needs {_LEAST_BYTES / 1e9:g}"
         )
         raise UserError(said, "raise the limit: ulimit -v unlimited")

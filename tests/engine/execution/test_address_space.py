@@ -12,7 +12,7 @@ from cliploom.engine.execution.address_space import check_address_space
 
 def test_a_process_that_may_take_little_memory_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (2_000_000_000, resource.RLIM_INFINITY))
-    with pytest.raises(UserError, match=r"allows a process 2.0 GB of address space; a build needs 3") as caught:
+    with pytest.raises(UserError, match=r"allows a process 2.00 GB of address space; a build needs 3") as caught:
         check_address_space()
     assert caught.value.hint == "raise the limit: ulimit -v unlimited"
 
