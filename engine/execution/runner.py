@@ -182,6 +182,9 @@ class Runner:
             if task.node.step.cost != "row":
                 continue
             worked = True
+            if task.node.name in self.waiting:
+                self._leave(task)
+                continue
             batch = task.next_batch()
             if batch is None:
                 self._finish(task)

@@ -72,6 +72,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "spin": lambda: next(n for n in itertools.count() if n < 0),
     "swallow": _swallows,
     "speak": lambda: print("aloud"),
+    "wait": _raises(Waiting("for something outside")),
 }
 RAISING = ("exit", "interrupt", "cancelled", "generator", "stop", "unspeakable", "unpicklable", "surrogate", "kind")
 

@@ -111,6 +111,18 @@ def test_what_does_not_read_a_waiting_step_is_done(tmp_path: Path) -> None:
     assert counts == {"hostile.InRunner": 9, "hostile.AtOnce": 9}
 
 
+@pytest.mark.parametrize("step", [hostile.InRunner("wait"), hostile.InWorker("wait"), hostile.InLanes("wait")])
+def test_a_step_that_waits_keeps_what_it_has_done_and_goes_on_in_the_next_build(tmp_path: Path, step: Step) -> None:
+    before: set[str] = set()
+    for _ in range(2):
+        made = hostile.built(tmp_path / "b", step)
+        [message] = made.waiting().values()
+        assert message == "for something outside"
+        assert hostile.failed(made) == []
+        assert before <= hostile.said(made) <= CLIPS - {hostile.VICTIM}
+        before = hostile.said(made)
+
+
 def test_a_wrong_answer_about_everything_fails_by_itself(tmp_path: Path) -> None:
     made = hostile.built(tmp_path / "b", hostile.DropsUnsaid())
     said = {id_: (kind, message) for id_, kind, message in hostile.failed(made)}
