@@ -134,7 +134,7 @@ class Ranker(Whole[Judged, Score]):
                 if held and held[0][1] != clip:
                     yield _together(held)
                     held = []
-                mean = np.mean(np.asarray(vectors, np.float32), axis=0)
+                mean = np.asarray(np.mean(np.asarray(vectors, np.float32), axis=0), np.float32)
                 held.append((video, clip, caption, np.asarray(vector, np.float32), mean))
         if held:
             yield _together(held)

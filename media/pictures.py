@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,4 +103,4 @@ def _pixels(frame: VideoFrame) -> Pixels:
     """A view of a bgr24 frame, ``(H, W, 3)``; it keeps the frame alive."""
     plane = frame.planes[0]
     shape, strides = (frame.height, frame.width, 3), (plane.line_size, 3, 1)
-    return np.ndarray(shape, np.uint8, plane, strides=strides)  # type: ignore[arg-type]
+    return np.ndarray(shape, np.uint8, cast(Any, plane), strides=strides)

@@ -118,8 +118,8 @@ class MiniLM:
     def _norm(self, values: Floats, name: str) -> Floats:
         centred = values - values.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(1e-12))
-        made: Floats = centred / spread * self._tensors[f"{name}.weight"] + self._tensors[f"{name}.bias"]
-        return made
+        made = centred / spread * self._tensors[f"{name}.weight"] + self._tensors[f"{name}.bias"]
+        return np.asarray(made, np.float32)
 
 
 def _gelu(x: Floats) -> Floats:

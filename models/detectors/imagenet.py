@@ -143,7 +143,8 @@ def _block(graph: Graph, weights: Weights, start: str, number: int) -> str:
 def _convolve(graph: Graph, weights: Weights, start: str, names: tuple[str, str], stride: int = 1) -> str:
     convolution, norm = names
     kernel = weights[f"{convolution}.weight"]
-    scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + _EPSILON)
+    spread = np.asarray(np.sqrt(weights[f"{norm}.running_var"] + _EPSILON), np.float32)
+    scale = weights[f"{norm}.weight"] / spread
     shift = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
     size = kernel.shape[2]
     before, after = (size - stride) // 2, size - stride - (size - stride) // 2  # TensorFlow's SAME

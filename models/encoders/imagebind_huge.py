@@ -52,8 +52,8 @@ class ImageBind:
                 seen = self._net({"vision": torch.from_numpy(batch).to(self._device)})["vision"]
                 vectors.append(np.asarray(seen.float().cpu().numpy(), np.float32))
         found = np.concatenate(vectors)
-        made: Floats = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
-        return made
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.maximum(lengths, np.float32(1e-12)), np.float32)
 
     def texts(self, texts: Sequence[str]) -> Floats:
         """Raises ``UserError``: texts are not read here."""

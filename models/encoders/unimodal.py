@@ -35,8 +35,7 @@ class Features:
     def images(self, images: Sequence[Picture]) -> Floats:
         """As ``Encoder.images``."""
         found = self._net.features(images)
-        made: Floats = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        return made
+        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.float32)
 
     def texts(self, texts: Sequence[str]) -> Floats:
         """Raises ``UserError``."""

@@ -68,7 +68,7 @@ def slow_events(
     spans: list[list[int]] = []
     means: list[Vectors] = []
     for bounds, vectors in events:
-        mean = np.mean(np.stack(vectors), axis=0)
+        mean = np.asarray(np.mean(np.stack(vectors), axis=0), np.float32)
         if bounds[-1] - bounds[0] < rules.min_s * fps:
             reasons.append("too_short")
         elif apart(vectors[0], vectors[-1]) < np.float32(rules.still):
