@@ -54,7 +54,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (tmp_path / f"broken_{name}.py").write_text(text)
     (tmp_path / "broken_good.py").write_text(HEAD)
     monkeypatch.syspath_prepend(tmp_path)
-    caches: list[Any] = [catalog.step_names, catalog.step_class]
+    caches: list[Any] = [catalog._plugins, catalog.step_names, catalog.step_class]
     for cache in caches:
         cache.cache_clear()
     yield
