@@ -42,9 +42,9 @@ def stats(
 
 @cache.command()
 def prune(
-    older: Annotated[float | None, typer.Option(metavar="DAYS", min=0, help="Forget what is older.")] = None,
+    older: Annotated[float | None, typer.Option(metavar="DAYS", min=0, max=1e9, help="Forget what is older.")] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Forget only this model's answers.")] = None,
-    max_mb: Annotated[float | None, typer.Option(metavar="N", min=0, help="Keep the newest N MB.")] = None,
+    max_mb: Annotated[float | None, typer.Option(metavar="N", min=0, max=1e9, help="Keep the newest N MB.")] = None,
 ) -> None:
     """Forget answers. What is asked again is paid for again."""
     from ..engine.contract.errors import UserError, nearest
