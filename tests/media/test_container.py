@@ -47,10 +47,15 @@ def test_only_local_files_and_nothing_that_a_file_names(tmp_path: Path, media: P
         assert refusal(path).kind == "unreadable"
 
 
-def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "data:1.mp4").write_bytes((media / "made_one_frame.mp4").read_bytes())
+@pytest.mark.parametrize(
+    "name",
+    ["data:1.mp4", "a%03d.mp4", "concat:a|b.mp4", "file:x.mp4", "subfile,,start,0,end,0,,:x.mp4", "-i.mp4", "*?[x].mp4"]
+    + ["new\nline.mp4", "\N{CLAPPER BOARD} film.mp4", " a.mp4", "back\\slash.mp4", "'\".mp4", "#1?x=2.mp4"],
+)
+def test_names_are_taken_literally(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / name).write_bytes((media / "made_one_frame.mp4").read_bytes())
     monkeypatch.chdir(tmp_path)
-    with open_media("data:1.mp4") as container:
+    with open_media(name) as container:
         assert best_video(container) is not None
 
 
