@@ -55,8 +55,9 @@ class Ledgers:
     def counts(self, table: TableRef) -> Counts:
         """A table's ledger in numbers."""
         counts = total(shard.counts() for shard in self._shards(table))
-        if table.row is None and (came := self._whole_came(table)) is not None:
-            return counts._replace(done=came - counts.dropped - counts.failed)  # it says nothing of what it keeps
+        whole = self.store.whole(table)
+        if whole and self.current[table.name] and not whole.waiting:  # its entries are of its rows and its drops
+            return counts._replace(done=whole.came - counts.dropped - counts.failed)
         return counts
 
     def came(self, table: TableRef, counts: Counts) -> int:

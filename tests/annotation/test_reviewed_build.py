@@ -17,7 +17,7 @@ from cliploom.captioners.judge import Judge
 from cliploom.captioners.select import Select
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.cards.dataset import Dataset
-from cliploom.engine.build import run_build
+from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.recipe import Recipe, Use
 from cliploom.engine.contract.step import Step
@@ -67,6 +67,10 @@ def test_verdicts_and_edits_take_effect_by_default(tmp_path: Path) -> None:
         assert mended == (said[clip] == "edit") and (row["teacher"] == "review") == mended
         assert row["score_judge"] is not None  # measured as any other; else `keep` would have dropped it
         assert (row["review"], row["reviewers"]) == (said[clip], 1)
+    stages = {stage.name: stage for stage in Build.read(tmp_path).funnel()}
+    asked, edited = stages["annotation.review"], stages["annotation.review.edits"]
+    assert (asked.came, asked.done, asked.dropped, asked.rows) == (9, 6, 3, 9)
+    assert (edited.came, edited.done, edited.dropped, edited.rows) == (6, 4, 2, 2)
 
 
 def test_a_choice_is_not_chosen_anew_by_a_score(tmp_path: Path) -> None:
