@@ -83,8 +83,8 @@ def main() -> None:
         _check_words(sys.argv)
         app()
     except UserError as error:
-        hint = f"\n  {printable(error.hint)}" if error.hint else ""
-        print(f"error: {printable(error.message)}{hint}", file=sys.stderr)
+        below = [*error.details, *([error.hint] if error.hint else [])]
+        print(f"error: {printable(error.message)}", *map(printable, below), sep="\n  ", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _MENDABLE:

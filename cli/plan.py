@@ -58,7 +58,7 @@ def _print_missing(found: list[Forecast]) -> None:
     from ..engine.contract.requirements import how_to_get
     from .screen.formatting import printable
 
-    for optional, title in ((False, "missing:"), (True, "better with:")):
+    for optional, title in ((False, "missing:"), (True, "optional, and not here:")):
         lines = {f.name: [one for one in f.missing if one.optional == optional] for f in found}
         lines = {name: missing for name, missing in lines.items() if missing}
         if lines:

@@ -106,9 +106,11 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
 def _check_requirements(missing: Mapping[str, Sequence[Requirement]]) -> None:
     """Raise ``UserError`` for all that steps lack and cannot do without."""
     needed = {name: [one for one in some if not one.optional] for name, some in missing.items()}
-    said = [lacks(name, some) for name, some in needed.items() if some]
-    if said:
-        raise UserError("; ".join(said), how_to_get(one for some in needed.values() for one in some))
+    lacking = {name: some for name, some in needed.items() if some}
+    if lacking:
+        said = f"what {len(lacking)} of the steps load is not here" if len(lacking) > 1 else "not all is here"
+        details = [lacks(name, some) for name, some in lacking.items()]
+        raise UserError(said, how_to_get(one for some in lacking.values() for one in some), details)
 
 
 def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:

@@ -70,7 +70,12 @@ def missing_requirements(recipe: Recipe, root: Path, options: RunOptions) -> dic
 
 
 def _lacking(nodes: Sequence[Node]) -> dict[str, tuple[Requirement, ...]]:
-    found = {node.name: tuple(needed for needed in node.step.requirements() if not needed.is_there) for node in nodes}
+    """What is not here, by step, each once; a step that comes again in another place lacks no more than it did."""
+    steps = {id(node.step): node for node in reversed(nodes)}
+    found = {
+        node.name: tuple(dict.fromkeys(needed for needed in node.step.requirements() if not needed.is_there))
+        for node in reversed(steps.values())
+    }
     return {name: missing for name, missing in found.items() if missing}
 
 

@@ -38,7 +38,9 @@ _ADDS = {
     "tags": "annotation.tags: objects and attributes from captions",
     "hub": "reading and publishing datasets on the Hub",
     "demo": "what the small models of the demo run on",
-    "dev": "what the tests and checks need",
+    "test": "what the tests need",
+    "docs": "what the pages are made with",
+    "dev": "what the checks need",
 }
 
 Said = Iterator[tuple[str, str]]
@@ -140,7 +142,8 @@ def steps() -> Said:
     lacking = dict[str, str]()
     for name in step_names():
         with suppress(UserError):  # one that is broken, or needs an option
-            missing = [one for one in make_step(name, step_class(name), {}).requirements() if not one.is_there]
+            needed = dict.fromkeys(make_step(name, step_class(name), {}).requirements())
+            missing = [one for one in needed if not one.is_there]
             lacking |= {name: ", ".join(one.name for one in missing)} if missing else {}
     yield from lacking.items() if lacking else [("none", "")]
 
@@ -149,7 +152,7 @@ def recipe_lacks(recipe: Recipe) -> Said:
     """What a recipe's steps lack here, and how to get it."""
     missing: dict[str, Requirement] = {}
     for node in make_plan(recipe):
-        lacking = [one for one in node.step.requirements() if not one.is_there]
+        lacking = list(dict.fromkeys(one for one in node.step.requirements() if not one.is_there))
         missing |= {one.name: one for one in lacking}
         if lacking:
             yield node.name, ", ".join(f"{one.name}{' (optional)' if one.optional else ''}" for one in lacking)

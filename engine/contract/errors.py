@@ -8,16 +8,17 @@ from typing import ClassVar
 
 
 class UserError(Exception):
-    """Something that the user can mend: one line, a hint, exit code 2, no traceback."""
+    """Something that the user can mend: one line, a hint, exit code 2, no traceback; ``details`` is a list below it."""
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", details: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.message, self.hint = " ".join(message.splitlines()), hint  # a name in it may have line ends
+        self.details = tuple(details)
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        return "\n  ".join([self.message, *self.details, *([self.hint] if self.hint else [])])
 
 
 class AllFailed(UserError):

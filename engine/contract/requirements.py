@@ -58,7 +58,7 @@ def how_to_get(missing: Iterable[Requirement]) -> str:
     """One command for all that pip has, and a hint for each of the others; "" for nothing."""
     needed = list(missing)
     command = install_command(needed)
-    others = dict.fromkeys(f"{one.name}: {one.hint}" for one in needed if not one.install)
+    others = dict.fromkeys(f"{one.name}: {one.hint}" for one in needed if one.hint)
     return "; ".join([*([f"install it all with: {command}"] if command else []), *others])
 
 

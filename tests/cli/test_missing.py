@@ -68,9 +68,9 @@ LACKING = {
 def test_a_build_says_all_that_is_missing_before_it_does_anything(cliploom: Run) -> None:
     said = cliploom("build", "much.yaml")
     assert said.code == 2
-    first, hint = said.err.splitlines()
-    for step, names in LACKING.items():
-        assert f"{step} lacks {', '.join(names)}" in first
+    first, *lines, hint = said.err.splitlines()
+    assert first == "error: what 6 of the steps load is not here"
+    assert lines == [f"  {step} lacks {', '.join(names)}" for step, names in LACKING.items()]
     command = hint.strip().removeprefix("install it all with: ")
     plain, bare = (shlex.split(part) for part in command.split(" && "))
     assert plain[:3] == ["pip", "install", "cliploom[lang,llm,speech,tags]"]
@@ -90,7 +90,7 @@ def test_a_plan_lists_it_step_by_step(cliploom: Run) -> None:
     for step, names in LACKING.items():
         assert f"  {step}: {', '.join(names)}" in lines
     assert any(line.startswith("  install it all with: pip install ") for line in lines)
-    assert "better with:\n  builders.speech: the whisper model large-v3-of-nobody" in said.out
+    assert "optional, and not here:\n  builders.speech: the whisper model large-v3-of-nobody" in said.out
     forecasts = {each["name"]: each for each in json.loads(cliploom("plan", "much.yaml", "--json").out)}
     assert [one["name"] for one in forecasts["annotation.tags"]["missing"]] == LACKING["annotation.tags"]
     assert forecasts["builders.scan.frames"]["missing"] == []
@@ -115,7 +115,7 @@ def test_a_step_with_nothing_to_do_needs_nothing(tmp_path: Path, monkeypatch: py
     run_build(_recipe(), tmp_path / "b", RunOptions(workers=1))
     with pytest.raises(UserError) as error:
         run_build(_recipe("bye"), tmp_path / "b", RunOptions(workers=1))
-    assert error.value.message == "toys.Say lacks the word"
+    assert (error.value.message, error.value.details) == ("not all is here", ("toys.Say lacks the word",))
     assert error.value.hint == "install it all with: pip install word==1"
 
 
