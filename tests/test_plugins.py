@@ -69,7 +69,7 @@ def test_a_table_that_cannot_be_is_refused_in_one_line(
 ) -> None:
     install(tmp_path, f"[cliploom.steps]\nmine.moods = my_package.moods\n[cliploom.rows]\n{point}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    caches: list[Any] = [catalog.step_names, catalog.step_class, catalog.row_types]
+    caches: list[Any] = [catalog._plugins, catalog.step_names, catalog.step_class, catalog.row_types]
     try:
         for cache in caches:
             cache.cache_clear()

@@ -97,7 +97,7 @@ def test_a_number_of_numpy_is_no_plain_number() -> None:
 def test_choices() -> None:
     assert problem(replace(CAPTION, kind="merge")) is None
     assert problem(replace(CAPTION, kind="merged")) == (
-        "Caption.kind: 'merged' is none of teacher, rewrite, merge, choice, translation, differential, edit"
+        "Caption.kind: 'merged' is none of teacher, source, rewrite, merge, choice, translation, differential, edit"
     )
     assert problem(Review("r", "v", "c", None, "ada", "maybe")) == (
         "Review.verdict: 'maybe' is none of accept, edit, reject, cannot_tell"
