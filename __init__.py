@@ -10,42 +10,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import BuildFolder, build, open_build, plan, step
-    from .engine.build import Stage
+    from .engine.build import FunnelStage
     from .engine.contract.errors import RowError, TransientError, UserError, Waiting
     from .engine.contract.events import Event
     from .engine.contract.extras import extra
-    from .engine.contract.recipe import Recipe, Use, load_recipe, read_recipe
+    from .engine.contract.recipe import Recipe, StepUse, load_recipe, read_recipe
     from .engine.contract.requirements import Requirement, required_package
     from .engine.contract.step import (
-        Answer,
+        AsyncFunction,
+        BatchFunction,
         Drop,
-        Fan,
-        FanWork,
         Filter,
+        Global,
         Item,
         Map,
-        Part,
-        Site,
+        MultiOutput,
+        MultiOutputFunction,
+        OutputTable,
+        RowAnswer,
         Source,
         Split,
         Step,
-        StreamWork,
-        Whole,
-        Work,
+        StepContext,
         each_row,
     )
     from .engine.contract.usage import Budget
     from .engine.preview import Forecast
-    from .models.chat.step import Asking
+    from .models.chat.step import ChatStep
     from .schemas import (
         Box,
         Caption,
         Chapter,
         Clip,
         Col,
+        DatasetEntry,
         Doubles,
         Embedding,
-        Entry,
         Evidence,
         Floats,
         Frame,
@@ -70,28 +70,29 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "api": "BuildFolder build open_build plan step",
-    "engine.build": "Stage",
+    "engine.build": "FunnelStage",
     "engine.contract.errors": "RowError TransientError UserError Waiting",
     "engine.contract.events": "Event",
     "engine.contract.extras": "extra",
-    "engine.contract.recipe": "Recipe Use load_recipe read_recipe",
+    "engine.contract.recipe": "Recipe StepUse load_recipe read_recipe",
     "engine.contract.requirements": "Requirement required_package",
-    "engine.contract.step": "Answer Drop Fan FanWork Filter Item Map Part Site Source Split Step StreamWork Whole Work "
-    "each_row",
+    "engine.contract.step": "AsyncFunction BatchFunction Drop Filter Global Item Map MultiOutput MultiOutputFunction "
+    "OutputTable RowAnswer Source Split Step StepContext each_row",
     "engine.contract.usage": "Budget",
     "engine.preview": "Forecast",
-    "models.chat.step": "Asking",
-    "schemas": "Box Caption Chapter Clip Col Doubles Embedding Entry Evidence Floats Frame Halfs Label Pair Review Row "
-    "Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
+    "models.chat.step": "ChatStep",
+    "schemas": "Box Caption Chapter Clip Col Doubles Embedding DatasetEntry Evidence Floats Frame Halfs Label Pair "
+    "Review Row Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = [  # type checkers read it and run nothing: a test compares it with the table above
-    "Answer", "Asking", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "Clip", "Col", "Doubles", "Drop",
-    "Embedding", "Entry", "Event", "Evidence", "Fan", "FanWork", "Filter", "Floats", "Forecast", "Frame", "Halfs",
-    "Item", "Label", "Map", "Pair", "Part", "Recipe", "Requirement", "Review", "Row", "RowError", "Score", "Segment",
-    "Shot", "Signals", "Site", "Sound", "Source", "Span", "Split", "Stage", "Step", "StreamWork", "Subtitle", "Tags",
-    "TransientError", "Use", "UserError", "Video", "Waiting", "Whole", "Word", "Work", "__version__", "build",
+    "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep", "Clip",
+    "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter", "Floats", "Forecast",
+    "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map", "MultiOutput", "MultiOutputFunction",
+    "OutputTable", "Pair", "Recipe", "Requirement", "Review", "Row", "RowAnswer", "RowError", "Score",
+    "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
+    "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
     "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "required_package", "step",
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from .engine.build import Build, Stage, run_build
+from .engine.build import Build, FunnelStage, run_build
 from .engine.contract.catalog import step_class
 from .engine.contract.errors import UserError, nearest
 from .engine.contract.extras import extra
@@ -75,7 +75,7 @@ class BuildFolder:
         """What failed: step, id, video_id, kind, message and number of attempts of each row."""
         return self.table("errors")
 
-    def status(self) -> Sequence[Stage]:
+    def status(self) -> Sequence[FunnelStage]:
         """What has become of every row, step by step."""
         return self._build.funnel()
 
@@ -124,7 +124,7 @@ def build(
     from .cli.report import write_report
     from .cli.screen.progress import progress
 
-    loaded = _loaded(recipe)
+    loaded = _as_recipe(recipe)
     root = _folder(loaded, out)
     options = _options(limit, retry_failed, workers)
     with progress(on_event is not None) as listeners:
@@ -145,10 +145,10 @@ def plan(
     Raises:
         UserError: as ``build``, for a wrong recipe or a folder of another one.
     """
-    from .engine.preview import survey
+    from .engine.preview import preview_build
 
-    loaded = _loaded(recipe)
-    return survey(loaded, _folder(loaded, out), _options(limit, retry_failed))
+    loaded = _as_recipe(recipe)
+    return preview_build(loaded, _folder(loaded, out), _options(limit, retry_failed))
 
 
 def step(name: str, **options: Any) -> Step:
@@ -160,7 +160,7 @@ def step(name: str, **options: Any) -> Step:
     return make_step(name, step_class(name), options)
 
 
-def _loaded(recipe: Recipe | str | Path) -> Recipe:
+def _as_recipe(recipe: Recipe | str | Path) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 

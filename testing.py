@@ -16,7 +16,7 @@ from typing import Any
 from .engine.contract.catalog import row_types, shape_name, step_name
 from .engine.contract.errors import RowError
 from .engine.contract.options import make_step, plain_options
-from .engine.contract.step import EachRow, Fan, Filter, Site, Split, Step, reads, writes
+from .engine.contract.step import EachRow, Filter, MultiOutput, Split, Step, StepContext, reads, writes
 from .schemas import Field, row_fields
 
 HEAVY = (
@@ -72,7 +72,7 @@ def check_imports(*modules: str) -> None:
 
 def example_step(step: type[Step], **options: Any) -> Step:
     """A step with its defaults, these options, and some value for what has neither."""
-    required = {f.name: _SAMPLES[f.type] for f in _required(step) if f.name not in options}
+    required = {f.name: _SAMPLES[f.type] for f in _mandatory_options(step) if f.name not in options}
     return make_step(step_name(step), step, {**required, **options})
 
 
@@ -82,12 +82,12 @@ def run_step(step: Step, rows: Sequence[Any], root: Path = Path(".")) -> list[An
     A ``Filter`` answers with a reason or None, a ``Map`` or ``Split`` with a list of rows; ``RowError`` stands in the
     place of a row that cannot be done. Files go to the folder ``root``.
     """
-    site = Site(root, {"": Path("files")})
-    if isinstance(step, Split) and step.lanes():
-        return asyncio.run(_stream(step, rows, site))
+    context = StepContext(root, {"": Path("files")})
+    if isinstance(step, Split) and step.max_concurrency():
+        return asyncio.run(_stream(step, rows, context))
     if not isinstance(step, (Split, Filter)):
         raise TypeError(f"{type(step).__name__} is a {shape_name(type(step))}: run it in a build")
-    with step.open(site) as work:
+    with step.open(context) as work:
         return [_answer(work.answer, row) for row in rows] if isinstance(work, EachRow) else list(work(list(rows)))
 
 
@@ -98,8 +98,8 @@ def _answer(function: Callable[[Any], Any], row: Any) -> Any:
         return error
 
 
-async def _stream(step: Split[Any, Any], rows: Sequence[Any], site: Site) -> list[Any]:
-    async with step.stream(site) as work:
+async def _stream(step: Split[Any, Any], rows: Sequence[Any], context: StepContext) -> list[Any]:
+    async with step.open_async(context) as work:
         return [await work(row) for row in rows]
 
 
@@ -138,11 +138,11 @@ def _tables(step: type[Step], made: Step) -> Iterator[str]:
     if out is None and issubclass(step, Split):
         yield "what it writes is no row type"
     unknown = {row for row in (what.anchor, out, *(join.row for join in what.joins)) if row and row not in row_types()}
-    for part in made.parts() if isinstance(made, Fan) else ():
+    for part in made.parts() if isinstance(made, MultiOutput) else ():
         unknown |= {part.out} - set(row_types())
         if not set(part.options) <= {field.name for field in row_fields(step)}:
             yield f"its part {part.name} depends on options that it does not have"
-    if isinstance(made, Fan) and not made.parts():
+    if isinstance(made, MultiOutput) and not made.parts():
         yield "it writes no table"
     for row in unknown:
         yield f"{row.__name__} is no row type of a table"
@@ -159,7 +159,7 @@ def _portability(step: type[Step], made: Step) -> Iterator[str]:
         yield "expand() gives no step"
 
 
-def _required(step: type[Step]) -> list[Field]:
+def _mandatory_options(step: type[Step]) -> list[Field]:
     """The options that have no default."""
     missing = dataclasses.MISSING
     bare = {f.name for f in dataclasses.fields(step) if f.default is missing and f.default_factory is missing}  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.contract.options import digest
-from ..engine.contract.step import Drop, Site, Whole
+from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Caption, Review
 from .sheets.outcome import MOMENT, Correction, Decided, Rules, Text, outcomes
 
@@ -23,7 +23,7 @@ class Answered(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Edits(Rules, Whole[Answered, Caption]):
+class Edits(Rules, Global[Answered, Caption]):
     """Put people's corrections in the place of the captions that they corrected, and drop what they turned down.
 
     ``annotation.review`` does this by itself; this step is for one with ``apply: false``. A caption that more people
@@ -40,7 +40,7 @@ class Edits(Rules, Whole[Answered, Caption]):
         """It does, though it writes rows."""
         return True
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Caption | Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Caption | Drop]:
         """The corrections, and the captions that leave, by clip."""
         for one in outcomes(db, self):
             dropped = sorted(one.outcome.dropped.items())

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, Waiting, nearest
-from ..engine.contract.step import Drop, Site, Step, Whole
+from ..engine.contract.step import Drop, Global, Step, StepContext
 from ..schemas import Caption, Clip, Col, Video, to_arrow
 from ..schemas import Review as ReviewRow
 from .edits import Edits
-from .sheets.answers import Answer, answers, digest_files, filled_lines
-from .sheets.folder import asked_tasks, write_tasks
+from .sheets.answers import ReviewAnswer, answers, digest_files, read_answer_lines
+from .sheets.folder import read_task_ids, write_tasks
 from .sheets.outcome import Rules, outcomes
-from .sheets.tasks import Task, sampled_tasks, tasks_named
+from .sheets.tasks import ReviewTask, sampled_tasks, tasks_named
 
 if TYPE_CHECKING:
     import duckdb
 
 
-class Reviewed(NamedTuple):
+class ReviewInput(NamedTuple):
     """A clip, its captions, and its video."""
 
     clip: Clip
@@ -32,7 +32,7 @@ class Reviewed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Review(Rules, Whole[Reviewed, ReviewRow]):
+class ReviewStep(Rules, Global[ReviewInput, ReviewRow]):
     """Ask people about captions: the build writes ``<sheet>/tasks.csv`` and waits for ``answers*.csv`` there.
 
     With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``kind: choose`` one clip and all its
@@ -55,7 +55,7 @@ class Review(Rules, Whole[Reviewed, ReviewRow]):
         """``UserError`` for a folder name that is none, or that another review has."""
         if not re.fullmatch(r"\w[\w.-]*", self.sheet):
             raise UserError(f"annotation.review.sheet is {self.sheet!r}: it must be a plain folder name")
-        if any(isinstance(step, Review) and step.sheet == self.sheet for step in earlier):
+        if any(isinstance(step, ReviewStep) and step.sheet == self.sheet for step in earlier):
             said = f"annotation.review is used twice with the folder {self.sheet}"
             raise UserError(said, "give the second one a folder of its own with `sheet:`")
 
@@ -68,24 +68,24 @@ class Review(Rules, Whole[Reviewed, ReviewRow]):
         """Where people's verdicts take effect."""
         return self.apply
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """A digest of the answer files."""
-        return digest_files(self._folder(site))
+        return digest_files(self._folder(context))
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[ReviewRow | Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[ReviewRow | Drop]:
         """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
-        folder = self._folder(site)
+        folder = self._folder(context)
         asked = sampled_tasks(db, self.kind, self.sample, self.seed)
         write_tasks(folder, self.kind, asked)
-        lines = filled_lines(folder, self.kind)
+        lines = read_answer_lines(folder, self.kind)
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
         tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self.kind, self.seed, outside)]}
-        known = asked_tasks(folder) | set(tasks)
+        known = read_task_ids(folder) | set(tasks)
         for line in lines:
             if line.task_id not in known:
                 hint = "the ids of the tasks stand in tasks.csv"
                 raise line.wrong(f"there is no task {line.task_id!r}{nearest(line.task_id, tasks)}", hint)
-        found: dict[str, list[Answer]] = defaultdict(list)
+        found: dict[str, list[ReviewAnswer]] = defaultdict(list)
         for answer in answers(lines, tasks):
             found[answer.task_id].append(answer)
         rows = [_row(t, one) for id_, t in tasks.items() for one in sorted(found[id_], key=lambda a: a.person)]
@@ -101,11 +101,11 @@ class Review(Rules, Whole[Reviewed, ReviewRow]):
             reviews = f"{len(asked) - answered} of {len(asked)} reviews are open"
             raise Waiting(f"{reviews}: fill in {folder / 'answers.csv'}, a copy of tasks.csv{stale}")
 
-    def _folder(self, site: Site) -> Path:
-        return site.root / self.sheet
+    def _folder(self, context: StepContext) -> Path:
+        return context.root / self.sheet
 
 
-def _row(task: Task, answer: Answer) -> ReviewRow:
+def _row(task: ReviewTask, answer: ReviewAnswer) -> ReviewRow:
     chosen = None if answer.choice is None else task.candidates[answer.choice - 1].caption_id
     if len(task.candidates) == 1:  # a caption that is rejected, or that nobody can tell of, is the one that was judged
         chosen = task.candidates[0].caption_id

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Site, Split, Work
+from ..engine.contract.step import BatchFunction, RowAnswer, Split, StepContext
 from ..models.text import spacy_pipelines
 from ..models.text.spacy_pipelines import describe_pipeline, find_pipeline
 from ..schemas import Caption, Col, Pair
@@ -26,7 +26,7 @@ _LONGEST = 20_000  # characters: the parser takes about 1 GB for 100,000
 
 
 @dataclass(frozen=True)
-class Tags(Split[Caption, TagsRow]):
+class TagsStep(Split[Caption, TagsRow]):
     """Objects, attributes and (attribute, object) pairs of each caption, by rules over its parse tree.
 
     The supervision of TagAlign (Liu et al. 2023, https://arxiv.org/abs/2312.14149), whose own parser was not
@@ -59,14 +59,14 @@ class Tags(Split[Caption, TagsRow]):
         return "" if folder is None else describe_pipeline(folder)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Caption, TagsRow]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Caption, TagsRow]]:
         """Load the pipeline; ``UserError`` where spaCy or the pipeline is missing."""
         nlp, revision = load_model(self.model), self.revision()
         yield lambda captions: self._tags(nlp, revision, captions)
 
-    def _tags(self, nlp: Language, revision: str, captions: Sequence[Caption]) -> list[Answer[TagsRow]]:
+    def _tags(self, nlp: Language, revision: str, captions: Sequence[Caption]) -> list[RowAnswer[TagsRow]]:
         skip = frozenset(word.lower() for word in self.skip)
-        answers: list[Answer[TagsRow]] = [_unfit(caption, nlp.lang or "en") or [] for caption in captions]
+        answers: list[RowAnswer[TagsRow]] = [_unfit(caption, nlp.lang or "en") or [] for caption in captions]
         fit = [i for i, answer in enumerate(answers) if not isinstance(answer, RowError)]
         texts = (plain_caption(captions[i].text) for i in fit)
         for i, doc in zip(fit, nlp.pipe(texts, batch_size=self.batch), strict=True):

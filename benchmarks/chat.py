@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cliploom.captioners.rewrite import Merged, Rewrite, ToRewrite
+from cliploom.captioners.rewrite import Rewrite, RewriteAnswer, RewriteInput
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Item, Site, Source, Split, Work
+from cliploom.engine.contract.step import BatchFunction, Item, Source, Split, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.models.chat.answer_schema import shape_of
-from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.model import ChatModelOptions
 from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Col, Video
 
@@ -132,22 +132,22 @@ def notes(clip: str) -> list[Caption]:
     return [note(clip, "evidence", seen), note(clip, "title", "The search for the lost map")]
 
 
-def rows(numbers: range) -> list[ToRewrite]:
+def rows(numbers: range) -> list[RewriteInput]:
     """Clips with their captions."""
-    return [ToRewrite(Clip(f"v_{i}", "v", 0.0, 5.0, []), notes(f"v_{i}")) for i in numbers]
+    return [RewriteInput(Clip(f"v_{i}", "v", 0.0, 5.0, []), notes(f"v_{i}")) for i in numbers]
 
 
-async def bare(url: str, given: Sequence[ToRewrite]) -> float:
+async def bare(url: str, given: Sequence[RewriteInput]) -> float:
     """Seconds that OpenAI's own client takes for the same questions."""
     import openai
 
     prompt, done = load_prompt(PROMPT), []
-    wanted = {"name": "answer", "schema": shape_of(Merged).schema, "strict": True}
+    wanted = {"name": "answer", "schema": shape_of(RewriteAnswer).schema, "strict": True}
     how: dict[str, Any] = {"response_format": {"type": "json_schema", "json_schema": wanted}}
     gate = asyncio.Semaphore(SLOTS)
     async with openai.AsyncOpenAI(api_key="none", base_url=url, max_retries=0) as client:
 
-        async def ask(row: ToRewrite) -> None:
+        async def ask(row: RewriteInput) -> None:
             async with gate:
                 captions = [{"teacher": c.teacher, "text": c.text} for c in row.captions]
                 messages: Any = prompt.messages({"captions": captions})
@@ -163,10 +163,10 @@ async def bare(url: str, given: Sequence[ToRewrite]) -> float:
     return took
 
 
-async def through_step(step: Rewrite, given: Sequence[ToRewrite], root: Path) -> float:
+async def through_step(step: Rewrite, given: Sequence[RewriteInput], root: Path) -> float:
     """Seconds that the step takes on an event loop, with twice as many rows under way as are asked."""
     left, done = iter(given), 0
-    async with step.stream(Site(root, {})) as work:
+    async with step.open_async(StepContext(root, {})) as work:
 
         async def lane() -> None:
             nonlocal done
@@ -176,7 +176,7 @@ async def through_step(step: Rewrite, given: Sequence[ToRewrite], root: Path) ->
                 done += len(made)
 
         began = time.perf_counter()
-        await asyncio.gather(*(lane() for _ in range(2 * step.lanes())))
+        await asyncio.gather(*(lane() for _ in range(2 * step.max_concurrency())))
         took = time.perf_counter() - began
     assert done == len(given)
     return took
@@ -195,7 +195,7 @@ class Videos(Source[Video]):
             yield Item(f"v{i:05d}", "1", i)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Make them up."""
         yield lambda items: [[Video(i.video_id, str(i.payload), "", "", 0)] for i in items]
 
@@ -207,7 +207,7 @@ class Clips(Split[Video, Clip]):
     cost = "row"
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Video, Clip]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Video, Clip]]:
         """Make them up."""
         yield lambda videos: [
             [Clip(f"{v.video_id}_{k:02d}", v.video_id, k * 5.0, k * 5.0 + 5.0, []) for k in range(CLIPS)]
@@ -223,7 +223,7 @@ class Notes(Split[Clip, Caption]):
     batch = 256
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Clip, Caption]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Clip, Caption]]:
         """Make them up."""
         yield lambda clips: [notes(c.clip_id) for c in clips]
 
@@ -250,7 +250,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served() as url:
         root = Path(folder)
         os.environ["CLIPLOOM_CACHE"] = str(root / "cache")
-        step = Rewrite(prompt=PROMPT, model=ChatModel("m", url=[url], at_once=SLOTS, max_tokens=160))
+        step = Rewrite(prompt=PROMPT, model=ChatModelOptions("m", url=[url], at_once=SLOTS, max_tokens=160))
         parts = [range(k * calls // ROUNDS, (k + 1) * calls // ROUNDS) for k in range(ROUNDS)]
         times = [(asyncio.run(bare(url, rows(p))), asyncio.run(through_step(step, rows(p), root))) for p in parts]
         floor, own = (sum(t) for t in zip(*times, strict=True))

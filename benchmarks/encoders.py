@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
-from cliploom.engine.contract.step import Site
-from cliploom.models.detectors.imagenet import Classifier, Picture
+from cliploom.engine.contract.step import StepContext
+from cliploom.models.detectors.imagenet import ImageClassifier, Picture
 from cliploom.schemas import Frame
 
 VIDEO = Path(__file__).parents[1] / "tests" / "media" / "sintel_trailer_270p.mp4"
@@ -43,7 +43,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     frames = _frames(given.video, given.frames)
     print(f"{'frames/s':16}{'plain loop':>12}{'step':>8}{'ratio':>8}")
-    net = Classifier()
+    net = ImageClassifier()
     _compare("conse", FrameEmbeddings(), lambda some: net.posteriors(_pictures(some)), frames, given.repeat)
     features = FrameEmbeddings(encoder="efficientnet")
     _compare("efficientnet", features, lambda some: net.features(_pictures(some)), frames, given.repeat)
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _compare(name: str, step: FrameEmbeddings, loop: Loop, frames: Sequence[Frame], repeat: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, step.open(Site(Path(folder), {"": Path("x")})) as work:
+    with tempfile.TemporaryDirectory() as folder, step.open(StepContext(Path(folder), {"": Path("x")})) as work:
         calls: dict[str, Loop] = {"loop": loop, "step": lambda some: work(list(some))}
         sizes = {"loop": step.per_batch, "step": step.rows_per_call()}
         best = dict.fromkeys(calls, float("inf"))

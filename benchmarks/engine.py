@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Filter, Item, Map, Site, Source, Split, Work
+from cliploom.engine.contract.step import BatchFunction, Filter, Item, Map, Source, Split, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Clip, Col, Video, from_arrow, to_arrow
 
@@ -43,7 +43,7 @@ class Videos(Source[Video]):
             yield Item(f"v{i:07d}", "1", i)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Make them up."""
         yield lambda items: [[Video(i.video_id, str(i.payload), "", "", 0)] for i in items]
 
@@ -55,7 +55,7 @@ class Clips(Split[Video, Clip]):
     cost = "row"
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Video, Clip]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Video, Clip]]:
         """Make them up."""
         yield lambda videos: [
             [Clip(f"{v.video_id}_{k:04d}", v.video_id, k, k + 1.0, []) for k in range(CLIPS)] for v in videos
@@ -68,7 +68,7 @@ class Same(Map[Clip, Clip]):
 
     cost = "row"
     batch = 1024
-    narrows = True
+    replaces_inputs = True
 
     def make(self, row: Clip) -> Clip:
         """Nothing."""

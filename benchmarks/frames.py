@@ -19,7 +19,7 @@ from typing import Annotated
 
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Answer, Item, Source, Split
+from cliploom.engine.contract.step import Item, RowAnswer, Source, Split
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.storage.join import Batch
 from cliploom.schemas import Col, Frame, Score, Video, to_arrow
@@ -40,7 +40,7 @@ class Films(Source[Video]):
         for i in range(self.n):
             yield Item(f"v{i:07d}", "1", i)
 
-    def process(self, row: Item) -> Answer[Video]:
+    def process(self, row: Item) -> RowAnswer[Video]:
         """Made up."""
         return [Video(row.video_id, "", "", "", 0)]
 
@@ -52,7 +52,7 @@ class Pictures(Split[Video, Frame]):
     cost = "row"
     batch = 1
 
-    def process(self, row: Video) -> Answer[Frame]:
+    def process(self, row: Video) -> RowAnswer[Frame]:
         """Made up."""
         return [frame(row.video_id, k) for k in range(PER_VIDEO)]
 
@@ -63,7 +63,7 @@ class Look(Split[Frame, Score]):
 
     batch = 80
 
-    def process(self, row: Frame) -> Answer[Score]:
+    def process(self, row: Frame) -> RowAnswer[Score]:
         """Nothing."""
         return []
 

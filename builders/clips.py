@@ -12,17 +12,17 @@ from urllib.parse import quote
 import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Site, Split, Step, Work, each_row
+from ..engine.contract.step import BatchFunction, Drop, RowAnswer, Split, Step, StepContext, each_row
 from ..media.clock import SoundShift
 from ..media.container import best_audio, best_video, is_joinable, open_media
-from ..media.cutting.cutter import Cutter, Order
+from ..media.cutting.cutter import ClipOrder, Cutter
 from ..media.cutting.index import Index, read_index
-from ..media.cutting.measure import Measures
+from ..media.cutting.measure import StreamTimes
 from ..media.cutting.pictures import Upright
-from ..media.cutting.plan import CLOSE_S, Plan, plan
-from ..media.cutting.policy import Piece, Policy
-from ..media.cutting.sound import Listener
-from ..media.cutting.source import Quality, Source
+from ..media.cutting.plan import CLOSE_S, CutPlan, plan
+from ..media.cutting.policy import ClipDraft, ClipPolicy
+from ..media.cutting.sound import SoundDecoder
+from ..media.cutting.source import EncoderQuality, VideoSource
 from ..schemas import Clip, Col, Shot, Signals, Span, Video
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _COPYABLE = frozenset(("h264", "hevc", "vp9", "av1"))
 """Codecs that players expect in mp4."""
 
 
-class VideoShots(NamedTuple):
+class ClipsInput(NamedTuple):
     """A video, its shots, and the times of its frames where it was scanned."""
 
     video: Video
@@ -42,7 +42,7 @@ class VideoShots(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Clips(Split[VideoShots, Clip]):
+class Clips(Split[ClipsInput, Clip]):
     """Make clips of shots: by length, and with ``cut`` as mp4 files of their own.
 
     ``none`` writes nothing: a clip is two times of its video. ``encode`` encodes every clip anew (H.264,
@@ -94,7 +94,7 @@ class Clips(Split[VideoShots, Clip]):
     version = 3
     isolate = True
     memory_mb = 2000
-    patience_s = 7200.0
+    timeout_s = 7200.0
     batch = 1
 
     def check(self, earlier: Sequence[Step]) -> None:
@@ -103,14 +103,14 @@ class Clips(Split[VideoShots, Clip]):
             raise UserError(f"min_s ({self.min_s:g}) is more than max_s ({self.max_s:g})", "no clip could be that long")
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[VideoShots, Clip]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[ClipsInput, Clip]]:
         """Yield the work function."""
-        yield each_row(lambda row: self._answer(row, site))
+        yield each_row(lambda row: self._answer(row, context))
 
-    def _answer(self, row: VideoShots, site: Site) -> Answer[Clip]:
+    def _answer(self, row: ClipsInput, context: StepContext) -> RowAnswer[Clip]:
         shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)
-        pieces = Policy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
-        dropped = list(self._dropped(row.shots, pieces))
+        pieces = ClipPolicy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
+        dropped = list(self._drops(row.shots, pieces))
         signals = row.signals[0] if row.signals else None
         if self.cut == "none" or not pieces:
             return [*(self._judged(_clip(row.video.video_id, piece), signals) for piece in pieces), *dropped]
@@ -123,7 +123,7 @@ class Clips(Split[VideoShots, Clip]):
                 judged = [(draft, self._judged(draft.real, signals)) for draft in drafts]
                 dropped += [found for _, found in judged if isinstance(found, Drop)]
                 good = [draft._replace(real=found) for draft, found in judged if isinstance(found, Clip)]
-                return [*self._cut(container, index, good, site), *dropped]
+                return [*self._cut(container, index, good, context), *dropped]
         except RowError as error:
             return error
 
@@ -141,7 +141,7 @@ class Clips(Split[VideoShots, Clip]):
             return Drop(clip.clip_id, clip.video_id, "damaged", f"{damaged} of its {all_} frames")
         return replace(clip, damaged=damaged / all_)
 
-    def _dropped(self, shots: Sequence[Shot], pieces: Sequence[Piece]) -> Iterator[Drop]:
+    def _drops(self, shots: Sequence[Shot], pieces: Sequence[ClipDraft]) -> Iterator[Drop]:
         """The shots that no clip holds anything of."""
         held = [span for piece in pieces for span in piece.shots]
         for shot in shots:
@@ -151,17 +151,17 @@ class Clips(Split[VideoShots, Clip]):
             reason = "too_long" if length_s > self.max_s else "too_short"
             yield Drop(shot.shot_id, shot.video_id, reason, f"{length_s:.3f} s")
 
-    def _cut(self, container: InputContainer, index: Index, drafts: list[_Draft], site: Site) -> list[Clip]:
+    def _cut(self, container: InputContainer, index: Index, drafts: list[_Draft], context: StepContext) -> list[Clip]:
         stream, audio = best_video(container), best_audio(container)
         if stream is None or not drafts:
             return []
         shift = SoundShift(is_joinable(container), index.shifts)
-        listener = Listener(audio.codec_context.sample_rate, audio.codec_context.channels, shift) if audio else None
-        source = Source(index, stream, Quality(self.crf, self.preset, self.max_px), listener, Upright())
-        orders = [Order(d.plan, site.folder() / d.name) for d in drafts if d.plan is not None]
+        listener = SoundDecoder(audio.codec_context.sample_rate, audio.codec_context.channels, shift) if audio else None
+        source = VideoSource(index, stream, EncoderQuality(self.crf, self.preset, self.max_px), listener, Upright())
+        orders = [ClipOrder(d.plan, context.folder() / d.name) for d in drafts if d.plan is not None]
         measured = iter(Cutter(container, audio, source).cut(orders))
-        folder = site.folder().relative_to(site.root)
-        rows = [d.virtual if d.plan is None else _finished(d, next(measured), folder) for d in drafts]
+        folder = context.folder().relative_to(context.root)
+        rows = [d.virtual if d.plan is None else _to_clip(d, next(measured), folder) for d in drafts]
         if all(row.file is None for row in rows):
             raise RowError(f"{rows[0].video_id}: nothing decodes in any of its {len(rows)} clips", "no_frames")
         return rows
@@ -181,7 +181,7 @@ class _Draft(NamedTuple):
 
     virtual: Clip
     real: Clip
-    plan: Plan | None  # None where no frame begins in it
+    plan: CutPlan | None  # None where no frame begins in it
 
     @property
     def name(self) -> str:
@@ -189,7 +189,7 @@ class _Draft(NamedTuple):
         return f"{quote(self.real.clip_id, safe='')}.mp4"
 
 
-def _draft(video_id: str, piece: Piece, index: Index, cut: str) -> _Draft:
+def _draft(video_id: str, piece: ClipDraft, index: Index, cut: str) -> _Draft:
     virtual = _clip(video_id, piece)
     try:
         made = plan(index, piece.start_s, piece.end_s, cut)
@@ -200,12 +200,12 @@ def _draft(video_id: str, piece: Piece, index: Index, cut: str) -> _Draft:
     return _Draft(virtual, replace(_clip(video_id, piece), cut=made.cut), made)
 
 
-def _finished(draft: _Draft, measures: Measures | None, folder: Path) -> Clip:
+def _to_clip(draft: _Draft, measures: StreamTimes | None, folder: Path) -> Clip:
     if measures is None:
         return draft.virtual
     return replace(draft.real, file=(folder / draft.name).as_posix(), **measures._asdict())
 
 
-def _clip(video_id: str, piece: Piece) -> Clip:
+def _clip(video_id: str, piece: ClipDraft) -> Clip:
     clip_id = f"{video_id}_{round(piece.start_s * 1000):09d}_{round(piece.end_s * 1000):09d}"
     return Clip(clip_id, video_id, piece.start_s, piece.end_s, piece.shots)

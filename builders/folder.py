@@ -12,25 +12,25 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Item, Site, Source, Work, each_row
+from ..engine.contract.step import BatchFunction, Drop, Item, RowAnswer, Source, StepContext, each_row
 from ..schemas import Chapter, Col, Subtitle, Video
 from .sources import captions
 from .sources.ids import make_video_id, slug
 from .sources.languages import file_language
-from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Found, Sidecar, list_videos
-from .sources.manifests import Line, match_lines, read_manifest
+from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Sidecar, VideoFile, list_videos
+from .sources.manifests import ManifestRow, match_lines, read_manifest
 from .sources.probe import Probe, probe
 from .sources.shards import Shard, unpack
-from .sources.sidecars import Told, read_told, tell
+from .sources.sidecars import VideoMetadata, read_told, tell
 
 _TRUSTED = (".json", ".info.json", ".description", ".txt")  # the first that says something counts
 
 
-class Wanted(NamedTuple):
+class FolderItem(NamedTuple):
     """One video to read."""
 
-    found: Found
-    line: Line | None  # what the manifest says of it
+    found: VideoFile
+    line: ManifestRow | None  # what the manifest says of it
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Folder(Source[Video]):
     version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
-    patience_s = 3600.0  # the whole file is read once for its hash
+    timeout_s = 3600.0  # the whole file is read once for its hash
     batch = 4
 
     path: Annotated[str, Col("the folder; moving it re-reads its files but changes no row", local=True)]
@@ -81,23 +81,23 @@ class Folder(Source[Video]):
             yield _item(root, one)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Yield a function that hashes and probes files, and reads what lies beside them."""
-        yield each_row(lambda item: _answer(item, site))
+        yield each_row(lambda item: _answer(item, context))
 
-    def _wanted(self, root: str) -> Iterator[Wanted]:
+    def _wanted(self, root: str) -> Iterator[FolderItem]:
         extensions = frozenset(e.lower().lstrip(".") for e in self.extensions) or VIDEO_EXTENSIONS
         there = [*list_videos(root, self.recursive, extensions)]
         listed = match_lines(self._lines(root), [found.relative for found in there], root)
         for found in there:
             line = listed.by_file.get(found.relative)
             if self._fits(found.relative) and (line is not None or not self.only_listed):
-                yield Wanted(found, line)
+                yield FolderItem(found, line)
         for line in listed.rest:
             if not line.file or self._fits(line.file):
-                yield Wanted(Found(os.path.join(root, line.file), line.file or line.where, "", ()), line)
+                yield FolderItem(VideoFile(os.path.join(root, line.file), line.file or line.where, "", ()), line)
 
-    def _lines(self, root: str) -> list[Line]:
+    def _lines(self, root: str) -> list[ManifestRow]:
         if not self.manifest:
             if self.only_listed:
                 raise UserError("only_listed needs a manifest that lists the files", "give manifest: or drop it")
@@ -117,7 +117,7 @@ class Folder(Source[Video]):
         return f"looked for {kinds}{named}, {depth}"
 
 
-def _item(root: str, wanted: Wanted) -> Item:
+def _item(root: str, wanted: FolderItem) -> Item:
     found, line = wanted
     stem = os.path.splitext(os.path.basename(found.relative))[0]
     beside = [[os.path.basename(s.path), s.stamp] for s in found.sidecars]
@@ -126,14 +126,14 @@ def _item(root: str, wanted: Wanted) -> Item:
     return Item(make_video_id(stem, found.relative), hashlib.sha256(said.encode()).hexdigest(), wanted)
 
 
-def _answer(item: Item, site: Site) -> Answer[Video]:
+def _answer(item: Item, context: StepContext) -> RowAnswer[Video]:
     found, line = item.payload
     try:
         _check(found, line)
         if found.streams and found.streams.merged:
             said = f"a stream of {_readable(found.streams.merged)}, which holds it"
             return [Drop(item.video_id, item.video_id, "merged", said)]
-        video = _video(item.video_id, _unpacked(found, item.video_id, site), line, site)
+        video = _video(item.video_id, _unpacked(found, item.video_id, context), line, context)
     except RowError as error:
         return error
     if found.streams and not video.video_codec:
@@ -142,7 +142,7 @@ def _answer(item: Item, site: Site) -> Answer[Video]:
     return [video]
 
 
-def _check(found: Found, line: Line | None) -> None:
+def _check(found: VideoFile, line: ManifestRow | None) -> None:
     """Raise ``RowError`` for what shows in the listing already."""
     if line is not None and line.problem:
         raise RowError(line.problem, "bad_row")
@@ -155,33 +155,33 @@ def _check(found: Found, line: Line | None) -> None:
         raise RowError(f"{_readable(found.relative)}: a broken link, or no plain file", "unreadable")
 
 
-def _unpacked(found: Found, video_id: str, site: Site) -> Found:
+def _unpacked(found: VideoFile, video_id: str, context: StepContext) -> VideoFile:
     """The same out of its archive, under names that no archive can choose."""
     if found.shard is None:
         return found
-    path = _taken(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, site)
+    path = _taken(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, context)
     beside = []
     for number, sidecar in enumerate(found.sidecars):
         ending = f".{number}.{slug(sidecar.tag)}{sidecar.ending}"
-        beside.append(sidecar._replace(path=_taken(found.shard, sidecar.path, ending, video_id, site)))
+        beside.append(sidecar._replace(path=_taken(found.shard, sidecar.path, ending, video_id, context)))
     return found._replace(path=path, sidecars=tuple(beside), shard=None)
 
 
-def _taken(shard: Shard, name: str, ending: str, video_id: str, site: Site) -> str:
-    target = (site.folder() / f"{video_id}{ending}").absolute()
+def _taken(shard: Shard, name: str, ending: str, video_id: str, context: StepContext) -> str:
+    target = (context.folder() / f"{video_id}{ending}").absolute()
     unpack(shard, name, target)
     return str(target)
 
 
-def _video(video_id: str, found: Found, line: Line | None, site: Site) -> Video:
-    path = _spelled(found.path, video_id + os.path.splitext(found.path)[1], site)
+def _video(video_id: str, found: VideoFile, line: ManifestRow | None, context: StepContext) -> Video:
+    path = _spelled(found.path, video_id + os.path.splitext(found.path)[1], context)
     size_bytes, sha256 = _hashed(found.path)
     probed = probe(path)
     told = _told(found, line, probed)
     facts = probed.facts | {"uri": _readable(found.relative)} | told.fields
     if facts["duration_s"] is None:
         facts["duration_s"] = told.duration_s
-    subtitles = [_subtitle(s, video_id, site) for s in found.sidecars if s.ending in SUBTITLE_FORMATS]
+    subtitles = [_subtitle(s, video_id, context) for s in found.sidecars if s.ending in SUBTITLE_FORMATS]
     subtitles += [Subtitle(path, "stream", s.language, s.index) for s in probed.streams]
     return Video(
         video_id=video_id,
@@ -195,7 +195,7 @@ def _video(video_id: str, found: Found, line: Line | None, site: Site) -> Video:
     )
 
 
-def _metadata(found: Found, told: Told) -> dict[str, Any]:
+def _metadata(found: VideoFile, told: VideoMetadata) -> dict[str, Any]:
     """What has no column, with what was seen beside the video and is not read."""
     more = {
         captions.KEY: [caption.as_json() for caption in told.captions],
@@ -205,9 +205,9 @@ def _metadata(found: Found, told: Told) -> dict[str, Any]:
     return told.metadata | {name: value for name, value in more.items() if value}
 
 
-def _told(found: Found, line: Line | None, probed: Probe) -> Told:
+def _told(found: VideoFile, line: ManifestRow | None, probed: Probe) -> VideoMetadata:
     """All that is said of a video; the manifest counts most, the container's tags least."""
-    told = Told() if line is None else tell(line.told)
+    told = VideoMetadata() if line is None else tell(line.told)
     told.captions = [*(line.captions if line else ()), *told.captions]
     for ending in _TRUSTED:
         for sidecar in found.sidecars:
@@ -222,19 +222,19 @@ def _later(chapter: Chapter, by_s: float) -> Chapter:
     return replace(chapter, start_s=chapter.start_s + by_s, end_s=chapter.end_s + by_s)
 
 
-def _subtitle(sidecar: Sidecar, video_id: str, site: Site) -> Subtitle:
+def _subtitle(sidecar: Sidecar, video_id: str, context: StepContext) -> Subtitle:
     name = f"{video_id}.{slug(sidecar.tag)}{sidecar.ending}"
-    path, (_, sha256) = _spelled(sidecar.path, name, site), _hashed(sidecar.path)
+    path, (_, sha256) = _spelled(sidecar.path, name, context), _hashed(sidecar.path)
     return Subtitle(path, SUBTITLE_FORMATS[sidecar.ending], file_language(sidecar.tag), sha256=sha256)
 
 
-def _spelled(path: str, name: str, site: Site) -> str:
+def _spelled(path: str, name: str, context: StepContext) -> str:
     """The path, or a link to it with a name that a table can hold where the path is not UTF-8."""
     try:
         path.encode("utf-8")
         return path
     except UnicodeEncodeError:
-        link = site.folder() / name.encode("ascii", "ignore").decode()
+        link = context.folder() / name.encode("ascii", "ignore").decode()
         fresh = link.with_name(f"{link.name}.{os.getpid()}.part")
         with suppress(FileNotFoundError):
             fresh.unlink()

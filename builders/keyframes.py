@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Split, Step, reads, writes
+from ..engine.contract.step import Drop, RowAnswer, Split, Step, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Signals, Video
 from .keyframing import sharegpt
 from .keyframing.sharegpt import Doubles, Floats
@@ -19,7 +19,7 @@ _SHORT_S = 0.0005
 """Times went through ids, in milliseconds."""
 
 
-class Sampled(NamedTuple):
+class KeyframesInput(NamedTuple):
     """A video's clips, its stored frames, and the frames' vectors (and all others)."""
 
     video: Video
@@ -30,7 +30,7 @@ class Sampled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Keyframes(Split[Sampled, Frame]):
+class Keyframes(Split[KeyframesInput, Frame]):
     """Keep the stored frames that look unlike the key frame before them; later steps read only those.
 
     As ShareGPT4Video (Chen et al. 2024, arXiv:2406.04325): the first frame of a clip counts, then of every
@@ -61,9 +61,9 @@ class Keyframes(Split[Sampled, Frame]):
     max_s: Annotated[float, Col("what comes later in a clip is not looked at", unit="s", low=0.1)] = 120.0
 
     cost = "row"
-    narrows = True
+    replaces_inputs = True
     batch = 1
-    watch = ("fps",)
+    depends_on = ("fps",)
 
     def check(self, earlier: Sequence[Step]) -> None:
         """``UserError`` where no step encodes frames, or no clip could be long enough."""
@@ -77,12 +77,12 @@ class Keyframes(Split[Sampled, Frame]):
                 "add captioners.frame_embeddings before it",
             )
 
-    def process(self, row: Sampled) -> Answer[Frame]:
+    def process(self, row: KeyframesInput) -> RowAnswer[Frame]:
         """The frames that tell the clip best."""
         if not row.clips:
             return []
         try:
-            stored = _stored(row, self.encoder)
+            stored = _frame_vectors(row, self.encoder)
             chosen: dict[str, Frame] = {}
             drops: list[Drop] = []
             for clip in sorted(row.clips, key=lambda c: c.clip_id):
@@ -95,34 +95,36 @@ class Keyframes(Split[Sampled, Frame]):
         except RowError as error:
             return error
 
-    def _keys(self, clip: Clip, part: _Stored, row: Sampled) -> list[int]:
+    def _keys(self, clip: Clip, part: _FrameVectors, row: KeyframesInput) -> list[int]:
         """Which of the stored frames of a clip are key frames."""
-        rules = sharegpt.Rules(self.interval_s, self.threshold, self.min_s, self.max_s)
+        rules = sharegpt.KeyframeRules(self.interval_s, self.threshold, self.min_s, self.max_s)
         if not part.frames:
             return []
         if self.profile == "fixed":
             uniform = _leading(part.frames, part.times_s[0] + self.interval_s)
-            return [key.frame for key in sharegpt.fixed(part.vectors, part.times_s, clip.end_s, rules, uniform)]
-        times = _Counted(clip, row.video, row.signals[0] if row.signals else None)
+            return [
+                key.frame for key in sharegpt.exact_keyframes(part.vectors, part.times_s, clip.end_s, rules, uniform)
+            ]
+        times = _FrameNumbers(clip, row.video, row.signals[0] if row.signals else None)
         uniform = _leading(part.frames, clip.start_s + 2 * self.interval_s)
         leading = 0 if not uniform else times.count if uniform == len(part.frames) else times.number(part, uniform)
-        keys = sharegpt.published_keys(
+        keys = sharegpt.lazy_paper_keyframes(
             times.count, times.fps, lambda frame: part.vectors[part.nearest(times.time_s(frame))], rules, leading
         )
         return [part.nearest(times.time_s(key.frame)) for key in keys]
 
 
-class _Stored(NamedTuple):
+class _FrameVectors(NamedTuple):
     """Stored frames that have a vector, in order of time."""
 
     frames: list[Frame]
     times_s: Doubles  # (N,)
     vectors: Floats  # (N, D)
 
-    def inside(self, clip: Clip) -> _Stored:
+    def inside(self, clip: Clip) -> _FrameVectors:
         """Those of a clip."""
         low, high = np.searchsorted(self.times_s, [clip.start_s - _SHORT_S, clip.end_s - _SHORT_S]).tolist()
-        return _Stored(self.frames[low:high], self.times_s[low:high], self.vectors[low:high])
+        return _FrameVectors(self.frames[low:high], self.times_s[low:high], self.vectors[low:high])
 
     def nearest(self, time_s: float) -> int:
         """The frame nearest to a time."""
@@ -131,7 +133,7 @@ class _Stored(NamedTuple):
         return min(near, key=lambda at: abs(float(self.times_s[at]) - time_s))
 
 
-class _Counted:
+class _FrameNumbers:
     """The frames of a clip by number, and when they are shown: as the signals say, or else at one rate."""
 
     def __init__(self, clip: Clip, video: Video, signals: Signals | None) -> None:
@@ -149,7 +151,7 @@ class _Counted:
         """When a frame is shown."""
         return self._start_s + number / self.fps if self._times_s is None else float(self._times_s[number])
 
-    def number(self, part: _Stored, at: int) -> int:
+    def number(self, part: _FrameVectors, at: int) -> int:
         """The number of a stored frame."""
         time_s = float(part.times_s[at]) - _SHORT_S
         if self._times_s is None:
@@ -174,13 +176,13 @@ def _is_uniform(frame: Frame) -> bool:
     return pixels is not None and bool((pixels == pixels.flat[0]).all())
 
 
-def _drop(clip: Clip, part: _Stored, min_s: float) -> Drop:
+def _drop(clip: Clip, part: _FrameVectors, min_s: float) -> Drop:
     if not part.frames:
         return Drop(clip.clip_id, clip.video_id, "no_frames", "no stored frame with a vector lies in it")
     return Drop(clip.clip_id, clip.video_id, "too_short", f"{clip.seconds:.3f} s, not more than {min_s:g} s")
 
 
-def _stored(row: Sampled, encoder: str) -> _Stored:
+def _frame_vectors(row: KeyframesInput, encoder: str) -> _FrameVectors:
     """The frames that have a vector by the one encoder.
 
     Raises:
@@ -202,7 +204,7 @@ def _stored(row: Sampled, encoder: str) -> _Stored:
         key=lambda pair: (pair[0].time_s, pair[0].frame_id),
     )
     vectors = [np.asarray(vector, np.float32) for _, vector in with_vector]
-    return _Stored(
+    return _FrameVectors(
         [frame for frame, _ in with_vector],
         np.array([frame.time_s for frame, _ in with_vector], np.float64),
         np.stack(vectors) if vectors else np.zeros((0, 1), np.float32),

@@ -13,26 +13,26 @@ from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Item, Site, Source, Step, Work, each_row
+from ..engine.contract.step import BatchFunction, Item, RowAnswer, Source, Step, StepContext, each_row
 from ..schemas import Col, Video
-from .folder import Folder, Wanted
+from .folder import Folder, FolderItem
 from .sources import download, listing
-from .sources.download import Fetching, fetch
+from .sources.download import DownloadOptions, fetch
 from .sources.ids import make_video_id
-from .sources.manifests import Line
-from .sources.panda70m import Record, read_cells, read_lists, read_records, reread
+from .sources.manifests import ManifestRow
+from .sources.panda70m import CsvRecord, read_cells, read_lists, read_records, reread
 
 
-class _Listed(NamedTuple):
+class _Panda70mItem(NamedTuple):
     """A row of the csv, and the video that it is about."""
 
-    record: Record
-    found: listing.Found | None
+    record: CsvRecord
+    found: listing.VideoFile | None
     first_line: int = 0  # of the row before it with the same videoID; 0 where there is none
 
 
 @dataclass(frozen=True)
-class Panda70m(Source[Video]):
+class Panda70mSource(Source[Video]):
     """Take the videos that a csv file in Panda-70M's format lists, from a folder where they are named by ``videoID``.
 
     With ``download`` those that are not there are fetched from their ``url`` with yt-dlp, and kept in the build folder
@@ -47,7 +47,7 @@ class Panda70m(Source[Video]):
     version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
-    patience_s = 3600.0  # a whole video is read once for its hash
+    timeout_s = 3600.0  # a whole video is read once for its hash
     batch = 4
 
     csv: Annotated[str, Col("the csv file; moving it re-reads it but changes no row", local=True)]
@@ -97,15 +97,15 @@ class Panda70m(Source[Video]):
             if first:
                 video_id = make_video_id(f"line-{record.line}", f"{name}\0{record.line}")
             if local is not None or not self.only_local:
-                yield Item(video_id, _digest(raw, local), _Listed(record, local, first))
+                yield Item(video_id, _digest(raw, local), _Panda70mItem(record, local, first))
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Yield a function that reads rows, and their videos as ``builders.folder`` does."""
-        with Folder(self.videos).open(site) as work:
-            yield each_row(lambda item: _answer(item, work, self._find_it(item, site)))
+        with Folder(self.videos).open(context) as work:
+            yield each_row(lambda item: _answer(item, work, self._find_it(item, context)))
 
-    def _there(self) -> dict[str, listing.Found]:
+    def _there(self) -> dict[str, listing.VideoFile]:
         """The videos of the folder by their names."""
         if not self.videos:
             return {}
@@ -114,28 +114,28 @@ class Panda70m(Source[Video]):
             raise UserError(f"cannot take videos from {self.videos}: there is no such folder")
         return listing.by_stem(listing.list_videos(root, True, listing.VIDEO_EXTENSIONS))
 
-    def _find_it(self, item: Item, site: Site) -> Callable[[str], listing.Found | None]:
+    def _find_it(self, item: Item, context: StepContext) -> Callable[[str], listing.VideoFile | None]:
         """From a row's url to its video, fetched where that is wanted and it is not in the folder."""
 
-        def find(url: str) -> listing.Found | None:
-            local: listing.Found | None = item.payload.found
+        def find(url: str) -> listing.VideoFile | None:
+            local: listing.VideoFile | None = item.payload.found
             if local is not None or not self.download or not url:
                 return local
-            how = Fetching(self.height_px, self.max_mb, self.rate_kib_s, self.private)
-            return _with_sidecar(fetch(url, site.folder(), item.video_id, how).absolute())
+            how = DownloadOptions(self.height_px, self.max_mb, self.rate_kib_s, self.private)
+            return _with_sidecar(fetch(url, context.folder(), item.video_id, how).absolute())
 
         return find
 
 
-def _with_sidecar(path: Path) -> listing.Found:
+def _with_sidecar(path: Path) -> listing.VideoFile:
     """A video that was fetched, and what the site tells of it."""
     told = str(path.with_suffix(".info.json"))
     stamp = listing.stamp(told)
     beside = (listing.Sidecar(told, ".info.json", "", stamp),) if stamp else ()
-    return listing.Found(str(path), path.name, listing.stamp(str(path)), beside)
+    return listing.VideoFile(str(path), path.name, listing.stamp(str(path)), beside)
 
 
-def _name(record: Record, raw: bytes) -> tuple[str, str]:
+def _name(record: CsvRecord, raw: bytes) -> tuple[str, str]:
     """``videoID`` and ``url``; of a broken row its line."""
     try:
         cells = read_cells(record, raw)
@@ -144,12 +144,14 @@ def _name(record: Record, raw: bytes) -> tuple[str, str]:
     return cells["videoID"].strip() or f"line-{record.line}", cells["url"].strip()
 
 
-def _digest(raw: bytes, found: listing.Found | None) -> str:
+def _digest(raw: bytes, found: listing.VideoFile | None) -> str:
     local = [found.path, found.stamp, found.problem, [[s.path, s.stamp] for s in found.sidecars]] if found else []
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 
-def _answer(item: Item, work: Work[Item, Video], find: Callable[[str], listing.Found | None]) -> Answer[Video]:
+def _answer(
+    item: Item, work: BatchFunction[Item, Video], find: Callable[[str], listing.VideoFile | None]
+) -> RowAnswer[Video]:
     record = item.payload.record
     where = f"{os.path.basename(record.file)}:{record.line}"
     try:
@@ -167,5 +169,5 @@ def _answer(item: Item, work: Work[Item, Video], find: Callable[[str], listing.F
         return RowError(
             f"{where}: the video {name} is not in the folder; it is at {url or 'no known address'}", "not_local"
         )
-    said = Line(where, {"uri": url, "id": name, "panda70m": lists})
-    return work([Item(item.video_id, item.digest, Wanted(found, said))])[0]
+    said = ManifestRow(where, {"uri": url, "id": name, "panda70m": lists})
+    return work([Item(item.video_id, item.digest, FolderItem(found, said))])[0]

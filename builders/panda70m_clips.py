@@ -10,14 +10,14 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
-from ..engine.contract.step import Answer, Cost, Drop, Fan, FanWork, Part, Site
+from ..engine.contract.step import Cost, Drop, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Score, Shot, Span, Video
 from .sources.panda70m import LABELS, ClipLine, clip_lines
 
 TEACHER = "panda70m"
 
 
-class _Told(NamedTuple):
+class _CsvClip(NamedTuple):
     """A clip of the csv, under its id."""
 
     clip_id: str
@@ -25,7 +25,7 @@ class _Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Panda70mClips(Fan[Video]):
+class Panda70mClips(MultiOutput[Video]):
     """Make the clips that the csv of ``builders.panda70m`` lists, their captions and their scores.
 
     Captions have the teacher `panda70m`, their scores the name ``matching_score``. What ``desirable_filtering`` says
@@ -42,27 +42,27 @@ class Panda70mClips(Fan[Video]):
 
     version = 2
     cost: ClassVar[Cost] = "row"
-    narrows = True
+    replaces_inputs = True
     measures = ("matching_score", "undesirable")
-    watch = ("metadata", "duration_s")
+    depends_on = ("metadata", "duration_s")
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[OutputTable]:
         """Clips or shots, captions, scores."""
-        spans = Part("clips", Clip, ()) if self.give == "clips" else Part("shots", Shot, ())
-        return spans, Part("captions", Caption, ()), Part("scores", Score, ())
+        spans = OutputTable("clips", Clip, ()) if self.give == "clips" else OutputTable("shots", Shot, ())
+        return spans, OutputTable("captions", Caption, ()), OutputTable("scores", Score, ())
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[FanWork[Video]]:
+    def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
         """Nothing to load."""
         yield lambda videos, wanted: [_answer(video, wanted) for video in videos]
 
 
-def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
+def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     try:
         lines = clip_lines(_lists(video), video.video_id)
     except RowError as error:
         return dict.fromkeys(wanted, error)
-    told = [_Told(f"{video.video_id}_{round(c.start_s * 1000):09d}_{round(c.end_s * 1000):09d}", c) for c in lines]
+    told = [_CsvClip(f"{video.video_id}_{round(c.start_s * 1000):09d}_{round(c.end_s * 1000):09d}", c) for c in lines]
     end_s = video.duration_s
     there = [one for one in told if end_s is None or one.line.start_s < end_s]
     late = [
@@ -70,7 +70,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
         for one in told
         if end_s is not None and one.line.start_s >= end_s
     ]
-    made: dict[str, Answer[Row]] = {
+    made: dict[str, RowAnswer[Row]] = {
         "clips": [*(_clip(video.video_id, one) for one in there), *late],
         "shots": [*(_shot(video.video_id, one) for one in there), *late],
         "captions": [_caption(video.video_id, one) for one in there],
@@ -86,28 +86,28 @@ def _lists(video: Video) -> dict[str, list[Any]]:
     return found
 
 
-def _clip(video_id: str, told: _Told) -> Clip:
+def _clip(video_id: str, told: _CsvClip) -> Clip:
     line = told.line
     shots = [Span(line.start_s + start_s, line.start_s + end_s) for start_s, end_s in line.shots]
     return Clip(told.clip_id, video_id, line.start_s, line.end_s, shots or [Span(line.start_s, line.end_s)])
 
 
-def _shot(video_id: str, told: _Told) -> Shot:
+def _shot(video_id: str, told: _CsvClip) -> Shot:
     return Shot(told.clip_id, video_id, told.line.start_s, told.line.end_s, TEACHER, 0.0)
 
 
-def _caption(video_id: str, told: _Told) -> Caption:
+def _caption(video_id: str, told: _CsvClip) -> Caption:
     return Caption(
         caption_id=_caption_id(told), video_id=video_id, clip_id=told.clip_id, teacher=TEACHER, kind="teacher",
         text=told.line.caption, parents=[], model="Panda-70M", revision="",
     )  # fmt: skip
 
 
-def _caption_id(told: _Told) -> str:
+def _caption_id(told: _CsvClip) -> str:
     return f"{told.clip_id}_{TEACHER}_{digest(told.line.caption)[:8]}"
 
 
-def _scores(video_id: str, told: _Told) -> Iterator[Score]:
+def _scores(video_id: str, told: _CsvClip) -> Iterator[Score]:
     line, about = told.line, _caption_id(told)
     if line.score is not None:
         said = (video_id, told.clip_id, about, "matching_score", line.score, "Panda-70M")

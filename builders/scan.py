@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Fan, FanWork, Part, Site
+from ..engine.contract.step import MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..media.clock import Clock, SoundShift
 from ..media.container import best_audio, best_video, is_joinable, open_media
 from ..media.damage import FrameHealth
-from ..media.decode import Watched, decode_all
+from ..media.decode import StreamObservers, decode_all
 from ..media.deinterlace import Deinterlacer
 from ..media.display import pixel_aspect
-from ..media.frame_sampler import FrameSampler, Look
+from ..media.frame_sampler import FrameSampler, SamplingOptions
 from ..media.memory import keep_freed_memory
-from ..media.pictures import Bgr, Shrinker
+from ..media.pictures import BgrConverter, FrameShrinker
 from ..media.signals import SignalMeter
 from ..media.sound import SoundTrack
 from ..schemas import Col, Frame, Row, Signals, Sound, Video
@@ -38,7 +38,7 @@ _SHORT_OF = 0.95
 
 
 @dataclass(frozen=True)
-class Scan(Fan[Video]):
+class Scan(MultiOutput[Video]):
     """Decode each video once: per-frame signals, sampled frames and the sound track.
 
     Stored frames are upright and whole (of interlaced video too), with transparency on black; of stereo sound one
@@ -55,23 +55,23 @@ class Scan(Fan[Video]):
     edges: Annotated[bool, Col("measure changes of edges too (the fourth weight of builders.shots)")] = False
     sound: Annotated[bool, Col("store the sound track too")] = True
 
-    watch = ("sha256",)
+    depends_on = ("sha256",)
     version = 2
     isolate = True
     memory_mb = 1500
-    patience_s = 7200.0
+    timeout_s = 7200.0
     batch = 1
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[OutputTable]:
         """Signals, frames and, unless switched off, the sound."""
         pictures = (
-            Part("signals", Signals, ("edges",)),
-            Part("frames", Frame, ("frames_per_s", "frame_px", "quality")),
+            OutputTable("signals", Signals, ("edges",)),
+            OutputTable("frames", Frame, ("frames_per_s", "frame_px", "quality")),
         )
-        return (*pictures, Part("sound", Sound, ())) if self.sound else pictures
+        return (*pictures, OutputTable("sound", Sound, ())) if self.sound else pictures
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[FanWork[Video]]:
+    def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
         """Yield the work function, with OpenCV's own threads switched off (they only cost CPU here)."""
         import cv2
 
@@ -79,7 +79,7 @@ class Scan(Fan[Video]):
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            desk = _Desk(self, site, Bgr(), Bgr())
+            desk = _Desk(self, context, BgrConverter(), BgrConverter())
             yield lambda videos, wanted: [_scan(desk, video, wanted) for video in videos]
         finally:
             cv2.setNumThreads(threads)
@@ -89,12 +89,12 @@ class _Desk(NamedTuple):
     """What one worker keeps from video to video."""
 
     scan: Scan
-    site: Site
-    small: Bgr
-    kept: Bgr
+    context: StepContext
+    small: BgrConverter
+    kept: BgrConverter
 
 
-def _scan(desk: _Desk, video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
+def _scan(desk: _Desk, video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     try:
         with open_media(video.path) as container, ExitStack() as stack:
             return _read(container, desk, video, wanted, stack)
@@ -104,29 +104,29 @@ def _scan(desk: _Desk, video: Video, wanted: frozenset[str]) -> dict[str, Answer
 
 def _read(
     container: InputContainer, desk: _Desk, video: Video, wanted: frozenset[str], stack: ExitStack
-) -> dict[str, Answer[Row]]:
+) -> dict[str, RowAnswer[Row]]:
     name = Path(video.path).name
     none = RowError(f"{name}: it has no pictures", "no_video")
-    answers: dict[str, Answer[Row]] = {part: [] if part == "sound" else none for part in wanted}
+    answers: dict[str, RowAnswer[Row]] = {part: [] if part == "sound" else none for part in wanted}
     seen, heard = best_video(container), best_audio(container)
     pictures = _Pictures(desk, video, seen, wanted) if seen is not None else None
     track, watched = None, []
     if seen is not None and pictures is not None:
-        watched.append(Watched(seen, pictures.add if wanted & {"signals", "frames"} else None))
+        watched.append(StreamObservers(seen, pictures.add if wanted & {"signals", "frames"} else None))
     if heard is not None:
         if "sound" in wanted:
             shift = SoundShift(is_joinable(container), pictures.clock.shifts if pictures is not None else ())
-            track = SoundTrack(desk.site.folder("sound") / f"{quote(video.video_id, safe='')}.flac", shift)
+            track = SoundTrack(desk.context.folder("sound") / f"{quote(video.video_id, safe='')}.flac", shift)
             stack.callback(track.discard)
-        watched.append(Watched(heard, track.add if track is not None else None))
+        watched.append(StreamObservers(heard, track.add if track is not None else None))
     stopped = decode_all(container, watched)
     if pictures is not None:
         complaints = [*watched[0].complaints(), *([f"reading stopped early ({stopped})"] if stopped else [])]
         # Where recordings are joined, packets look as if some were lost, and their times are others.
         damaged = pictures.health.damaged([] if pictures.clock.shifts else watched[0].bad_packets)
-        answers |= pictures.answers(name, complaints, _declared_s(container, watched), damaged)
+        answers |= pictures.answers(name, complaints, _header_duration_s(container, watched), damaged)
     if track is not None:
-        answers["sound"] = _sound(track, video, desk.site.root, name)
+        answers["sound"] = _sound(track, video, desk.context.root, name)
     return answers
 
 
@@ -140,8 +140,8 @@ class _Pictures:
         self._step_s, self._tick_s = 1 / float(stream.guessed_rate or 25), float(stream.time_base or 0)
         self.health, self._times_s = FrameHealth(), array("d")
         self._meter = SignalMeter(scan.edges) if "signals" in wanted else None
-        self._shrink = Shrinker(desk.small)
-        look = Look(scan.frames_per_s, scan.frame_px, scan.quality)
+        self._shrink = FrameShrinker(desk.small)
+        look = SamplingOptions(scan.frames_per_s, scan.frame_px, scan.quality)
         self._sampler = FrameSampler(video.video_id, look, aspect, desk.kept) if "frames" in wanted else None
         self._deinterlacer: Deinterlacer[float] = Deinterlacer()
 
@@ -162,13 +162,13 @@ class _Pictures:
 
     def answers(
         self, name: str, complaints: list[str], declared_s: float | None, damaged: NDArray[np.bool_]
-    ) -> dict[str, Answer[Row]]:
+    ) -> dict[str, RowAnswer[Row]]:
         """The rows of the wanted tables, or why there are none; ``damaged`` tells of each frame."""
         wanted = [p for p, o in (("signals", self._meter), ("frames", self._sampler)) if o is not None]
         if not self._count:
             why = "; ".join(complaints) or "the stream is empty, encrypted or cut off before its first frame"
             return dict.fromkeys(wanted, RowError(f"{name}: no frame of it decodes: {why}", "no_video_frames"))
-        found: dict[str, Answer[Row]] = {}
+        found: dict[str, RowAnswer[Row]] = {}
         damaged_s = np.array(self._times_s, np.float64)[damaged]
         if self._meter is not None:
             spread = f"damaged frames: {len(damaged_s)} of {self._count}" if len(damaged_s) else ""
@@ -189,7 +189,7 @@ class _Pictures:
         return ""
 
 
-def _declared_s(container: InputContainer, watched: list[Watched]) -> float | None:
+def _header_duration_s(container: InputContainer, watched: list[StreamObservers]) -> float | None:
     """How long the pictures should be; None where the file does not say, or its other streams fill it."""
     stream = watched[0].stream
     if stream.duration and stream.time_base:
@@ -201,7 +201,7 @@ def _declared_s(container: InputContainer, watched: list[Watched]) -> float | No
     return None if filled else declared_s
 
 
-def _sound(track: SoundTrack, video: Video, root: Path, name: str) -> Answer[Row]:
+def _sound(track: SoundTrack, video: Video, root: Path, name: str) -> RowAnswer[Row]:
     if track.start_s is None:
         return RowError(f"{name}: it has a sound track, but nothing of it decodes", "no_sound_frames")
     loud = track.close()

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Item, Site, Source, Work, each_row
+from ..engine.contract.step import BatchFunction, Item, RowAnswer, Source, StepContext, each_row
 from ..schemas import Col, Video
-from .folder import Folder, Wanted
+from .folder import Folder, FolderItem
 from .sources import listing
 from .sources.ids import make_video_id
-from .sources.manifests import Line
-from .sources.sharegpt import Record, read_line, read_records, reread
+from .sources.manifests import ManifestRow
+from .sources.sharegpt import JsonlRecord, read_line, read_records, reread
 
 
-class _Listed(NamedTuple):
+class _Sharegpt4videoItem(NamedTuple):
     """A line of the jsonl, and the video that it is about."""
 
-    record: Record
-    found: listing.Found | None
+    record: JsonlRecord
+    found: listing.VideoFile | None
 
 
 @dataclass(frozen=True)
-class Sharegpt4video(Source[Video]):
+class Sharegpt4videoSource(Source[Video]):
     """Take the videos that a jsonl file in ShareGPT4Video's format lists, from a folder.
 
     A line is an object with ``video_id``, ``video_path``, ``zip_folder``, ``timestamps`` and ``captions`` (each with
@@ -41,7 +41,7 @@ class Sharegpt4video(Source[Video]):
     version = 3  # captions that lie beside are kept
     cost = "cpu"
     isolate = True
-    patience_s = 3600.0  # a whole video is read once for its hash
+    timeout_s = 3600.0  # a whole video is read once for its hash
     batch = 4
 
     jsonl: Annotated[str, Col("the jsonl file; moving it re-reads it but changes no row", local=True)]
@@ -70,16 +70,16 @@ class Sharegpt4video(Source[Video]):
             if video_id in seen:
                 video_id = make_video_id(f"line-{record.line}", f"line-{record.line}")
             seen.add(video_id)
-            yield Item(video_id, _digest(raw, local), _Listed(record, local))
+            yield Item(video_id, _digest(raw, local), _Sharegpt4videoItem(record, local))
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Yield a function that reads lines, and their videos as ``builders.folder`` does."""
-        with Folder(self.videos).open(site) as work:
+        with Folder(self.videos).open(context) as work:
             yield each_row(lambda item: _answer(item, work))
 
 
-def _by_name(root: str) -> Mapping[str, listing.Found]:
+def _by_name(root: str) -> Mapping[str, listing.VideoFile]:
     """The videos of a folder by their paths in it, and by their names without ending."""
     there = [*listing.list_videos(root, True, listing.VIDEO_EXTENSIONS)]
     return {**listing.by_stem(there), **{found.relative: found for found in there}}
@@ -89,7 +89,7 @@ def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
 
-def _name(record: Record, raw: bytes) -> tuple[str, str]:
+def _name(record: JsonlRecord, raw: bytes) -> tuple[str, str]:
     """``video_id`` and ``video_path``; empty for a broken line."""
     try:
         line = read_line(raw, f"line {record.line}")
@@ -99,12 +99,12 @@ def _name(record: Record, raw: bytes) -> tuple[str, str]:
     return line["video_id"] or _stem(path), path
 
 
-def _digest(raw: bytes, found: listing.Found | None) -> str:
+def _digest(raw: bytes, found: listing.VideoFile | None) -> str:
     local = [found.path, found.stamp, found.problem, [[s.path, s.stamp] for s in found.sidecars]] if found else []
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 
-def _answer(item: Item, work: Work[Item, Video]) -> Answer[Video]:
+def _answer(item: Item, work: BatchFunction[Item, Video]) -> RowAnswer[Video]:
     record, found = item.payload
     where = f"{os.path.basename(record.file)}:{record.line}"
     try:
@@ -115,5 +115,5 @@ def _answer(item: Item, work: Work[Item, Video]) -> Answer[Video]:
     if found is None:
         said = f"{where}: the video {line['video_path'] or name} is not in the folder"
         return RowError(f"{said}; its archive: {line['zip_folder'] or 'not told'}", "not_local")
-    said_of_it = Line(where, {"id": name, "sharegpt4video": line})
-    return work([Item(item.video_id, item.digest, Wanted(found, said_of_it))])[0]
+    said_of_it = ManifestRow(where, {"id": name, "sharegpt4video": line})
+    return work([Item(item.video_id, item.digest, FolderItem(found, said_of_it))])[0]

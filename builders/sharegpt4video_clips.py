@@ -10,15 +10,15 @@ from typing import Annotated, ClassVar
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
-from ..engine.contract.step import Answer, Cost, Fan, FanWork, Part, Site
+from ..engine.contract.step import Cost, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Shot, Span, Video
-from .sources.sharegpt import Told, told
+from .sources.sharegpt import VideoRecord, read_captions
 
 TEACHER = "sharegpt4video"
 
 
 @dataclass(frozen=True)
-class Sharegpt4videoClips(Fan[Video]):
+class Sharegpt4videoClips(MultiOutput[Video]):
     """Make one clip of each video that ``builders.sharegpt4video`` took, and the captions that its line tells.
 
     Captions have the teacher `sharegpt4video`. That of the whole video (`idx` -1) is of the kind `teacher`, with the
@@ -35,30 +35,30 @@ class Sharegpt4videoClips(Fan[Video]):
 
     version = 2
     cost: ClassVar[Cost] = "row"
-    narrows = True
-    watch = ("metadata", "duration_s")
+    replaces_inputs = True
+    depends_on = ("metadata", "duration_s")
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[OutputTable]:
         """Clips or shots, and captions."""
-        spans = Part("clips", Clip, ()) if self.give == "clips" else Part("shots", Shot, ())
-        return spans, Part("captions", Caption, ())
+        spans = OutputTable("clips", Clip, ()) if self.give == "clips" else OutputTable("shots", Shot, ())
+        return spans, OutputTable("captions", Caption, ())
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[FanWork[Video]]:
+    def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
         """Nothing to load."""
         yield lambda videos, wanted: [_answer(video, wanted) for video in videos]
 
 
-def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
+def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     try:
         if not video.duration_s:
             raise RowError(f"{video.video_id}: its container declares no length", "no_length")
-        said = _told(video)
+        said = _read_record(video)
     except RowError as error:
         return dict.fromkeys(wanted, error)
     end_s = video.duration_s
     clip_id = f"{video.video_id}_{0:09d}_{round(end_s * 1000):09d}"
-    made: dict[str, Answer[Row]] = {
+    made: dict[str, RowAnswer[Row]] = {
         "clips": [Clip(clip_id, video.video_id, 0.0, end_s, [Span(0.0, end_s)])],
         "shots": [Shot(clip_id, video.video_id, 0.0, end_s, TEACHER, 0.0)],
         "captions": list(_captions(video.video_id, clip_id, said)),
@@ -66,16 +66,16 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
     return {part: made[part] for part in wanted}
 
 
-def _told(video: Video) -> Told:
+def _read_record(video: Video) -> VideoRecord:
     found = json.loads(video.metadata).get("sharegpt4video")
     if not isinstance(found, dict):
         raise RowError(
             f"{video.video_id}: no jsonl tells of it; its source is not builders.sharegpt4video", "not_listed"
         )
-    return told(found, video.video_id)
+    return read_captions(found, video.video_id)
 
 
-def _captions(video_id: str, clip_id: str, said: Told) -> Iterator[Caption]:
+def _captions(video_id: str, clip_id: str, said: VideoRecord) -> Iterator[Caption]:
     parents: list[str] = []
     for moment in said.moments:
         caption_id = f"{clip_id}_{TEACHER}_{moment.number:04d}_{digest(moment.text)[:8]}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Split, Step
+from ..engine.contract.step import RowAnswer, Split, Step
 from ..media.cuts import DEFAULT_THRESHOLDS, Cut, Timeline, adaptive_cuts, content_cuts, content_values, threshold_cuts
 from ..schemas import Col, Shot, Signals
 from .scan import Scan
@@ -60,7 +60,7 @@ class Shots(Split[Signals, Shot]):
     def _weights(self) -> tuple[float, float, float, float]:
         return (0.0, 0.0, 1.0, 0.0) if self.luma_only else self.weights
 
-    def process(self, signals: Signals) -> Answer[Shot]:
+    def process(self, signals: Signals) -> RowAnswer[Shot]:
         """The shots between the cuts."""
         if self._weights()[3] and not len(signals.delta_edges):
             return RowError(

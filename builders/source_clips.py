@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
-from ..engine.contract.step import Answer, Cost, Drop, Fan, FanWork, Part, Site
+from ..engine.contract.step import Cost, Drop, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Shot, Span, Video
 from .sources.captions import SourceCaption, captions_of
 from .sources.sidecars import LONGEST_CAPTION
@@ -29,7 +29,7 @@ class _Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SourceClips(Fan[Video]):
+class SourceClips(MultiOutput[Video]):
     """Make the clips that the captions of a list, or of files beside the videos, are about; and those captions.
 
     Captions have the teacher and the kind `source`. Those without times make one clip of the whole video; those with
@@ -46,21 +46,21 @@ class SourceClips(Fan[Video]):
     ] = "clips"
 
     cost: ClassVar[Cost] = "row"
-    narrows = True
-    watch = ("metadata", "duration_s")
+    replaces_inputs = True
+    depends_on = ("metadata", "duration_s")
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[OutputTable]:
         """Clips or shots, and captions."""
-        spans = Part("clips", Clip, ()) if self.give == "clips" else Part("shots", Shot, ())
-        return spans, Part("captions", Caption, ())
+        spans = OutputTable("clips", Clip, ()) if self.give == "clips" else OutputTable("shots", Shot, ())
+        return spans, OutputTable("captions", Caption, ())
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[FanWork[Video]]:
+    def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
         """Nothing to load."""
         yield lambda videos, wanted: [_answer(video, wanted) for video in videos]
 
 
-def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
+def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     captions = captions_of(json.loads(video.metadata))
     if not captions:
         return {part: [] for part in wanted}
@@ -81,7 +81,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, Answer[Row]]:
         for c in captions
         if len(c.text) > LONGEST_CAPTION
     ]
-    made: dict[str, Answer[Row]] = {
+    made: dict[str, RowAnswer[Row]] = {
         "clips": [*(_clip(video.video_id, one) for one in there), *gone],
         "shots": [*(Shot(g.clip_id, video.video_id, g.start_s, g.end_s, TEACHER, 0.0) for g in there), *gone],
         "captions": [*(caption for one in there for caption in _captions(video.video_id, one)), *long],

@@ -12,9 +12,9 @@ from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
+from ..engine.contract.step import BatchFunction, RowAnswer, Split, Step, StepContext, each_row
 from ..models.asr import whisper_ctranslate, whisper_torch
-from ..models.asr.hallucinations import Measures, repeats
+from ..models.asr.hallucinations import SentenceMeasures, repeats
 from ..models.asr.openai_checkpoints import local_file
 from ..models.asr.recognizer import Recognizer, Utterance
 from ..models.asr.transcribe import listen
@@ -24,13 +24,13 @@ from ..models.asr.whisper_weights import WEIGHTS, local_folder
 from ..schemas import Col, Segment, Sound
 from ..schemas import Word as SpokenWord
 from .sources.ids import slug
-from .subtitles.sentences import Piece, Sentence, sentences
+from .subtitles.sentences import Sentence, TextPiece, sentences
 
 _SHORTEST_S = 0.02
 _LOST_S = 1.0
 
 
-class Heard(NamedTuple):
+class SpeechInput(NamedTuple):
     """A video's sound, and what is known of what is said in it."""
 
     sound: Sound
@@ -38,7 +38,7 @@ class Heard(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Speech(Split[Heard, Segment]):
+class Speech(Split[SpeechInput, Segment]):
     """Transcribe the sound track into sentences with word times, with faster-whisper or openai-whisper.
 
     What a voice detector (silero) takes for silence is skipped, and so is what the model itself does
@@ -54,7 +54,7 @@ class Speech(Split[Heard, Segment]):
     version = 2
     cost = "cpu"
     memory_mb = 700  # with tiny.en or base; large-v3 takes about 3000
-    patience_s = 6 * 3600.0
+    timeout_s = 6 * 3600.0
     batch = 1
 
     model: Annotated[str, Col("size (tiny.en, base, small, …), repository of the hub, folder or .pt file")] = "tiny.en"
@@ -105,11 +105,11 @@ class Speech(Split[Heard, Segment]):
         return None if folder is None else folder / WEIGHTS
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Heard, Segment]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[SpeechInput, Segment]]:
         """Load the model once, yield a function that transcribes sounds."""
         ear = self._load()
         language = self._language(ear)
-        yield each_row(lambda row: self._answer(row, ear, language, site))
+        yield each_row(lambda row: self._answer(row, ear, language, context))
 
     def _load(self) -> Recognizer:
         threads = self.cpu_threads or (0 if os.environ.get("OMP_NUM_THREADS") else min(2, os.cpu_count() or 1))
@@ -124,11 +124,11 @@ class Speech(Split[Heard, Segment]):
             raise UserError(f"the whisper model {ear.name} does not know the language {code}{nearest(code, known)}")
         return code or ("" if len(known) > 1 else next(iter(known)))
 
-    def _answer(self, row: Heard, ear: Recognizer, language: str, site: Site) -> Answer[Segment]:
+    def _answer(self, row: SpeechInput, ear: Recognizer, language: str, context: StepContext) -> RowAnswer[Segment]:
         if self.only_missing and any(s.source == "subtitle" for s in row.segments):
             return []
         try:
-            heard = listen(site.root / row.sound.file, ear, language)
+            heard = listen(context.root / row.sound.file, ear, language)
         except RowError as error:
             return error
         if heard.end_s < row.sound.duration_s - _LOST_S:  # FFmpeg reads a damaged file without a complaint
@@ -145,32 +145,32 @@ class Speech(Split[Heard, Segment]):
             for sentence in sentences(list(run), self.pause_s, self.max_s):
                 repeated = list(islice(again, len(sentence.pieces)))
                 made_of = [said[i] for i in sorted({p.origin for p in sentence.pieces})]
-                measures = Measures(
+                measures = SentenceMeasures(
                     repetition=sum(repeated) / len(repeated),
                     no_speech=min(1.0, max(0.0, *(u.no_speech for u in made_of))),
                     compression=max(u.compression for u in made_of),
                     log_prob=min(0.0, *(u.log_prob for u in made_of)),
                 )
-                yield _segment(_Heard(sentence, language, measures), sound, ear, used)
+                yield _segment(_Sentence(sentence, language, measures), sound, ear, used)
 
 
-class _Heard(NamedTuple):
+class _Sentence(NamedTuple):
     """One sentence, and what is known of it."""
 
     sentence: Sentence
     language: str
-    measures: Measures
+    measures: SentenceMeasures
 
 
-def _pieces(utterance: Utterance, number: int, shift_s: float) -> Iterator[Piece]:
+def _pieces(utterance: Utterance, number: int, shift_s: float) -> Iterator[TextPiece]:
     for word in utterance.words:
         text = word.text.strip()
         if text:
             start_s, end_s = word.start_s + shift_s, max(word.start_s, word.end_s) + shift_s
-            yield Piece(start_s, end_s, text, word.text[0].isspace(), (SpokenWord(start_s, end_s, text),), number)
+            yield TextPiece(start_s, end_s, text, word.text[0].isspace(), (SpokenWord(start_s, end_s, text),), number)
 
 
-def _segment(heard: _Heard, sound: Sound, ear: Recognizer, used: set[str]) -> Segment:
+def _segment(heard: _Sentence, sound: Sound, ear: Recognizer, used: set[str]) -> Segment:
     sentence = heard.sentence
     start_s = sentence.start_s
     end_s = max(sentence.end_s, start_s + _SHORTEST_S)

@@ -10,17 +10,17 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Drop, Split, Step
+from ..engine.contract.step import Drop, RowAnswer, Split, Step
 from ..schemas import Col, Embedding, Shot, Signals, Video
 from .stitching import panda
-from .stitching.clocks import FrameClock, SecondClock, Stretch
+from .stitching.clocks import ClockSpan, FrameClock, SecondClock
 
 _SETS = {"dataset": panda.DATASET, "release": panda.RELEASE}
 _SHORT_S = 0.0005
 """Times of frames went through their ids, in milliseconds."""
 
 
-class Seen(NamedTuple):
+class StitchInput(NamedTuple):
     """A video's shots, and the vectors of its frames."""
 
     video: Video
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stitch(Split[Seen, Shot]):
+class Stitch(Split[StitchInput, Shot]):
     """Join shots that show one matter to events, and drop transitions, stills and repetitions, as Panda-70M does.
 
     Long shots are cut into pieces first. Of each piece two frames count: of the stored ones inside it, those nearest
@@ -83,7 +83,7 @@ class Stitch(Split[Seen, Shot]):
         Col("share of its length that an event loses at either end; else 0.1, release 0", low=0, high=0.45),
     ] = None
 
-    narrows = True
+    replaces_inputs = True
     memory_mb = 500
     batch = 4
 
@@ -95,24 +95,24 @@ class Stitch(Split[Seen, Shot]):
                 f"min_s ({rules.min_s:g}) is more than max_s ({rules.max_s:g})", "no event could be that long"
             )
 
-    def rules(self) -> panda.Rules:
+    def rules(self) -> panda.StitchRules:
         """The set of numbers that is asked for, with those that were given in place of its own."""
-        names = [field.name for field in fields(panda.Rules)]
+        names = [field.name for field in fields(panda.StitchRules)]
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return replace(_SETS[self.parameters], **given)
 
-    def process(self, row: Seen) -> Answer[Shot]:
+    def process(self, row: StitchInput) -> RowAnswer[Shot]:
         """The events that the shots make up."""
         if not row.shots:
             return []
         try:
-            stored = _stored(row, self.encoder)
+            stored = _frame_vectors(row, self.encoder)
             return _Stitching(self, row, stored).answer()
         except RowError as error:
             return error
 
 
-class _Stored(NamedTuple):
+class _VideoFrames(NamedTuple):
     """The stored frames of one video that have a vector, in order of time."""
 
     times_s: list[float]
@@ -122,7 +122,7 @@ class _Stored(NamedTuple):
 class _Stitching:
     """One video on its way through the rules."""
 
-    def __init__(self, step: Stitch, row: Seen, stored: _Stored) -> None:
+    def __init__(self, step: Stitch, row: StitchInput, stored: _VideoFrames) -> None:
         self.video_id, self.rules, self.stored = row.video.video_id, step.rules(), stored
         self.shots = sorted(row.shots, key=lambda shot: shot.start_s)
         lengths = (step.cut_s, step.slack_s)
@@ -142,7 +142,7 @@ class _Stitching:
         kept = [at for at, gone in enumerate(why) if gone is None]
         return [*self._events([pieces[at] for at in kept], [pairs[at] or (0, 0) for at in kept]), *drops]
 
-    def _frames(self, piece: Stretch) -> tuple[int, int] | None:
+    def _frames(self, piece: ClockSpan) -> tuple[int, int] | None:
         """The stored frames nearest to the two places to look at; None where none lies in the piece."""
         times_s = self.stored.times_s
         low, high = (bisect_left(times_s, time_s - _SHORT_S) for time_s in (piece.start_s, piece.end_s))
@@ -151,7 +151,7 @@ class _Stitching:
         first, last = (min(range(low, high), key=lambda at: abs(times_s[at] - place)) for place in piece.places_s)
         return first, last
 
-    def _events(self, pieces: Sequence[Stretch], pairs: Sequence[tuple[int, int]]) -> Iterator[Shot | Drop]:
+    def _events(self, pieces: Sequence[ClockSpan], pairs: Sequence[tuple[int, int]]) -> Iterator[Shot | Drop]:
         if not pieces:
             return
         vectors = self.stored.vectors[list(pairs)]
@@ -160,7 +160,7 @@ class _Stitching:
         spans = [(self.clock.time_s(event.start), self.clock.time_s(event.end)) for event in events]
         for event, span, verdict in zip(events, spans, verdicts, strict=True):
             opening = pieces[event.cuts.start]
-            if isinstance(verdict, panda.Cut):
+            if isinstance(verdict, panda.CutSpan):
                 start_s, end_s = self.clock.time_s(verdict.start), self.clock.time_s(verdict.end)
                 yield Shot(
                     _shot_id(self.video_id, start_s, end_s), self.video_id, start_s, end_s,
@@ -168,22 +168,22 @@ class _Stitching:
                 )  # fmt: skip
                 continue
             alone = pairs[event.cuts.start][0] == pairs[event.cuts.stop - 1][1]
-            gone = panda.Gone("not_readable") if verdict.reason == "still" and alone else verdict
+            gone = panda.Rejection("not_readable") if verdict.reason == "still" and alone else verdict
             like = "" if gone.like is None else f" from {_shot_id(self.video_id, *spans[gone.like])}"
             yield Drop(_shot_id(self.video_id, *span), self.video_id, gone.reason, _detail(gone, alone) + like)
 
-    def _drop(self, piece: Stretch, gone: panda.Gone) -> Drop:
+    def _drop(self, piece: ClockSpan, gone: panda.Rejection) -> Drop:
         shot_id = _shot_id(self.video_id, piece.start_s, piece.end_s)
         return Drop(shot_id, self.video_id, gone.reason, _detail(gone, False))
 
 
-def _detail(gone: panda.Gone, alone: bool) -> str:
+def _detail(gone: panda.Rejection, alone: bool) -> str:
     if gone.reason == "not_readable":
         return "one stored frame is all there is of it" if alone else "no stored frame lies in it"
     return f"{gone.value:.3f} s long" if gone.reason == "too_short" else f"{gone.value:.4f} apart"
 
 
-def _stored(row: Seen, encoder: str) -> _Stored:
+def _frame_vectors(row: StitchInput, encoder: str) -> _VideoFrames:
     """The vectors of one encoder, by the times that the frames' ids say.
 
     Raises:
@@ -201,7 +201,7 @@ def _stored(row: Seen, encoder: str) -> _Stored:
     if len(models) > 1:
         raise RowError(f"{said}vectors by {' and by '.join(models)}: name one with `encoder`", "which_encoder")
     chosen = sorted((_time_s(i), e.vector) for (model, i), e in of_frames.items() if model == models[0])
-    return _Stored([time_s for time_s, _ in chosen], np.stack([vector for _, vector in chosen]).astype(np.float32))
+    return _VideoFrames([time_s for time_s, _ in chosen], np.stack([vector for _, vector in chosen]).astype(np.float32))
 
 
 def _time_s(frame_id: str) -> float:

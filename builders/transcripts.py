@@ -9,7 +9,7 @@ from itertools import count
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Drop, Split
+from ..engine.contract.step import Drop, RowAnswer, Split
 from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
 from .sources.languages import bcp47
@@ -18,14 +18,14 @@ from .subtitles.cues import Cue, words
 from .subtitles.files import read_file
 from .subtitles.marks import without_marks
 from .subtitles.rolling import clean_cues
-from .subtitles.sentences import Piece, Sentence, sentences
+from .subtitles.sentences import Sentence, TextPiece, sentences
 from .subtitles.streams import read_stream
 
 _BEST_FORMAT = ("json3", "srv3", "vtt", "srt", "ttml", "ass", "srv2", "srv1", "sbv", "lrc", "smi", "stream")
 """The first three may hold word times."""
 
 
-class _Read(NamedTuple):
+class _CleanTrack(NamedTuple):
     """A track of a video, read and cleaned."""
 
     cues: list[Cue]
@@ -63,7 +63,7 @@ class Transcripts(Split[Video, Segment]):
         False
     )
 
-    def process(self, video: Video) -> Answer[Segment]:
+    def process(self, video: Video) -> RowAnswer[Segment]:
         """The sentences of the video's subtitles."""
         try:
             return list(self._segments(video))
@@ -74,7 +74,7 @@ class Transcripts(Split[Video, Segment]):
         used: set[str] = set()
         broken: list[RowError] = []
         found = False
-        for subtitle in self._ranked(video.subtitles):
+        for subtitle in self._by_preference(video.subtitles):
             try:
                 read = _read(video, subtitle)
             except RowError as error:
@@ -95,7 +95,7 @@ class Transcripts(Split[Video, Segment]):
             video.video_id, "unread_subtitle", [f"{name}: subtitles of this kind are not read" for name in unread]
         )
 
-    def _ranked(self, subtitles: Sequence[Subtitle]) -> list[Subtitle]:
+    def _by_preference(self, subtitles: Sequence[Subtitle]) -> list[Subtitle]:
         """The tracks in a wanted language, the best first."""
         ranked = [(rank, i) for i, s in enumerate(subtitles) if (rank := self._rank(s)) is not None]
         return [subtitles[i] for _, i in sorted(ranked)]
@@ -119,17 +119,17 @@ class Transcripts(Split[Video, Segment]):
             yield from sentences(pieces, self.pause_s, self.max_s)
             return
         for cue in cues:
-            yield Sentence((Piece(cue.start_s, cue.end_s, cue.text, False, tuple(words(cue))),))
+            yield Sentence((TextPiece(cue.start_s, cue.end_s, cue.text, False, tuple(words(cue))),))
 
 
-def _read(video: Video, subtitle: Subtitle) -> _Read:
+def _read(video: Video, subtitle: Subtitle) -> _CleanTrack:
     if subtitle.format == "stream":
         if subtitle.stream is None:
             raise RowError(f"{video.uri}: a subtitle stream without its number", "bad_subtitle")
         track, shift_s = read_stream(subtitle.path, subtitle.stream), 0.0
     else:
         track, shift_s = read_file(subtitle.path, subtitle.format, subtitle.language), _clock_start(video)
-    return _Read(clean_cues(track.cues), subtitle.language or bcp47(track.language), shift_s, track.skipped)
+    return _CleanTrack(clean_cues(track.cues), subtitle.language or bcp47(track.language), shift_s, track.skipped)
 
 
 def _drops(video_id: str, reason: str, said: Sequence[str]) -> Iterator[Drop]:
@@ -143,15 +143,15 @@ def _clock_start(video: Video) -> float:
         return start_of(container)
 
 
-def _pieces(cue: Cue, number: int) -> Iterator[Piece]:
+def _pieces(cue: Cue, number: int) -> Iterator[TextPiece]:
     timed = words(cue)
     if not timed:
-        yield Piece(cue.start_s, cue.end_s, cue.text, True, (), number)
+        yield TextPiece(cue.start_s, cue.end_s, cue.text, True, (), number)
     for i, (word, token) in enumerate(zip(timed, cue.tokens, strict=False)):
-        yield Piece(word.start_s, word.end_s, word.text, token.spaced or i == 0, (word,), number)
+        yield TextPiece(word.start_s, word.end_s, word.text, token.spaced or i == 0, (word,), number)
 
 
-def _segment(video_id: str, sentence: Sentence, read: _Read, used: set[str]) -> Segment:
+def _segment(video_id: str, sentence: Sentence, read: _CleanTrack, used: set[str]) -> Segment:
     shift_s = read.shift_s
     start_s, end_s = sentence.start_s + shift_s, sentence.end_s + shift_s
     source = f"subtitle-{read.language}" if read.language else "subtitle"

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
+from ..engine.contract.step import BatchFunction, RowAnswer, Split, Step, StepContext, each_row
 from ..models.text import spacy_pipelines
-from ..models.text.english_parser import LONGEST_CHARS, MODEL, English, english_revision, load_english
+from ..models.text.english_parser import LONGEST_CHARS, MODEL, EnglishParser, english_revision, load_english
 from ..schemas import Caption, Col
 from .text.deidentify import without_names
 from .text.ids import caption_id
@@ -32,7 +32,7 @@ class Anonymous(Split[Caption, Caption]):
     cost = "cpu"
     memory_mb = 600
     batch = 64
-    narrows = True
+    replaces_inputs = True
 
     word: Annotated[str, Col("what is written for a name")] = "person"
     parser: Annotated[str, Col("spaCy pipeline for English: the name of an installed package, or a folder")] = MODEL
@@ -51,12 +51,12 @@ class Anonymous(Split[Caption, Caption]):
         return english_revision(self.parser)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Caption, Caption]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Caption, Caption]]:
         """Load the parser."""
         english = load_english(self.parser)
         yield each_row(lambda row: self._answer(row, english))
 
-    def _answer(self, row: Caption, english: English) -> Answer[Caption]:
+    def _answer(self, row: Caption, english: EnglishParser) -> RowAnswer[Caption]:
         if row.language.split("-")[0].lower() not in ("en", ""):
             return RowError(f"the caption is in {row.language}: names are found in English only", "language")
         if len(row.text) > LONGEST_CHARS:

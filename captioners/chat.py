@@ -8,22 +8,22 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.step import Step
-from ..models.chat.model import Model
+from ..models.chat.model import ChatModel
 from ..models.chat.prompt import load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import said
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_text
 from ..schemas import Caption, Clip, Col, Frame, Row, Segment, Video
 from .frames.selection import as_parts, pick_frames
 from .text.author import Author
 from .text.ids import FAKE, is_teacher_name, readable, teacher_name
 from .text.prerequisites import check_needs
-from .text.speech import spoken
+from .text.speech import speech_text
 
 INPUTS: dict[str, type[Row]] = {"frames": Frame, "transcript": Segment, "title": Video, "captions": Caption}
 """What a chat teacher may be given, and the table that it comes from."""
 
 
-class Seen(NamedTuple):
+class ChatInput(NamedTuple):
     """A clip, and all that a teacher may be given of it."""
 
     clip: Clip
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chat(Asking[Seen, Caption]):
+class Chat(ChatStep[ChatInput, Caption]):
     """Describe every clip by asking a chat model, which sees what ``inputs`` names.
 
     The prompt may use ``frames`` (how many are shown), ``seconds``, ``transcript``, ``title`` and ``description`` (of
@@ -101,21 +101,21 @@ class Chat(Asking[Seen, Caption]):
         """The prompt's text and the model's weights."""
         return f"{load_prompt(self.prompt).text}\0{super().revision()}"
 
-    async def answer(self, row: Seen, model: Model) -> list[Caption]:
+    async def answer(self, row: ChatInput, model: ChatModel) -> list[Caption]:
         """One caption, or none where nothing is known."""
-        shown = self._shown(row)
-        heard = spoken(row.clip, row.segments) if "transcript" in self.inputs else None
+        shown = self._select_frames(row)
+        heard = speech_text(row.clip, row.segments) if "transcript" in self.inputs else None
         video = row.video[0] if row.video and "title" in self.inputs else None
         read = readable(row.captions) if "captions" in self.inputs else []
         values = _values(heard.text if heard else "", video, read, row.clip.seconds, len(shown))
         if not any(values[known] for known in ("frames", "transcript", "title", "description", "captions")):
             return []
         prompt = self.loaded(self.prompt)
-        text, raw = await said(model, self.model, prompt.messages(values, as_parts(shown, self.model)))
+        text, raw = await ask_text(model, self.model, prompt.messages(values, as_parts(shown, self.model)))
         author = Author(self, model, prompt.hash, self.model.seed, self.name, self.kind, self.language)
         return [author.caption(row.clip, text, raw, read)]
 
-    def _shown(self, row: Seen) -> list[Frame]:
+    def _select_frames(self, row: ChatInput) -> list[Frame]:
         if not self._sees:
             return []
         shown = pick_frames(row.clip, row.frames, self.frames, self.place)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError, UserError
-from ..engine.contract.step import Answer, Split, Step, reads, writes
+from ..engine.contract.step import RowAnswer, Split, Step, reads, writes
 from ..schemas import Clip, Col, Embedding, Frame, Video
 
 
-class Seen(NamedTuple):
+class ClipEmbeddingsInput(NamedTuple):
     """A video, its clips, and the vectors of its frames (and of all else)."""
 
     video: Video
@@ -23,7 +23,7 @@ class Seen(NamedTuple):
     embeddings: list[Embedding]
 
 
-class Timed(NamedTuple):
+class FrameVector(NamedTuple):
     """The vector of one frame, and the frame's time."""
 
     time_ms: int
@@ -31,7 +31,7 @@ class Timed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClipEmbeddings(Split[Seen, Embedding]):
+class ClipEmbeddings(Split[ClipEmbeddingsInput, Embedding]):
     """Pool the vectors of the frames in a clip to one vector of the clip, for every encoder there is.
 
     ``mean`` and ``first`` give one vector a clip, of length 1; ``per_frame`` keeps one for each frame of it. A clip in
@@ -45,7 +45,7 @@ class ClipEmbeddings(Split[Seen, Embedding]):
 
     cost = "row"
     batch = 4
-    watch = ("video_id",)
+    depends_on = ("video_id",)
 
     def check(self, earlier: Sequence[Step]) -> None:
         """``UserError`` where no step encodes frames."""
@@ -55,24 +55,24 @@ class ClipEmbeddings(Split[Seen, Embedding]):
                 "add captioners.frame_embeddings, or take captioners.label_embeddings, which needs no frames",
             )
 
-    def process(self, row: Seen) -> Answer[Embedding]:
+    def process(self, row: ClipEmbeddingsInput) -> RowAnswer[Embedding]:
         """The clip's vectors."""
-        frames: dict[str, list[Timed]] = defaultdict(list)
+        frames: dict[str, list[FrameVector]] = defaultdict(list)
         for e in row.embeddings:
             if e.frame_id is not None and e.clip_id is None:
                 time_ms = e.frame_id.rpartition("_")[2]
                 if not time_ms.isdecimal():
                     return RowError(f"the id of the frame {e.frame_id} does not end with its milliseconds", "bad_id")
-                frames[e.model].append(Timed(int(time_ms), e))
+                frames[e.model].append(FrameVector(int(time_ms), e))
         return [
             made
             for clip in row.clips
             for timed in frames.values()
             if (inside := _inside(clip, timed))
-            for made in self._pooled(clip, inside)
+            for made in self._pool(clip, inside)
         ]
 
-    def _pooled(self, clip: Clip, inside: list[Timed]) -> Iterator[Embedding]:
+    def _pool(self, clip: Clip, inside: list[FrameVector]) -> Iterator[Embedding]:
         if self.pool == "per_frame":
             yield from (_of(clip, t.embedding.vector, t.embedding, t.embedding.frame_id) for t in inside)
         elif self.pool == "first":
@@ -82,7 +82,7 @@ class ClipEmbeddings(Split[Seen, Embedding]):
             yield _of(clip, np.mean(vectors, axis=0), inside[0].embedding)
 
 
-def _inside(clip: Clip, frames: list[Timed]) -> list[Timed]:
+def _inside(clip: Clip, frames: list[FrameVector]) -> list[FrameVector]:
     start_ms, end_ms = round(clip.start_s * 1000), round(clip.end_s * 1000)
     return sorted((t for t in frames if start_ms <= t.time_ms < end_ms), key=lambda t: t.time_ms)
 

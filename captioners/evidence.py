@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Map, Site, Work, each_row
+from ..engine.contract.step import BatchFunction, Map, RowAnswer, StepContext, each_row
 from ..models.detectors import boxes, imagenet, ocr, sounds
-from ..models.detectors.boxes import Detector
+from ..models.detectors.boxes import BoxDetector
 from ..models.detectors.colours import main_colours
-from ..models.detectors.imagenet import Classifier, class_names
-from ..models.detectors.ocr import Reader, merge
-from ..models.detectors.sounds import Listener, read_span
+from ..models.detectors.imagenet import ImageClassifier, class_names
+from ..models.detectors.ocr import TextReader, merge
+from ..models.detectors.sounds import SoundClassifier, read_span
 from ..models.encoders.frames import one_thread, picture
 from ..schemas import Clip, Col, Frame, Label, Signals, Sound
 from ..schemas import Evidence as EvidenceRow
@@ -27,7 +27,7 @@ from ..schemas import Evidence as EvidenceRow
 _LABELS = 10
 
 
-class Look(NamedTuple):
+class EvidenceInput(NamedTuple):
     """A clip, the frames stored of it, and its video's sound and signals."""
 
     clip: Clip
@@ -36,17 +36,17 @@ class Look(NamedTuple):
     signals: list[Signals] = []
 
 
-class Models(NamedTuple):
+class EvidenceModels(NamedTuple):
     """The models that are asked; None for one that is switched off."""
 
-    boxes: Detector | None
-    labels: Classifier | None
-    text: Reader | None
-    sounds: Listener | None
+    boxes: BoxDetector | None
+    labels: ImageClassifier | None
+    text: TextReader | None
+    sounds: SoundClassifier | None
 
 
 @dataclass(frozen=True)
-class Evidence(Map[Look, EvidenceRow]):
+class EvidenceStep(Map[EvidenceInput, EvidenceRow]):
     """Look at some frames of a clip and listen to it: objects, kind of picture, colours, text, sounds, motion.
 
     A model that is switched off needs no package. Each model runs on one thread: the engine runs as
@@ -67,14 +67,14 @@ class Evidence(Map[Look, EvidenceRow]):
     cost = "cpu"
     memory_mb = 800
     batch = 4
-    watch = ("start_s", "end_s")  # not how the clip was cut
+    depends_on = ("start_s", "end_s")  # not how the clip was cut
 
     def revision(self) -> str:
         """The weights of the models that are switched on."""
-        return " ".join(self._asked())
+        return " ".join(self._model_names())
 
-    def _asked(self) -> list[str]:
-        models = (Detector.model, Classifier.model, Reader.model, Listener.model)
+    def _model_names(self) -> list[str]:
+        models = (BoxDetector.model, ImageClassifier.model, TextReader.model, SoundClassifier.model)
         chosen = (self.boxes, self.labels, self.text, self.sounds)
         return [model for model, wanted in zip(models, chosen, strict=True) if wanted]
 
@@ -87,29 +87,29 @@ class Evidence(Map[Look, EvidenceRow]):
         ]
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Look, EvidenceRow]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[EvidenceInput, EvidenceRow]]:
         """Load the models that are switched on."""
         with one_thread():
-            models = Models(
-                Detector() if self.boxes else None,
-                Classifier() if self.labels else None,
-                Reader() if self.text else None,
-                Listener() if self.sounds else None,
+            models = EvidenceModels(
+                BoxDetector() if self.boxes else None,
+                ImageClassifier() if self.labels else None,
+                TextReader() if self.text else None,
+                SoundClassifier() if self.sounds else None,
             )
-            yield each_row(lambda look: self._answer(look, models, site))
+            yield each_row(lambda look: self._answer(look, models, context))
 
-    def _answer(self, look: Look, models: Models, site: Site) -> Answer[EvidenceRow]:
+    def _answer(self, look: EvidenceInput, models: EvidenceModels, context: StepContext) -> RowAnswer[EvidenceRow]:
         try:
-            return [self._examine(look, models, site)]
+            return [self._examine(look, models, context)]
         except RowError as error:
             return error
 
-    def _examine(self, look: Look, models: Models, site: Site) -> EvidenceRow:
+    def _examine(self, look: EvidenceInput, models: EvidenceModels, context: StepContext) -> EvidenceRow:
         clip, frames = look.clip, _spread(look.frames, self.frames)
         if not frames:
             hint = "take more with builders.scan's frames_per_s, or drop short clips"
             raise RowError(f"no frame is stored of {clip.clip_id}: {hint}", "no_frames")
-        pictures = [_decoded(frame) for frame in frames]
+        pictures = [_decode(frame) for frame in frames]
         seen = list(zip(frames, pictures, strict=True))
         boxes, text = models.boxes, models.text
         return EvidenceRow(
@@ -122,16 +122,16 @@ class Evidence(Map[Look, EvidenceRow]):
             brightness=sum(frame.brightness for frame in frames) / len(frames),
             motion=_motion(look, pictures),
             texts=merge(text.read(picture, self.min_text) for picture in pictures) if text else [],
-            sounds=self._hear(look, models.sounds, site) if models.sounds else [],
-            models=self._asked(),
+            sounds=self._hear(look, models.sounds, context) if models.sounds else [],
+            models=self._model_names(),
         )
 
-    def _hear(self, look: Look, model: Listener, site: Site) -> list[Label]:
+    def _hear(self, look: EvidenceInput, model: SoundClassifier, context: StepContext) -> list[Label]:
         if not look.sounds:
             return []
         clip, sound = look.clip, look.sounds[0]
         start_s, end_s = clip.start_s - sound.start_s, clip.end_s - sound.start_s
-        samples = read_span(site.root / sound.file, start_s, end_s)
+        samples = read_span(context.root / sound.file, start_s, end_s)
         return model.hear(samples, self.min_sound) if len(samples) else []
 
 
@@ -143,7 +143,7 @@ def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
     return [ordered[int((i + 0.5) * len(ordered) / count)] for i in range(count)]
 
 
-def _decoded(frame: Frame) -> NDArray[np.uint8]:
+def _decode(frame: Frame) -> NDArray[np.uint8]:
     """``(H, W, 3)`` uint8 RGB."""
     found = picture(frame)
     if isinstance(found, RowError):
@@ -151,13 +151,13 @@ def _decoded(frame: Frame) -> NDArray[np.uint8]:
     return found
 
 
-def _labels(model: Classifier, pictures: list[NDArray[np.uint8]]) -> list[Label]:
+def _labels(model: ImageClassifier, pictures: list[NDArray[np.uint8]]) -> list[Label]:
     mean = model.posteriors(pictures).mean(axis=0)
     names = class_names()
     return [Label(names[i], float(mean[i])) for i in np.argsort(-mean, kind="stable")[:_LABELS]]
 
 
-def _motion(look: Look, pictures: list[NDArray[np.uint8]]) -> float:
+def _motion(look: EvidenceInput, pictures: list[NDArray[np.uint8]]) -> float:
     """Mean change from frame to frame; what the clip's first frame differs by is the cut, not motion."""
     if look.signals:
         signals = look.signals[0]

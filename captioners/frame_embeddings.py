@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Map, Site, Work
-from ..models.encoders.choice import IMAGES, Choice, Encoder, model_of
+from ..engine.contract.step import BatchFunction, Map, RowAnswer, StepContext
+from ..models.encoders.choice import IMAGES, Encoder, EncoderOptions, model_of
 from ..models.encoders.frames import one_thread, picture
 from ..schemas import Col, Embedding, Frame
 
 
 @dataclass(frozen=True)
-class FrameEmbeddings(Choice, Map[Frame, Embedding]):
+class FrameEmbeddings(EncoderOptions, Map[Frame, Embedding]):
     """Encode every stored frame, as a float16 vector of length 1.
 
     ``conse`` (needs no image-text model; knows things and animals, no people) and ``open_clip`` put pictures among
@@ -38,14 +38,16 @@ class FrameEmbeddings(Choice, Map[Frame, Embedding]):
         return self.batch if self.is_embedded else 4 * self.per_batch
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Frame, Embedding]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Frame, Embedding]]:
         """Load the encoder."""
         threads = 1 if self.is_embedded else min(16, os.cpu_count() or 1)
         with one_thread(), ThreadPoolExecutor(threads) as pool, self.loaded() as encoder:
-            yield lambda frames: _encoded(frames, encoder, pool.map)
+            yield lambda frames: _encode(frames, encoder, pool.map)
 
 
-def _encoded(frames: Sequence[Frame], encoder: Encoder, each: Callable[..., Iterator[Any]]) -> list[Answer[Embedding]]:
+def _encode(
+    frames: Sequence[Frame], encoder: Encoder, each: Callable[..., Iterator[Any]]
+) -> list[RowAnswer[Embedding]]:
     pictures = list(each(picture, frames))
     good = [p for p in pictures if not isinstance(p, RowError)]
     vectors = iter(encoder.images(good).astype(np.float16) if good else ())

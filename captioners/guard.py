@@ -9,23 +9,23 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Site, Step, StreamWork, Work, each_row
-from ..models.chat.model import Model
+from ..engine.contract.step import AsyncFunction, BatchFunction, RowAnswer, Step, StepContext, each_row
+from ..models.chat.model import ChatModel
 from ..models.chat.prompt import DATA_CHARS, load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import asked
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_structured
 from ..models.text import spacy_pipelines
-from ..models.text.english_parser import MODEL, English, english_revision, load_english
+from ..models.text.english_parser import MODEL, EnglishParser, english_revision, load_english
 from ..schemas import Caption, Clip, Col, Segment, Video
 from .text.author import Author
-from .text.faithful import OF_SPEECH, describe_finding, unsupported
+from .text.faithful import OF_SPEECH, describe_finding, find_unsupported
 from .text.ids import caption_id, is_fake
-from .text.speech import spoken
+from .text.speech import speech_text
 
 _CHECKED = ("rewrite", "merge")  # kinds that a language model made of other texts
 
 
-class Guarded(NamedTuple):
+class GuardInput(NamedTuple):
     """A clip, its captions, and the texts that a rewrite may draw on beside them."""
 
     clip: Clip
@@ -34,7 +34,7 @@ class Guarded(NamedTuple):
     video: list[Video] = []
 
 
-class Checked(NamedTuple):
+class CaptionCheck(NamedTuple):
     """A caption, what it was made of, and the words that none of that has."""
 
     caption: Caption
@@ -44,14 +44,14 @@ class Checked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairAnswer:
     """What the model is asked for."""
 
     caption: Annotated[str, Col("the corrected caption")]
 
 
 @dataclass(frozen=True)
-class Guard(Asking[Guarded, Caption]):
+class Guard(ChatStep[GuardInput, Caption]):
     """Find nouns, attributes, numbers and names in rewrites that no source has; keep, repair or replace the rewrite.
 
     The sources of a caption of the kind ``rewrite`` or ``merge`` are its parents, theirs in turn, the clip's transcript
@@ -68,7 +68,7 @@ class Guard(Asking[Guarded, Caption]):
 
     version = 2
 
-    narrows = True
+    replaces_inputs = True
 
     on_finding: Annotated[str, Col("what becomes of an unfaithful rewrite", choices=("keep", "repair", "replace"))] = (
         "replace"
@@ -115,96 +115,98 @@ class Guard(Asking[Guarded, Caption]):
         """Rows that make good use of the model; more where none is asked."""
         return super().rows_per_call() if self.on_finding == "repair" else 64
 
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         """Questions that its servers take at once."""
-        return super().lanes() if self.on_finding == "repair" else 0
+        return super().max_concurrency() if self.on_finding == "repair" else 0
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Guarded, Caption]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[GuardInput, Caption]]:
         """Load the parser, and the model for repairs."""
         english = load_english(self.parser)
         if self.on_finding == "repair":
-            with super().open(site) as work:
+            with super().open(context) as work:
                 yield work
         else:
-            yield each_row(lambda row: self._unasked(row, english))
+            yield each_row(lambda row: self._check_without_model(row, english))
 
     @asynccontextmanager
-    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Guarded, Caption]]:
+    async def open_async(self, context: StepContext) -> AsyncIterator[AsyncFunction[GuardInput, Caption]]:
         """Load the parser, and connect to the servers."""
         load_english(self.parser)
-        async with super().stream(site) as work:
+        async with super().open_async(context) as work:
             yield work
 
-    async def answer(self, row: Guarded, model: Model) -> list[Caption]:
+    async def answer(self, row: GuardInput, model: ChatModel) -> list[Caption]:
         """One caption for each that it reads."""
         english = load_english(self.parser)
         found = self._found(row, english)
-        return [self._passed(c) if not c.words else await self._repaired(row, c, model, english) for c in found]
+        return [self._accept(c) if not c.words else await self._repair(row, c, model, english) for c in found]
 
-    def _unasked(self, row: Guarded, english: English) -> Answer[Caption]:
+    def _check_without_model(self, row: GuardInput, english: EnglishParser) -> RowAnswer[Caption]:
         """The same without a model."""
         try:
             found = self._found(row, english)
         except RowError as error:
             return error
-        settle = self._kept if self.on_finding == "keep" else self._replaced
-        return [settle(c) if c.words else self._passed(c) for c in found]
+        settle = self._keep if self.on_finding == "keep" else self._replace
+        return [settle(c) if c.words else self._accept(c) for c in found]
 
-    def _found(self, row: Guarded, english: English) -> list[Checked]:
-        heard = spoken(row.clip, row.segments)
+    def _found(self, row: GuardInput, english: EnglishParser) -> list[CaptionCheck]:
+        heard = speech_text(row.clip, row.segments)
         transcript = heard.text if heard else ""
         by_id = {c.caption_id: c for c in row.captions}
         found = []
         for caption in sorted(row.captions, key=lambda c: c.caption_id):
             sources = _ancestors(caption, by_id) if _is_checkable(caption) else []
-            checked = Checked(caption, sources, transcript, [])
+            checked = CaptionCheck(caption, sources, transcript, [])
             if _is_checkable(caption) and all(_is_english(s) for s in sources):
-                checked = checked._replace(words=self._unsupported(caption.text, checked, row, english))
+                checked = checked._replace(words=self._find_unsupported(caption.text, checked, row, english))
             found.append(checked)
         return found
 
-    def _unsupported(self, text: str, checked: Checked, row: Guarded, english: English) -> list[str]:
+    def _find_unsupported(self, text: str, checked: CaptionCheck, row: GuardInput, english: EnglishParser) -> list[str]:
         about = [part for v in row.video for part in (v.title, v.description[:DATA_CHARS])]
         told = [*(c.text for c in checked.sources), checked.transcript, *about]
         allowed = {word.lower() for word in self.allow}
         if checked.transcript or any(c.teacher in self.spoken for c in checked.sources):
             allowed |= OF_SPEECH
-        return unsupported(english.parse(text), [english.parse(t) for t in dict.fromkeys(told) if t], allowed)
+        return find_unsupported(english.parse(text), [english.parse(t) for t in dict.fromkeys(told) if t], allowed)
 
-    async def _repaired(self, row: Guarded, checked: Checked, model: Model, english: English) -> Caption:
+    async def _repair(
+        self, row: GuardInput, checked: CaptionCheck, model: ChatModel, english: EnglishParser
+    ) -> Caption:
         caption, prompt = checked.caption, self.loaded(self.prompt)
         values: dict[str, Any] = {
             "text": caption.text, "words": checked.words, "sources": [c.text for c in checked.sources],
             "transcript": checked.transcript,
         }  # fmt: skip
         if len(caption.text) > DATA_CHARS:
-            return self._replaced(checked)  # the prompt would hold a part of it only
+            return self._replace(checked)  # the prompt would hold a part of it only
         try:
-            given = await asked(model, self.model, prompt.messages(values), Repaired)
+            given = await ask_structured(model, self.model, prompt.messages(values), RepairAnswer)
             author = Author(
                 self, model, prompt.hash, self.model.seed, caption.teacher, caption.kind, caption.language or "en"
             )  # fmt: skip
             made = author.caption(row.clip, given.value.caption, given.raw, [caption])
         except RowError:
-            return self._replaced(checked)
-        if self._unsupported(made.text, checked, row, english):
-            return self._replaced(checked)
+            return self._replace(checked)
+        if self._find_unsupported(made.text, checked, row, english):
+            return self._replace(checked)
         return replace(made, finding=describe_finding(checked.words, "repaired"))
 
-    def _passed(self, checked: Checked) -> Caption:
+    def _accept(self, checked: CaptionCheck) -> Caption:
         return self._stands(checked.caption, checked.caption, checked.caption.finding)
 
-    def _kept(self, checked: Checked) -> Caption:
+    def _keep(self, checked: CaptionCheck) -> Caption:
         return self._stands(checked.caption, checked.caption, describe_finding(checked.words, "kept"))
 
-    def _replaced(self, checked: Checked) -> Caption:
+    def _replace(self, checked: CaptionCheck) -> Caption:
         """The best source in the place of the rewrite."""
         real = [c for c in checked.sources if not is_fake(c)]
         visual = [c for c in real if c.teacher not in self.spoken]
         teachers = [c for c in visual if c.kind == "teacher"]
         if not (able := teachers or visual):
-            return self._kept(checked)
+            return self._keep(checked)
         best = min(able, key=lambda c: (-len(c.text), c.caption_id))
         return self._stands(best, checked.caption, describe_finding(checked.words, "replaced"))
 

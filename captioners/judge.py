@@ -8,11 +8,11 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Step
-from ..models.chat.model import Model
+from ..models.chat.model import ChatModel
 from ..models.chat.prompt import load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import asked
-from ..schemas import Caption, Clip, Col, Frame, Score, cached
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_structured
+from ..schemas import Caption, Clip, Col, Frame, Score, memoize
 from .frames.selection import as_parts, pick_frames, shuffle_key
 from .text.ids import FAKE, is_fake
 
@@ -20,7 +20,7 @@ _TOKENS_EACH = 80
 """Room for one reason and its mark; an answer about many captions is longer than other answers."""
 
 
-class Judged(NamedTuple):
+class JudgeInput(NamedTuple):
     """A clip, what is said of it, and its video's frames."""
 
     clip: Clip
@@ -29,7 +29,7 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judge(Asking[Judged, Score]):
+class Judge(ChatStep[JudgeInput, Score]):
     """Score every caption of a clip, 0 to 1: against ``frames`` of it, or against each other with ``frames: 0``.
 
     The model gives a reason (kept as ``note``) and then a mark from 1 to ``marks``, which is brought to 0 (worst) to
@@ -69,7 +69,7 @@ class Judge(Asking[Judged, Score]):
         """The prompt's text and the model's weights."""
         return f"{load_prompt(self.prompt).text}\0{super().revision()}"
 
-    async def answer(self, row: Judged, model: Model) -> list[Score]:
+    async def answer(self, row: JudgeInput, model: ChatModel) -> list[Score]:
         """One score per caption."""
         wanted = [c for c in row.captions if not self.teachers or c.teacher in self.teachers]
         rated = [c for c in wanted if model.name == FAKE or not is_fake(c)]
@@ -82,11 +82,11 @@ class Judge(Asking[Judged, Score]):
         values = _values(texts, self.marks, len(shown), row.clip.seconds)
         messages = self.loaded(self.prompt).messages(values, as_parts(shown, self.model))
         options = replace(self.model, max_tokens=max(self.model.max_tokens, _TOKENS_EACH * len(texts)))
-        given = (await asked(model, options, messages, _shape(len(texts), self.marks))).value
+        given = (await ask_structured(model, options, messages, _shape(len(texts), self.marks))).value
         verdicts = {text: getattr(given, f"candidate_{i + 1}") for i, text in enumerate(texts)}
         return [self._score(caption, verdicts[caption.text], model) for caption in rated]
 
-    def _score(self, caption: Caption, verdict: Any, model: Model) -> Score:
+    def _score(self, caption: Caption, verdict: Any, model: ChatModel) -> Score:
         return Score(
             score_id=f"{caption.caption_id}_{self.name}", video_id=caption.video_id, clip_id=caption.clip_id,
             caption_id=caption.caption_id, name=self.name, value=round((verdict.mark - 1) / (self.marks - 1), 5),
@@ -94,7 +94,7 @@ class Judge(Asking[Judged, Score]):
         )  # fmt: skip
 
 
-@cached
+@memoize
 def _shape(count: int, best: int) -> type[Any]:
     """An answer with a reason and a mark for each candidate: a list could leave some out."""
     reason = Annotated[str, Col("the reason, in one short sentence")]

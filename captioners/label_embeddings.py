@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Answer, Site, Split, Work
+from ..engine.contract.step import BatchFunction, RowAnswer, Split, StepContext
 from ..models.demo import minilm
 from ..models.encoders.choice import model_of
 from ..models.encoders.conse import Conse
@@ -26,7 +26,7 @@ class LabelEmbeddings(Split[Evidence, Embedding]):
     """
 
     batch = 64
-    watch = ("labels",)
+    depends_on = ("labels",)
 
     def revision(self) -> str:
         """That of the names' vectors."""
@@ -37,13 +37,13 @@ class LabelEmbeddings(Split[Evidence, Embedding]):
         return minilm.requirements()
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Evidence, Embedding]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Evidence, Embedding]]:
         """Load MiniLM (91 MB)."""
         encoder = Conse()
-        yield lambda rows: _encoded(rows, encoder)
+        yield lambda rows: _encode(rows, encoder)
 
 
-def _encoded(rows: Sequence[Evidence], encoder: Conse) -> list[Answer[Embedding]]:
+def _encode(rows: Sequence[Evidence], encoder: Conse) -> list[RowAnswer[Embedding]]:
     model, vectors = model_of(encoder), encoder.seen([row.labels for row in rows])
     return [
         []

@@ -8,17 +8,17 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Step
-from ..models.chat.model import Model
+from ..models.chat.model import ChatModel
 from ..models.chat.prompt import load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import asked
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_structured
 from ..schemas import Caption, Clip, Col, Segment
 from .text.author import Author
 from .text.ids import FAKE, caption_id, is_fake, is_teacher_name, readable
-from .text.speech import Spoken, spoken
+from .text.speech import SpeechText, speech_text
 
 
-class Notes(NamedTuple):
+class MergeInput(NamedTuple):
     """A clip, its captions, and its video's transcript."""
 
     clip: Clip
@@ -26,14 +26,14 @@ class Notes(NamedTuple):
     segments: list[Segment] = []
 
 
-class Sorted(NamedTuple):
+class CaptionGroups(NamedTuple):
     """A clip's captions by what they are about, each text once."""
 
     visual: list[Caption]
     speech: list[Caption]
     sound: list[Caption]
     title: list[Caption]
-    heard: Spoken | None  # the transcript, where no caption tells it
+    heard: SpeechText | None  # the transcript, where no caption tells it
 
     @property
     def captions(self) -> list[Caption]:
@@ -42,14 +42,14 @@ class Sorted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Paragraph:
+class MergeAnswer:
     """What the model is asked for."""
 
     paragraph: Annotated[str, Col("the paragraph")]
 
 
 @dataclass(frozen=True)
-class Merge(Asking[Notes, Caption]):
+class Merge(ChatStep[MergeInput, Caption]):
     """Merge a clip's captions into one paragraph, from what is seen, said and heard and from its title.
 
     As MMTrail (Chi et al. 2024, arXiv:2407.20962) does, whose prompt is not published. Teachers that no option names
@@ -80,28 +80,30 @@ class Merge(Asking[Notes, Caption]):
                 raise UserError(f"captioners.merge: the teacher {name} is listed twice", "what does it speak of?")
         if not is_teacher_name(self.teacher) or (self.teacher == FAKE and self.model.name != FAKE):
             raise UserError(f"captioners.merge.teacher is {self.teacher!r}", "give it another name")
-        load_prompt(self.prompt).check(_values(Sorted([], [], [], [], Spoken("Run!", "en", "subtitle")), 2.0))
+        load_prompt(self.prompt).check(
+            _values(CaptionGroups([], [], [], [], SpeechText("Run!", "en", "subtitle")), 2.0)
+        )
 
     def revision(self) -> str:
         """The prompt's text and the model's weights."""
         return f"{load_prompt(self.prompt).text}\0{super().revision()}"
 
-    async def answer(self, row: Notes, model: Model) -> list[Caption]:
+    async def answer(self, row: MergeInput, model: ChatModel) -> list[Caption]:
         """One caption, or none where there is nothing to merge."""
         notes = self.sort(row)
         if not notes.captions and notes.heard is None:
             return []
         if len(notes.captions) + (notes.heard is not None) == 1:
-            return [self._kept(row.clip, notes)]
+            return [self._keep_single(row.clip, notes)]
         prompt = self.loaded(self.prompt)
         messages = prompt.messages(_values(notes, row.clip.seconds))
-        merged, raw = await asked(model, self.model, messages, Paragraph)
+        merged, raw = await ask_structured(model, self.model, messages, MergeAnswer)
         author = Author(self, model, prompt.hash, self.model.seed, self.teacher, "merge", self.language)
         return [author.caption(row.clip, merged.paragraph, raw, notes.captions)]
 
-    def sort(self, row: Notes) -> Sorted:
+    def sort(self, row: MergeInput) -> CaptionGroups:
         """A clip's texts by what they are about; of captions with the same text the first."""
-        heard = spoken(row.clip, row.segments)
+        heard = speech_text(row.clip, row.segments)
         read = readable(row.captions)
         if heard and all(is_fake(c) for c in read):
             read = []
@@ -115,9 +117,9 @@ class Merge(Asking[Notes, Caption]):
             key=lambda c: self.visual.index(c.teacher) if c.teacher in self.visual else len(self.visual),
         )
         told = bool(speech) or any(heard and c.text == heard.text for c in read)
-        return Sorted(seen, speech, sound, title, None if told else heard)
+        return CaptionGroups(seen, speech, sound, title, None if told else heard)
 
-    def _kept(self, clip: Clip, notes: Sorted) -> Caption:
+    def _keep_single(self, clip: Clip, notes: CaptionGroups) -> Caption:
         """The only text that there is, as it stands."""
         if notes.heard is not None:
             return Caption(
@@ -131,7 +133,7 @@ class Merge(Asking[Notes, Caption]):
         return replace(only, caption_id=made, teacher=teacher, kind="merge", parents=[only.caption_id])
 
 
-def _values(notes: Sorted, seconds: float) -> dict[str, Any]:
+def _values(notes: CaptionGroups, seconds: float) -> dict[str, Any]:
     """What a prompt may use."""
     said = [c.text for c in notes.speech] + ([notes.heard.text] if notes.heard else [])
     return {

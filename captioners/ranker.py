@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.step import Site, Whole
-from ..engine.storage.files import replaced, write_json
+from ..engine.contract.step import Global, StepContext
+from ..engine.storage.files import replace_file, write_json
 from ..schemas import Caption, Col, Embedding, Score
-from .ranking.fit import Choice, Floats, Training, fit
-from .ranking.fit import Ranker as Learned
-from .ranking.picks import Picked, agreement, majority, read_picks
+from .ranking.fit import Floats, RankerTraining, RankingExample, fit
+from .ranking.fit import RankerWeights as Learned
+from .ranking.picks import MajorityPick, agreement, majority, read_picks
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +25,7 @@ NAME = "ranker"
 MODEL_FILE, REPORT_FILE = "ranker.npz", "ranker.json"
 
 
-class Judged(NamedTuple):
+class RankerInput(NamedTuple):
     """Captions, with the vectors of clips and captions."""
 
     caption: Caption
@@ -33,7 +33,7 @@ class Judged(NamedTuple):
     scores: list[Score] = []
 
 
-class Candidates(NamedTuple):
+class ClipCandidates(NamedTuple):
     """One clip's captions in order of their ids, and the vectors of all."""
 
     video_id: str
@@ -44,7 +44,7 @@ class Candidates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ranker(Whole[Judged, Score]):
+class Ranker(Global[RankerInput, Score]):
     """Learn from people's picks which captions they prefer, and score every caption by it (``ranker``).
 
     Reads vectors of clips and captions (`captioners.clip_embeddings`, `captioners.text_embeddings`), learns on those
@@ -72,14 +72,14 @@ class Ranker(Whole[Judged, Score]):
     other_weight: Annotated[float, Col("weight of other clips' captions as negatives", low=0)] = 0.01
     seed: Annotated[int, Col("of the first weights and the order of learning", low=0)] = 0
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """The picks' content."""
         try:
             return hashlib.sha256(self.picks.read_bytes()).hexdigest()
         except OSError as error:
             raise UserError(f"cannot read the picks {self.picks}: {error.strerror}") from None
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Score]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Score]:
         """Learn, test, save, and score."""
         picked = majority(read_picks(self.picks))
         clips = {c.clip_id: c for c in self._candidates(db)}
@@ -96,23 +96,23 @@ class Ranker(Whole[Judged, Score]):
         learned = [p for p in good if _part(clips[p.clip_id].video_id) >= self.held_out]
         if not learned:  # all are of a few videos, and it must learn from some
             tested, learned = [], good
-        how = Training(
+        how = RankerTraining(
             epochs=self.epochs, rank=self.rank, own_weight=self.own_weight, other_weight=self.other_weight,
             seed=self.seed,
         )  # fmt: skip
         model = fit([_choice(clips[p.clip_id], p) for p in learned], how)
-        folder = site.folder()
+        folder = context.folder()
         name = f"{NAME} {_save(model, folder / MODEL_FILE)}"
         told: dict[str, Any] = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
         told |= {"learned_from": len(learned), "held_out": len(tested)}
-        told |= measured(model, clips, tested) | {"scores": _by_scores(db, clips, tested)}
+        told |= evaluate_model(model, clips, tested) | {"scores": _by_scores(db, clips, tested)}
         write_json(folder / REPORT_FILE, told | {"agreement": agreement(known)})
         for clip in clips.values():
             for caption, value in zip(clip.ids, model.scores(clip.clip, clip.captions), strict=True):
                 score = round(float(value), 5)
                 yield Score(f"{caption}_{NAME}", clip.video_id, clip.clip_id, caption, NAME, score, name)
 
-    def _candidates(self, db: duckdb.DuckDBPyConnection) -> Iterator[Candidates]:
+    def _candidates(self, db: duckdb.DuckDBPyConnection) -> Iterator[ClipCandidates]:
         """Every clip whose vectors are there, by id."""
         clip_model = _encoder(db, "clip_id IS NOT NULL AND caption_id IS NULL", self.clip_encoder, "clips")
         text_model = _encoder(db, "caption_id IS NOT NULL", self.caption_encoder, "captions")
@@ -140,7 +140,9 @@ class Ranker(Whole[Judged, Score]):
             yield _together(held)
 
 
-def measured(model: Learned, clips: Mapping[str, Candidates], tested: Sequence[Picked]) -> dict[str, float | None]:
+def evaluate_model(
+    model: Learned, clips: Mapping[str, ClipCandidates], tested: Sequence[MajorityPick]
+) -> dict[str, float | None]:
     """R@1 of the model, of chance and of the cosine on clips that it has not learned from."""
     if not tested:
         return {"r_at_1": None, "chance": None, "cosine": None}
@@ -157,7 +159,7 @@ def measured(model: Learned, clips: Mapping[str, Candidates], tested: Sequence[P
 
 
 def _by_scores(
-    db: duckdb.DuckDBPyConnection, clips: Mapping[str, Candidates], tested: Sequence[Picked]
+    db: duckdb.DuckDBPyConnection, clips: Mapping[str, ClipCandidates], tested: Sequence[MajorityPick]
 ) -> dict[str, float]:
     """R@1 of every score that captions have, by its name; a caption without it comes last."""
     hits: dict[str, int] = {}
@@ -172,14 +174,14 @@ def _by_scores(
     return {name: n / len(tested) for name, n in hits.items()}
 
 
-def _together(held: Sequence[tuple[str, str, str, Floats, Floats]]) -> Candidates:
+def _together(held: Sequence[tuple[str, str, str, Floats, Floats]]) -> ClipCandidates:
     mean = held[0][4]
     unit = mean / max(float(np.linalg.norm(mean)), 1e-12)
-    return Candidates(held[0][0], held[0][1], unit, [h[2] for h in held], np.stack([h[3] for h in held]))
+    return ClipCandidates(held[0][0], held[0][1], unit, [h[2] for h in held], np.stack([h[3] for h in held]))
 
 
-def _choice(clip: Candidates, picked: Picked) -> Choice:
-    return Choice(clip.clip, clip.captions, clip.ids.index(picked.caption_id))
+def _choice(clip: ClipCandidates, picked: MajorityPick) -> RankingExample:
+    return RankingExample(clip.clip, clip.captions, clip.ids.index(picked.caption_id))
 
 
 def _encoder(db: duckdb.DuckDBPyConnection, condition: str, wanted: str, what: str) -> str:
@@ -203,7 +205,7 @@ def _part(video_id: str) -> float:
 
 def _save(model: Learned, path: Path) -> str:
     """Write the weights; their hash."""
-    with replaced(path) as part, part.open("wb") as file:
+    with replace_file(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **model.weights)
     digest = hashlib.blake2b(digest_size=8)
     for name in sorted(model.weights):

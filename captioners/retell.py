@@ -8,19 +8,19 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Step
-from ..models.chat.model import Model
+from ..models.chat.model import ChatModel
 from ..models.chat.prompt import Prompt, load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import said
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_text
 from ..schemas import Caption, Clip, Col
 from .text.author import Author
 from .text.ids import FAKE, is_fake, is_teacher_name
-from .text.timed import in_time, pieces, told_at
+from .text.timed import in_time, pieces, timed_captions
 
 _SHIPPED = {"summarise": "summary", "recaption": "recaption"}
 
 
-class Told(NamedTuple):
+class RetellInput(NamedTuple):
     """A clip and its captions."""
 
     clip: Clip
@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Retell(Asking[Told, Caption]):
+class Retell(ChatStep[RetellInput, Caption]):
     """Sum up the differential captions of a clip, or make brief captions detailed; no frame is looked at.
 
     The two modes of ShareCaptioner-Video (Chen et al. 2024, arXiv:2406.04325) that read text only. ``summarise`` makes
@@ -69,22 +69,22 @@ class Retell(Asking[Told, Caption]):
         """The prompt's text and the model's weights."""
         return f"{self._prompt().text}\0{super().revision()}"
 
-    async def answer(self, row: Told, model: Model) -> list[Caption]:
+    async def answer(self, row: RetellInput, model: ChatModel) -> list[Caption]:
         """One summary, or a caption for each; none where there is nothing to read."""
         found = sorted((c for c in row.captions if self.of in ("", c.teacher)), key=lambda c: c.caption_id)
         captions = [c for c in found if not is_fake(c)] or found
         if self.mode == "recaption":
             whole = [c for c in captions if c.kind != "differential" and c.start_s is None]
-            return [await self._said(row.clip, {"text": pieces(c.text)}, [c], model) for c in whole]
+            return [await self._ask(row.clip, {"text": pieces(c.text)}, [c], model) for c in whole]
         timed = in_time(captions)
         if len(teachers := sorted({c.teacher for c in timed})) > 1:
             raise RowError(f"{' and '.join(teachers)} told of frames: name one with `of`", "which_teacher")
-        return [await self._said(row.clip, {"frames": told_at(row.clip, timed)}, timed, model)] if timed else []
+        return [await self._ask(row.clip, {"frames": timed_captions(row.clip, timed)}, timed, model)] if timed else []
 
-    async def _said(self, clip: Clip, values: dict[str, Any], read: Sequence[Caption], model: Model) -> Caption:
+    async def _ask(self, clip: Clip, values: dict[str, Any], read: Sequence[Caption], model: ChatModel) -> Caption:
         prompt = self._prompt()
         messages = prompt.messages({"seconds": f"{clip.seconds:.1f}", **values})
-        text, raw = await said(model, self.model, messages)
+        text, raw = await ask_text(model, self.model, messages)
         kind = "merge" if self.mode == "summarise" else "rewrite"
         author = Author(self, model, prompt.hash, self.model.seed, self.name, kind, self.language)
         return author.caption(clip, text, raw, read)

@@ -8,17 +8,17 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Step
-from ..models.chat.model import ChatModel, Model
+from ..models.chat.model import ChatModel, ChatModelOptions
 from ..models.chat.prompt import load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import asked
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_structured
 from ..schemas import Caption, Clip, Col, Segment
 from .text.author import Author
 from .text.ids import FAKE, is_fake
-from .text.speech import spoken
+from .text.speech import speech_text
 
 
-class ToRewrite(NamedTuple):
+class RewriteInput(NamedTuple):
     """A clip, its captions, and its video's transcript."""
 
     clip: Clip
@@ -27,14 +27,14 @@ class ToRewrite(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Merged:
+class RewriteAnswer:
     """What the model is asked for."""
 
     caption: Annotated[str, Col("the caption")]
 
 
 @dataclass(frozen=True)
-class Rewrite(Asking[ToRewrite, Caption]):
+class Rewrite(ChatStep[RewriteInput, Caption]):
     """Merge all captions of a clip into one. A clip without captions and without speech gets none.
 
     The prompt may use ``captions`` (each with ``teacher`` and ``text``), their ``teachers``, ``transcript`` and
@@ -47,8 +47,8 @@ class Rewrite(Asking[ToRewrite, Caption]):
 
     version = 2
 
-    model: Annotated[ChatModel, Col("the model: `embedded`, `fake`, or its options")] = field(
-        default_factory=lambda: ChatModel(max_tokens=160)
+    model: Annotated[ChatModelOptions, Col("the model: `embedded`, `fake`, or its options")] = field(
+        default_factory=lambda: ChatModelOptions(max_tokens=160)
     )
     prompt: Annotated[str, Col("a prompt that ships, the path of a .j2 file, or the template itself")] = "merge"
     teacher: Annotated[str, Col("the name under which `captioners.select` knows its captions")] = "rewrite"
@@ -66,9 +66,9 @@ class Rewrite(Asking[ToRewrite, Caption]):
         """The prompt's text and the model's weights."""
         return f"{load_prompt(self.prompt).text}\0{super().revision()}"
 
-    async def answer(self, row: ToRewrite, model: Model) -> list[Caption]:
+    async def answer(self, row: RewriteInput, model: ChatModel) -> list[Caption]:
         """One caption, or none where nothing is known."""
-        heard = spoken(row.clip, row.segments)
+        heard = speech_text(row.clip, row.segments)
         real = [c for c in row.captions if not is_fake(c)]
         read = sorted(real if real or heard else row.captions, key=lambda c: c.caption_id)
         notes = list({c.text: (c.teacher, c.text) for c in read}.values())
@@ -77,7 +77,7 @@ class Rewrite(Asking[ToRewrite, Caption]):
             return []
         prompt = self.loaded(self.prompt)
         messages = prompt.messages(_values(notes, transcript, row.clip.seconds))
-        merged, raw = await asked(model, self.model, messages, Merged)
+        merged, raw = await ask_structured(model, self.model, messages, RewriteAnswer)
         author = Author(self, model, prompt.hash, self.model.seed, self.teacher, self.kind, self.language)
         return [author.caption(row.clip, merged.caption, raw, read)]
 

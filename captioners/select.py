@@ -16,7 +16,7 @@ _BUILT_IN = ("longest", "first")
 _GIVEN = ("source", "edit")  # kinds of what people wrote: it is taken as it is
 
 
-class Candidates(NamedTuple):
+class SelectInput(NamedTuple):
     """A clip, its captions, and what was measured of them."""
 
     clip: Clip
@@ -37,7 +37,7 @@ class Rank(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Select(Split[Candidates, Caption]):
+class Select(Split[SelectInput, Caption]):
     """Choose the best caption of each clip; later steps read only the chosen.
 
     The others stay in their own tables, with their scores. What describes nothing is never chosen: a word or two, a few
@@ -51,7 +51,7 @@ class Select(Split[Candidates, Caption]):
     version = 3
     cost = "row"
     batch = 512
-    narrows = True
+    replaces_inputs = True
 
     by: Annotated[str, Col("the score that decides, `longest` (characters) or `first` (in the order of `prefer`)")] = (
         "conse"
@@ -74,7 +74,7 @@ class Select(Split[Candidates, Caption]):
         if self.by == "first" and self.minimum is not None:
             raise UserError("captioners.select has a minimum, and by: first measures nothing")
 
-    def process(self, row: Candidates) -> list[Caption | Drop]:
+    def process(self, row: SelectInput) -> list[Caption | Drop]:
         """The one caption that is chosen, or why none is; nothing where there is none to choose from."""
         values = {s.caption_id: s.value for s in row.scores if s.name == self.by}
         whole = [c for c in row.captions if c.kind != "differential"]  # those tell of a moment

@@ -9,37 +9,37 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Step
-from ..models.chat.model import Model, Part, Picture
+from ..models.chat.model import ChatModel, ImagePart, Part
 from ..models.chat.prompt import load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import said
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import ask_text
 from ..schemas import Caption, Clip, Col, Frame
-from .frames.collage import grid, stacked, strip
+from .frames.collage import grid, stack_frames, strip
 from .text.author import Author
 from .text.ids import FAKE, is_teacher_name
 from .text.prerequisites import check_needs
-from .text.timed import pieces, seconds, told_at
+from .text.timed import pieces, seconds, timed_captions
 
 _SHORT_S = 0.0005
 
 
-class Watched(NamedTuple):
+class SlidingInput(NamedTuple):
     """A clip, and its stored frames."""
 
     clip: Clip
     frames: list[Frame] = []
 
 
-class _Task(NamedTuple):
+class _SlidingRequest(NamedTuple):
     """Who is asked for which kind of caption, and what it is made of."""
 
-    model: Model
+    model: ChatModel
     kind: str
     read: Sequence[Caption]
 
 
 @dataclass(frozen=True)
-class Sliding(Asking[Watched, Caption]):
+class Sliding(ChatStep[SlidingInput, Caption]):
     """Describe a clip by its frames, one after the other, and sum that up.
 
     As ShareGPT4Video (Chen et al. 2024, arXiv:2406.04325): the model describes the first frame in detail; then it sees
@@ -50,7 +50,7 @@ class Sliding(Asking[Watched, Caption]):
     that was interrupted asks for those that it has not had, as answers are kept.
 
     ``mode: fast`` shows all frames in one picture, numbered, and asks once. Prompts may use ``seconds``; that of the
-    pair ``first``, ``second`` (numbers from 1), ``first_s``, ``second_s``, ``before`` and ``stacked``, that of the
+    pair ``first``, ``second`` (numbers from 1), ``first_s``, ``second_s``, ``before`` and ``stack_frames``, that of the
     summary ``frames`` (each with ``number``, ``time_s``, ``text``), that of the one picture ``times_s``; texts come in
     pieces. Fails for a clip without frames (``no_frames``), and for one that the model fails at.
     """
@@ -73,7 +73,7 @@ class Sliding(Asking[Watched, Caption]):
     fast_prompt: Annotated[str, Col("asks for all frames at once")] = "all_frames"
     language: Annotated[str, Col("BCP 47 code of the language that the prompts ask for")] = "en"
 
-    patience_s = 6 * 3600.0
+    timeout_s = 6 * 3600.0
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for a model that cannot see, a broken prompt, or frames that nothing stores."""
@@ -94,27 +94,32 @@ class Sliding(Asking[Watched, Caption]):
         """The prompts' texts and the model's weights."""
         return "\0".join([*(load_prompt(prompt).text for prompt in self._examples()), super().revision()])
 
-    async def answer(self, row: Watched, model: Model) -> list[Caption]:
+    async def answer(self, row: SlidingInput, model: ChatModel) -> list[Caption]:
         """The differential captions in order of time, then the clip's; of ``fast`` only that."""
         frames = self._frames(row)
         if self.mode == "fast":
             return [await self._at_once(row.clip, frames, model)]
         told: list[Caption] = []
         for at in range(len(frames)):
-            told.append(await self._told(row.clip, frames[max(0, at - 1) : at + 1], told, model))
-        values = {"seconds": _length(row.clip), "frames": told_at(row.clip, told)}
-        return [*told, await self._said(row.clip, self.summary_prompt, values, [], _Task(model, "teacher", told))]
+            told.append(await self._describe_pair(row.clip, frames[max(0, at - 1) : at + 1], told, model))
+        values = {"seconds": _length(row.clip), "frames": timed_captions(row.clip, told)}
+        return [
+            *told,
+            await self._ask(row.clip, self.summary_prompt, values, [], _SlidingRequest(model, "teacher", told)),
+        ]
 
-    async def _told(self, clip: Clip, pair: Sequence[Frame], told: Sequence[Caption], model: Model) -> Caption:
+    async def _describe_pair(
+        self, clip: Clip, pair: Sequence[Frame], told: Sequence[Caption], model: ChatModel
+    ) -> Caption:
         """What is said of the first frame, or of two."""
         *before, frame = pair
-        name, values, shown = self.first_prompt, {"seconds": _length(clip)}, [Picture(frame.jpeg)]
+        name, values, shown = self.first_prompt, {"seconds": _length(clip)}, [ImagePart(frame.jpeg)]
         if before:
             name, values = self.pair_prompt, self._pair_values(clip, pair, told)
-            shown = [Picture(f.jpeg) for f in pair]
+            shown = [ImagePart(f.jpeg) for f in pair]
             if self.pair == "stacked":
-                shown = [await asyncio.to_thread(stacked, *pair)]
-        made = await self._said(clip, name, values, shown, _Task(model, "differential", told[-1:]))
+                shown = [await asyncio.to_thread(stack_frames, *pair)]
+        made = await self._ask(clip, name, values, shown, _SlidingRequest(model, "differential", told[-1:]))
         return replace(made, start_s=pair[0].time_s, end_s=frame.time_s)
 
     def _pair_values(self, clip: Clip, pair: Sequence[Frame], told: Sequence[Caption]) -> dict[str, Any]:
@@ -124,24 +129,26 @@ class Sliding(Asking[Watched, Caption]):
             "before": pieces(told[-1].text), "stacked": self.pair == "stacked",
         }  # fmt: skip
 
-    async def _at_once(self, clip: Clip, frames: Sequence[Frame], model: Model) -> Caption:
+    async def _at_once(self, clip: Clip, frames: Sequence[Frame], model: ChatModel) -> Caption:
         shown = await asyncio.to_thread(grid if self.layout == "grid" else strip, frames)
         values = {"seconds": _length(clip), "times_s": [seconds(clip, f.time_s) for f in frames]}
-        return await self._said(clip, self.fast_prompt, values, [shown], _Task(model, "teacher", []))
+        return await self._ask(clip, self.fast_prompt, values, [shown], _SlidingRequest(model, "teacher", []))
 
-    async def _said(self, clip: Clip, name: str, values: dict[str, Any], shown: Sequence[Part], task: _Task) -> Caption:
+    async def _ask(
+        self, clip: Clip, name: str, values: dict[str, Any], shown: Sequence[Part], task: _SlidingRequest
+    ) -> Caption:
         prompt = load_prompt(name)
-        text, raw = await said(task.model, self.model, prompt.messages(values, shown))
+        text, raw = await ask_text(task.model, self.model, prompt.messages(values, shown))
         author = Author(self, task.model, prompt.hash, self.model.seed, self.teacher, task.kind, self.language)
         return author.caption(clip, text, raw, task.read)
 
-    def _frames(self, row: Watched) -> list[Frame]:
+    def _frames(self, row: SlidingInput) -> list[Frame]:
         """The frames that are shown, in order of time."""
         clip = row.clip
         inside = sorted((f for f in row.frames if clip.start_s <= f.time_s < clip.end_s), key=lambda f: f.time_s)
         if not inside:
-            said = f"no frame is stored between {clip.start_s:.2f} and {clip.end_s:.2f} s; drop such clips before"
-            raise RowError(said, "no_frames")
+            ask_text = f"no frame is stored between {clip.start_s:.2f} and {clip.end_s:.2f} s; drop such clips before"
+            raise RowError(ask_text, "no_frames")
         spread = inside[:1]
         for frame in inside[1:]:
             if frame.time_s - spread[-1].time_s >= self.frames_s - _SHORT_S:

@@ -9,19 +9,19 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
 from ..engine.contract.options import make_step
-from ..engine.contract.step import Answer, Split, Step
+from ..engine.contract.step import RowAnswer, Split, Step
 from ..models.chat.fake import fake_text
-from ..models.chat.model import ChatModel
+from ..models.chat.model import ChatModelOptions
 from ..schemas import Caption, Clip, Col, Evidence, Row, Segment, Video, row_fields
 from .chat import Chat
 from .text.evidence import describe
 from .text.ids import FAKE, caption_id
 from .text.prerequisites import check_needs
 from .text.presets import PRESETS, with_preset
-from .text.speech import spoken
+from .text.speech import speech_text
 
 
-class Shown(NamedTuple):
+class TeacherInput(NamedTuple):
     """A clip and what is known about it."""
 
     clip: Clip
@@ -30,7 +30,7 @@ class Shown(NamedTuple):
     video: list[Video] = []
 
 
-class Said(NamedTuple):
+class TeacherAnswer(NamedTuple):
     """What a teacher says, in which language, and who or what worded it."""
 
     text: str
@@ -39,15 +39,15 @@ class Said(NamedTuple):
     language: str = "en"
 
 
-class Source(NamedTuple):
+class TeacherKind(NamedTuple):
     """One teacher: how it speaks, and the table without which it cannot."""
 
-    speak: Callable[[Shown], Said | None]
+    speak: Callable[[TeacherInput], TeacherAnswer | None]
     needs: type[Row] | None = None
 
 
 @dataclass(frozen=True)
-class Teacher(Split[Shown, Caption]):
+class Teacher(Split[TeacherInput, Caption]):
     """Describe every clip, once per teacher; each teacher's captions are a table of their own.
 
     A plain word is a teacher that needs no model: ``evidence`` puts measures into words by rule, ``speech`` gives what
@@ -92,11 +92,11 @@ class Teacher(Split[Shown, Caption]):
         chat = chat_of(teacher)
         return chat.name, chat
 
-    def process(self, row: Shown) -> Answer[Caption]:
+    def process(self, row: TeacherInput) -> RowAnswer[Caption]:
         """What each teacher says of the clip."""
         return list(self._captions(row))
 
-    def _captions(self, row: Shown) -> Iterator[Caption]:
+    def _captions(self, row: TeacherInput) -> Iterator[Caption]:
         for name in (t for t in self.teachers if isinstance(t, str)):
             said = TEACHERS[name].speak(row)
             if said is None or not said.text:
@@ -109,20 +109,20 @@ class Teacher(Split[Shown, Caption]):
             )  # fmt: skip
 
 
-def _evidence(row: Shown) -> Said | None:
+def _evidence(row: TeacherInput) -> TeacherAnswer | None:
     text = describe(row.evidence[0]) if row.evidence else ""
-    return Said(text, "evidence template", "1") if text else None
+    return TeacherAnswer(text, "evidence template", "1") if text else None
 
 
-def _speech(row: Shown) -> Said | None:
-    found = spoken(row.clip, row.segments)
-    return Said(found.text, found.source, "1", found.language) if found else None
+def _speech(row: TeacherInput) -> TeacherAnswer | None:
+    found = speech_text(row.clip, row.segments)
+    return TeacherAnswer(found.text, found.source, "1", found.language) if found else None
 
 
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 
 
-def _title(row: Shown) -> Said | None:
+def _title(row: TeacherInput) -> TeacherAnswer | None:
     if not row.video:
         return None
     video, clip = row.video[0], row.clip
@@ -130,18 +130,18 @@ def _title(row: Shown) -> Said | None:
     overlap, chapter = max(shared, key=lambda s: s[0], default=(0.0, ""))
     parts = [video.title, chapter if overlap > 0 else ""]
     clean = [" ".join(_LINK.sub(" ", part).split()) for part in parts]
-    return Said(": ".join(dict.fromkeys(part for part in clean if part)), "title", "1", "")
+    return TeacherAnswer(": ".join(dict.fromkeys(part for part in clean if part)), "title", "1", "")
 
 
-def _fake(row: Shown) -> Said | None:
-    return Said(fake_text(row.clip.clip_id), FAKE, "1")
+def _fake(row: TeacherInput) -> TeacherAnswer | None:
+    return TeacherAnswer(fake_text(row.clip.clip_id), FAKE, "1")
 
 
-TEACHERS: dict[str, Source] = {
-    "evidence": Source(_evidence, Evidence),
-    "speech": Source(_speech, Segment),
-    "title": Source(_title, Video),
-    "fake": Source(_fake),
+TEACHERS: dict[str, TeacherKind] = {
+    "evidence": TeacherKind(_evidence, Evidence),
+    "speech": TeacherKind(_speech, Segment),
+    "title": TeacherKind(_title, Video),
+    "fake": TeacherKind(_fake),
 }
 _KNOWN = f"teachers: {', '.join(TEACHERS)}, or a mapping such as {{chat: MODEL, url: ...}}"
 
@@ -159,7 +159,7 @@ def chat_of(written: dict[str, Any]) -> Chat:
     Raises:
         UserError: it names no model, or an option is unknown or wrong.
     """
-    model_options = {f.name for f in row_fields(ChatModel)} - {"name"}
+    model_options = {f.name for f in row_fields(ChatModelOptions)} - {"name"}
     chat_options = {f.name for f in row_fields(Chat)} - {"model", "teacher"}
     known = ("chat", "as", "preset", *sorted(chat_options | model_options))
     for option in written:
@@ -174,5 +174,5 @@ def chat_of(written: dict[str, Any]) -> Chat:
     model = {key: value for key, value in given.items() if key in model_options}
     options = {key: value for key, value in given.items() if key in chat_options}
     place = f"the teacher {given.get('as', given['chat'])}"
-    options["model"] = make_step(place, ChatModel, {**model, "name": given["chat"]})
+    options["model"] = make_step(place, ChatModelOptions, {**model, "name": given["chat"]})
     return make_step(place, Chat, {**options, "teacher": given.get("as", "")})

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Site, Step, StreamWork, Work
-from ..models.chat.model import Message, Model
+from ..engine.contract.step import AsyncFunction, BatchFunction, Step, StepContext
+from ..models.chat.model import ChatModel, Message
 from ..models.chat.prompt import DATA_CHARS, load_prompt
-from ..models.chat.step import Asking
-from ..models.chat.structured import Asked, asked
+from ..models.chat.step import ChatStep
+from ..models.chat.structured import StructuredAnswer, ask_structured
 from ..models.text import languages
 from ..models.text.languages import (
     detect,
@@ -34,14 +34,14 @@ _CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True)
-class Translated:
+class TranslationAnswer:
     """What the model is asked for."""
 
     translation: Annotated[str, Col("the translation")]
 
 
 @dataclass(frozen=True)
-class Translate(Asking[Caption, Caption]):
+class Translate(ChatStep[Caption, Caption]):
     """Translate every caption into each of the languages, each of them a table of its own.
 
     A translation is a caption of its own, with the one that it is of as its parent. Its length is compared with the
@@ -95,39 +95,39 @@ class Translate(Asking[Caption, Caption]):
         return f"{load_prompt(self.prompt).text}\0{super().revision()}"
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Caption, Caption]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[Caption, Caption]]:
         """Load the model and the detector of languages."""
         if self.check_language:
             load_detector()
-        with super().open(site) as work:
+        with super().open(context) as work:
             yield work
 
     @asynccontextmanager
-    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Caption, Caption]]:
+    async def open_async(self, context: StepContext) -> AsyncIterator[AsyncFunction[Caption, Caption]]:
         """Connect to the servers, and load the detector of languages."""
         if self.check_language:
             load_detector()
-        async with super().stream(site) as work:
+        async with super().open_async(context) as work:
             yield work
 
-    async def answer(self, row: Caption, model: Model) -> list[Caption]:
+    async def answer(self, row: Caption, model: ChatModel) -> list[Caption]:
         """One caption per language that the row is not in."""
         if row.kind == "translation":
             return []
         known = row if row.language else replace(row, language=language_of(row.text))
         wanted = [code for code in self.languages if primary(code) != primary(known.language)]
-        return [await self._translated(known, code, model) for code in wanted]
+        return [await self._translate(known, code, model) for code in wanted]
 
-    async def _translated(self, row: Caption, code: str, model: Model) -> Caption:
+    async def _translate(self, row: Caption, code: str, model: ChatModel) -> Caption:
         if len(row.text) > DATA_CHARS:
             raise RowError(
                 f"the caption has {len(row.text)} characters, at most {DATA_CHARS} are translated", "too_long"
             )
         prompt = self.loaded(self.prompt)
         messages = prompt.messages(_values(row.text, row.language, code))
-        given = await asked(model, self.model, messages, Translated)
+        given = await ask_structured(model, self.model, messages, TranslationAnswer)
         if model.name != FAKE and (wrong := self._wrong(given.value.translation, row, code)):
-            given = await asked(model, self.model, [*messages, *_back(given, wrong)], Translated)
+            given = await ask_structured(model, self.model, [*messages, *_back(given, wrong)], TranslationAnswer)
             if again := self._wrong(given.value.translation, row, code):
                 raise again
         alone = replace(self, languages=[code])  # the id is the same whether or not it is one of several languages
@@ -163,7 +163,7 @@ def _values(text: str, source: str, target: str) -> dict[str, Any]:
     }
 
 
-def _back(given: Asked[Translated], wrong: RowError) -> list[Message]:
+def _back(given: StructuredAnswer[TranslationAnswer], wrong: RowError) -> list[Message]:
     """The two turns that send an answer back."""
     return [
         Message(role="assistant", content=given.raw),

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 from ..engine.contract.errors import UserError
-from ..engine.contract.step import Cost, Drop, Site, Step, Whole
-from ..schemas import Caption, Clip, Col, Entry, Review, Score, Segment, Tags, Video
-from .release.card import Wishes
+from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
+from ..schemas import Caption, Clip, Col, DatasetEntry, Review, Score, Segment, Tags, Video
+from .release.card import CardOptions
 from .release.files import mend_folder
 from .release.provenance import before_step
 from .release.redaction import public_recipe
 from .release.splits import check_shares
-from .release.writer import Plan, write_release
+from .release.writer import ReleasePlan, write_release
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _TAKEN = ("media", "tables")  # of the build folder itself
 
 
-class Published(NamedTuple):
+class DatasetInput(NamedTuple):
     """A clip and all that is told of it."""
 
     clip: Clip
@@ -39,7 +39,7 @@ class Published(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dataset(Whole[Published, Entry]):
+class Dataset(Global[DatasetInput, DatasetEntry]):
     """Write the clips that are left as a dataset folder with a card, ready for ``datasets.load_dataset``.
 
     With ``media: virtual`` the folder holds Parquet files ``data/<split>-*.parquet``, with ``media: files``
@@ -81,49 +81,51 @@ class Dataset(Whole[Published, Entry]):
                 "give builders.clips `cut: smart`, or publish times with `media: virtual`",
             )
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """The card tells how the build went; a folder that someone removed is written again."""
         from ..engine.build import Build  # the runner and its packages: for no one who only reads options
 
         try:
-            build = Build.read(site.root)
+            build = Build.read(context.root)
         except UserError:
             return ""
-        name = _own_name(site)
+        name = _own_name(context)
         before = before_step(build.lock, name)
         tables = {table["name"] for entry in before for table in entry["tables"]}
         stages = [stage._replace(seconds=0.0) for stage in build.funnel() if stage.name in tables]
         prints = [[entry["name"], *(table["fingerprint"] for table in entry["tables"])] for entry in before]
-        told = [public_recipe(build.lock), build.lock.get("cliploom"), prints, stages, self._edition(site)]
+        told = [public_recipe(build.lock), build.lock.get("cliploom"), prints, stages, self._edition(context)]
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Entry | Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[DatasetEntry | Drop]:
         """Write the folder, then say where each clip went, by ``clip_id``.
 
         Raises:
             UserError: a clip's file is missing, or no clip is left to publish.
         """
-        edition = self._edition(site)
-        mend_folder(site.root / self.out)
+        edition = self._edition(context)
+        mend_folder(context.root / self.out)
         with_files = self.media == "files"
-        wishes = Wishes(self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files)
-        plan = Plan(site.root, site.root / self.out, site.folder(), _own_name(site), self.splits, self.seed)
-        _edition_file(site).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
+        wishes = CardOptions(self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files)
+        plan = ReleasePlan(
+            context.root, context.root / self.out, context.folder(), _own_name(context), self.splits, self.seed
+        )
+        _edition_file(context).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
         yield from write_release(db, plan, wishes)
-        _edition_file(site).write_text(str(edition), encoding="utf-8")
+        _edition_file(context).write_text(str(edition), encoding="utf-8")
 
-    def _edition(self, site: Site) -> int:
+    def _edition(self, context: StepContext) -> int:
         """How often the folder had to be written again because it was gone or half done. Writes nothing."""
         try:
-            edition = int(_edition_file(site).read_text(encoding="utf-8"))
+            edition = int(_edition_file(context).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return 0
-        return edition if (site.root / self.out / "README.md").is_file() else edition + 1
+        return edition if (context.root / self.out / "README.md").is_file() else edition + 1
 
 
-def _own_name(site: Site) -> str:
-    return site.folders[""].parent.name
+def _own_name(context: StepContext) -> str:
+    return context.folders[""].parent.name
 
 
-def _edition_file(site: Site) -> Path:
-    return site.root / site.folders[""] / "edition"
+def _edition_file(context: StepContext) -> Path:
+    return context.root / context.folders[""] / "edition"

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.step import Cost, Drop, Site, Step, Whole
+from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
 from ..schemas import Caption, Clip, Col, Review, Score, Shot, Video
-from .formats.panda70m import LABELS, ClipCell, VideoLine, write_lines
+from .formats.panda70m import LABELS, ClipCell, Panda70mLine, write_lines
 from .release.redaction import public_uri
 from .release.table import caption_views
 
@@ -25,7 +25,7 @@ _FOLDER = "panda70m"
 _LABEL = "undesirable"
 
 
-class Listed(NamedTuple):
+class Panda70mExportInput(NamedTuple):
     """A clip, and what its row tells of it."""
 
     clip: Clip
@@ -37,7 +37,7 @@ class Listed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Panda70m(Whole[Listed, Drop]):
+class Panda70mExport(Global[Panda70mExportInput, Drop]):
     """Write the clips that are left as ``panda70m/<name>.csv`` in the build folder, in the released format.
 
     One row a source video, ``videoID,url,timestamp,caption,matching_score,desirable_filtering,
@@ -71,11 +71,11 @@ class Panda70m(Whole[Listed, Drop]):
             hint = f"scores that there are: {', '.join(measured) or 'none'}{nearest(self.score, measured)}"
             raise UserError(said, hint)
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """A file that someone removed is written again."""
-        return str(self._edition(site))
+        return str(self._edition(context))
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Drop]:
         """Write the file, then say which clips it is without.
 
         Raises:
@@ -84,7 +84,7 @@ class Panda70m(Whole[Listed, Drop]):
         db.execute(caption_views())
         if not db.execute(_COUNT).fetchall()[0][0]:
             raise UserError("no clip with a caption is left to write", "`cliploom status` shows where they went")
-        edition, target = self._edition(site), self._file(site)
+        edition, target = self._edition(context), self._file(context)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
         with open(part, "w", encoding="utf-8", newline="") as file:
@@ -93,20 +93,20 @@ class Panda70m(Whole[Listed, Drop]):
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
-        (site.folder() / "edition").write_text(str(edition), encoding="utf-8")
+        (context.folder() / "edition").write_text(str(edition), encoding="utf-8")
         for clip, video in db.execute(_BARE).fetchall():
             yield Drop(clip, video, "no_caption")
 
-    def _file(self, site: Site) -> Path:
-        return site.root / _FOLDER / f"{self.name}.csv"
+    def _file(self, context: StepContext) -> Path:
+        return context.root / _FOLDER / f"{self.name}.csv"
 
-    def _edition(self, site: Site) -> int:
+    def _edition(self, context: StepContext) -> int:
         """How often the file had to be written again because it was gone."""
         try:
-            edition = int((site.root / site.folders[""] / "edition").read_text(encoding="utf-8"))
+            edition = int((context.root / context.folders[""] / "edition").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return 0
-        return edition if self._file(site).is_file() else edition + 1
+        return edition if self._file(context).is_file() else edition + 1
 
 
 _WITH = "clips l JOIN _chosen c USING (clip_id)"
@@ -137,15 +137,15 @@ WHERE trim(c.text) <> '' ORDER BY l.video_id, l.start_s, l.end_s, clip_id
 """
 
 
-def _lines(db: duckdb.DuckDBPyConnection, query: str, score: str) -> Iterator[VideoLine]:
-    for video_id, rows in groupby(_fetched(db, query, score), key=lambda row: str(row[0])):
+def _lines(db: duckdb.DuckDBPyConnection, query: str, score: str) -> Iterator[Panda70mLine]:
+    for video_id, rows in groupby(_fetch(db, query, score), key=lambda row: str(row[0])):
         held = list(rows)
         uri, metadata = str(held[0][1] or ""), str(held[0][2] or "{}")
         url = public_uri(uri) if uri.lower().startswith(("http://", "https://")) else ""
-        yield VideoLine(_source_id(metadata) or video_id, url, [_clip(row) for row in held])
+        yield Panda70mLine(_source_id(metadata) or video_id, url, [_clip(row) for row in held])
 
 
-def _fetched(db: duckdb.DuckDBPyConnection, query: str, score: str) -> Iterator[tuple[Any, ...]]:
+def _fetch(db: duckdb.DuckDBPyConnection, query: str, score: str) -> Iterator[tuple[Any, ...]]:
     found = db.execute(query, {"score": score, "label": _LABEL})
     while batch := found.fetchmany(4096):
         yield from batch

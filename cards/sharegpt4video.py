@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from ..engine.contract.errors import UserError
-from ..engine.contract.step import Cost, Drop, Site, Step, Whole
-from ..engine.storage.files import replaced
+from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
+from ..engine.storage.files import replace_file
 from ..schemas import Caption, Clip, Col, Review, Video
-from .formats.sharegpt import Moment, VideoLine, write_lines
+from .formats.sharegpt import Sharegpt4videoLine, SpanCaption, write_lines
 from .release.redaction import public_uri
 from .release.table import caption_views
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FOLDER = "sharegpt4video"
 
 
-class Listed(NamedTuple):
+class Sharegpt4videoExportInput(NamedTuple):
     """A clip, and what its line tells of it."""
 
     clip: Clip
@@ -33,7 +33,7 @@ class Listed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sharegpt4video(Whole[Listed, Drop]):
+class Sharegpt4videoExport(Global[Sharegpt4videoExportInput, Drop]):
     """Write the clips that are left as ``sharegpt4video/<name>.jsonl`` in the build folder, in the released format.
 
     One line a clip: ``video_id``, ``video_path``, ``zip_folder``, ``timestamps``, ``captions``. The caption of `idx` -1
@@ -54,11 +54,11 @@ class Sharegpt4video(Whole[Listed, Drop]):
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             raise UserError(f"cards.sharegpt4video.name is {self.name!r}: it must be a plain file name")
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """A file that someone removed is written again."""
-        return str(self._edition(site))
+        return str(self._edition(context))
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Drop]:
         """Write the file, then say which clips it is without.
 
         Raises:
@@ -68,19 +68,19 @@ class Sharegpt4video(Whole[Listed, Drop]):
         db.execute(caption_views("_whole"))
         if not db.execute(_COUNT).fetchall()[0][0]:
             raise UserError("no clip with a caption is left to write", "`cliploom status` shows where they went")
-        edition, target = self._edition(site), self._file(site)
+        edition, target = self._edition(context), self._file(context)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(target) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
-            write_lines(file, (self._line(row) for row in _fetched(db)))
-        (site.folder() / "edition").write_text(str(edition), encoding="utf-8")
+        with replace_file(target) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+            write_lines(file, (self._line(row) for row in _fetch(db)))
+        (context.folder() / "edition").write_text(str(edition), encoding="utf-8")
         for clip, video in db.execute(_BARE).fetchall():
             yield Drop(clip, video, "no_caption")
 
-    def _line(self, row: tuple[Any, ...]) -> VideoLine:
+    def _line(self, row: tuple[Any, ...]) -> Sharegpt4videoLine:
         clip_id, alone, start_s, file, uri, metadata, text, moments = row
         listed = json.loads(metadata or "{}").get("sharegpt4video")
         listed = listed if isinstance(listed, dict) and alone else {}
-        return VideoLine(
+        return Sharegpt4videoLine(
             str(listed.get("video_id") or clip_id),
             str(listed.get("video_path") or file or public_uri(str(uri or ""))),
             str(listed.get("zip_folder") or self.zip_folder),
@@ -88,23 +88,23 @@ class Sharegpt4video(Whole[Listed, Drop]):
             text,
         )
 
-    def _file(self, site: Site) -> Path:
-        return site.root / _FOLDER / f"{self.name}.jsonl"
+    def _file(self, context: StepContext) -> Path:
+        return context.root / _FOLDER / f"{self.name}.jsonl"
 
-    def _edition(self, site: Site) -> int:
+    def _edition(self, context: StepContext) -> int:
         """How often the file had to be written again because it was gone."""
         try:
-            edition = int((site.root / site.folders[""] / "edition").read_text(encoding="utf-8"))
+            edition = int((context.root / context.folders[""] / "edition").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return 0
-        return edition if self._file(site).is_file() else edition + 1
+        return edition if self._file(context).is_file() else edition + 1
 
 
-def _moment(time_s: float | None, start_s: float, text: str) -> Moment:
-    return Moment(None if time_s is None else max(0.0, time_s - start_s), text)
+def _moment(time_s: float | None, start_s: float, text: str) -> SpanCaption:
+    return SpanCaption(None if time_s is None else max(0.0, time_s - start_s), text)
 
 
-def _fetched(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+def _fetch(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     found = db.execute(_QUERY)
     while batch := found.fetchmany(1024):
         yield from batch

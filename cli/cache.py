@@ -25,11 +25,11 @@ def stats(
     """Say how many answers are kept, of which models."""
     import json
 
-    from ..models.chat.cache_file import answers_path, kept
+    from ..models.chat.cache_file import answers_path, cache_usage
     from .screen.tables import Column, print_table
 
     path = answers_path()
-    found = kept(path)
+    found = cache_usage(path)
     if as_json:
         print(json.dumps({"file": str(path), "models": [each._asdict() for each in found]}))
         return
@@ -53,7 +53,7 @@ def prune(
     if older is None and model is None and max_mb is None:
         raise UserError("nothing to forget is named", "give --older DAYS, --model NAME or --max-mb N")
     path = cache_file.answers_path()
-    known = [each.model for each in cache_file.kept(path)]
+    known = [each.model for each in cache_file.cache_usage(path)]
     if model is not None and model not in known:
         hint = f"models: {', '.join(known)}" if known else ""
         raise UserError(f"no answers of {model} are kept{nearest(model, known)}", hint)

@@ -13,11 +13,11 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Delete what earlier options left, which a build keeps in case they come back, and what killed builds left."""
-    from ..engine.storage.stale import leftovers, remove_leftovers
+    from ..engine.storage.stale import find_stale, remove_stale
     from .screen.places import open_build
 
     build = open_build(folder)
-    found = leftovers(build) if dry_run else remove_leftovers(build)
+    found = find_stale(build) if dry_run else remove_stale(build)
     for leftover in found:
         print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.path.relative_to(build.root)}")
     total = sum(leftover.size_bytes for leftover in found) / 1e6

@@ -30,7 +30,7 @@ def plan(
     estimate is asked for: it builds a few videos beside the build, whose answers the build then has for nothing.
     """
     from ..engine.execution.runner import RunOptions
-    from ..engine.preview import survey
+    from ..engine.preview import preview_build
     from .screen.places import open_recipe
     from .screen.tables import Column, print_table
 
@@ -41,7 +41,7 @@ def plan(
 
         print_estimate(loaded, root, sample, RunOptions(limit=limit), json)
         return
-    found = survey(loaded, root, RunOptions(limit=limit, retry_failed=retry_failed))
+    found = preview_build(loaded, root, RunOptions(limit=limit, retry_failed=retry_failed))
     if json:
         from json import dumps
 

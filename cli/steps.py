@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from .screen.step_help import Described
+    from .screen.step_help import StepHelp
 
 
 def steps(
@@ -36,7 +36,7 @@ def _line(name: str) -> tuple[str, str, str, str]:
     return name, found.shape, found.writes, found.summary
 
 
-def _print_step(step: Described) -> None:
+def _print_step(step: StepHelp) -> None:
     from .screen.tables import Column, print_prose, print_table
 
     print(f"{step.name} ({step.shape})\n")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cliploom.cli.main import COMMANDS, app
-from cliploom.cli.screen.step_help import Described, describe
+from cliploom.cli.screen.step_help import StepHelp, describe
 from cliploom.engine.contract.catalog import FOLDERS, PLUGINS, step_names
 from cliploom.schemas import ROWS, Row, arrow_schema
 from cliploom.schemas.tables import column_table
@@ -36,11 +36,11 @@ def steps_page() -> str:
     return "\n".join(parts)
 
 
-def _line(step: Described) -> str:
+def _line(step: StepHelp) -> str:
     return f"| [`{step.name}`](#{step.name.replace('.', '')}) | {_rst(step.summary)} |\n"
 
 
-def _step(step: Described) -> str:
+def _step(step: StepHelp) -> str:
     lines = [f"## {step.name}\n\n{_rst(step.doc)}\n\n*{step.shape}*; reads {step.reads}; writes {step.writes}.\n"]
     if step.options:
         lines.append("| option | type | default | unit, range | meaning |\n|---|---|---|---|---|")

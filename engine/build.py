@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from ..schemas import Entry, Row
+from ..schemas import DatasetEntry, Row
 from .contract.catalog import row_types
 from .contract.errors import UserError
 from .contract.events import EventLog, Listener
@@ -38,7 +38,7 @@ WAITING = "waiting.json"
 _PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv-python-headless")
 
 
-class Stage(NamedTuple):
+class FunnelStage(NamedTuple):
     """What one step did with what came: one stage of the funnel."""
 
     name: str
@@ -57,19 +57,19 @@ class Stage(NamedTuple):
     finished: bool = True  # it is the outcome of what the steps before it hold now
 
     @property
-    def hopeless(self) -> bool:
+    def all_failed(self) -> bool:
         """Did all of its rows fail?"""
         return 0 < self.came == self.failed
 
 
-class Outcome(NamedTuple):
+class BuildOutcome(NamedTuple):
     """How a build ended: what it waits for, by step; empty for a finished one."""
 
     root: Path
     waiting: dict[str, str]
 
 
-def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequence[Listener] = ()) -> Outcome:
+def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequence[Listener] = ()) -> BuildOutcome:
     """Build a recipe in a folder, as far as it goes.
 
     Raises:
@@ -100,7 +100,7 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
                 error = sys.exception()
                 runner.tell("stopped", "", error=type(error).__name__, message=str(error))
             log.close()
-    return Outcome(root, runner.waiting)
+    return BuildOutcome(root, runner.waiting)
 
 
 def _check_requirements(missing: Mapping[str, Sequence[Requirement]]) -> None:
@@ -189,7 +189,7 @@ class Build:
             for table in step["tables"]
         ]
 
-    def funnel(self) -> list[Stage]:
+    def funnel(self) -> list[FunnelStage]:
         """What became of everything, step by step."""
         ledgers, waits = Ledgers(self.store, self.tables()), self.waiting()
         return [_stage(ledgers, step, table, step["name"] in waits) for step, table in self.tables()]
@@ -220,7 +220,7 @@ class Build:
                     errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
         with readable(self.root):
             add_views(db, sources, ledgers.store)
-            self._add_dataset(db, Entry in sources)
+            self._add_dataset(db, DatasetEntry in sources)
         text = ["step", "id", "video_id"]
         _register(db, "verdicts", [*text, "reason", "detail"], verdicts, {})
         _register(db, "errors", [*text, "kind", "message", "attempts"], errors, {"attempts": pa.int64()})
@@ -234,9 +234,9 @@ class Build:
             db.execute("CREATE VIEW dataset AS SELECT * FROM entries WHERE false")
 
 
-def _stage(ledgers: Ledgers, step: dict[str, Any], table: TableRef, waits: bool) -> Stage:
+def _stage(ledgers: Ledgers, step: dict[str, Any], table: TableRef, waits: bool) -> FunnelStage:
     n, out = ledgers.counts(table), table.row.table if table.row else ""
-    return Stage(
+    return FunnelStage(
         table.name, step["shape"], out, ledgers.came(table, n), n.done, n.dropped, n.failed, int(waits), n.rows,
         n.reasons, n.causes, n.seconds, n.parts, ledgers.finished[table.name],
     )  # fmt: skip

@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from .build import Build, Stage, run_build
+from .build import Build, FunnelStage, run_build
 from .contract.errors import UserError
 from .contract.events import Listener
 from .contract.recipe import Recipe
-from .contract.usage import Tally, Usage, spent, total
+from .contract.usage import Usage, UsageTotals, read_usage, total
 from .execution.build_folder import ESTIMATE, check_build_folder, is_build_folder
 from .execution.runner import RunOptions
 from .execution.shard_task import deal_items
-from .planning.plan import Node, lanes_of, make_plan
+from .planning.plan import Node, concurrency_of, make_plan
 
 
 class Estimate(NamedTuple):
@@ -59,26 +59,28 @@ def estimate(
     chosen = min(videos, len(found))
     outcome = run_build(recipe, folder, replace(options, limit=chosen), listeners)
     factor = len(found) / max(chosen, 1)
-    tallies = spent(folder)
+    tallies = read_usage(folder)
     build = Build.read(folder)
     tables = {table.name: next(n for n in nodes if n.index == table.node) for n in nodes for table in n.tables}
-    rows = [_estimate(s, tables[s.name], tallies.get(s.name, Tally({}, {})), factor, options) for s in build.funnel()]
+    rows = [
+        _estimate(s, tables[s.name], tallies.get(s.name, UsageTotals({}, {})), factor, options) for s in build.funnel()
+    ]
     return Sample(chosen, len(found), outcome.waiting), rows
 
 
-def _estimate(stage: Stage, node: Node, tally: Tally, factor: float, options: RunOptions) -> Estimate:
-    at_once = lanes_of(node) or (1 if node.step.cost in ("row", "llm", "gpu") else options.workers)
+def _estimate(stage: FunnelStage, node: Node, tally: UsageTotals, factor: float, options: RunOptions) -> Estimate:
+    at_once = concurrency_of(node) or (1 if node.step.cost in ("row", "llm", "gpu") else options.workers)
     paid, saved = total(tally.spent.values()), total(tally.saved.values())
     usage = paid.plus(saved)
     calls, read, written = (round(n * factor) for n in usage[:3])
-    seconds = _unsaved_s(stage.seconds, paid, saved)
+    seconds = _seconds_without_cache(stage.seconds, paid, saved)
     return Estimate(
         stage.name, round(stage.came * factor), round(stage.failed * factor), calls, read, written,
         usage.cost * factor, None if seconds is None else seconds * factor / at_once,
     )  # fmt: skip
 
 
-def _unsaved_s(seconds: float, paid: Usage, saved: Usage) -> float | None:
+def _seconds_without_cache(seconds: float, paid: Usage, saved: Usage) -> float | None:
     """How long a sample would have taken without the cache, whose answers take no time."""
     if not saved.calls:
         return seconds

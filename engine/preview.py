@@ -13,12 +13,12 @@ from .contract.recipe import Recipe
 from .contract.requirements import Requirement
 from .contract.step import Item
 from .execution.build_folder import check_build_folder, check_recipe
-from .execution.global_step import sites, whole_key
+from .execution.global_step import global_key, make_context
 from .execution.runner import RunOptions
 from .execution.shard_task import Task, deal_items
 from .planning.plan import Node, TableRef, make_plan
 from .storage.join import inputs_of
-from .storage.ledger import FAILED, Entry
+from .storage.ledger import FAILED, LedgerEntry
 from .storage.store import Store
 
 
@@ -45,7 +45,7 @@ class _Count:
     after: str = ""
 
 
-def survey(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
+def preview_build(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
     """What ``run_build`` would do in this folder; reads tables and ledgers, writes nothing.
 
     Raises:
@@ -54,7 +54,7 @@ def survey(recipe: Recipe, root: Path, options: RunOptions) -> list[Forecast]:
     nodes = make_plan(recipe)
     check_build_folder(root, nodes)
     old = check_recipe(root, recipe)
-    found = _Survey(nodes, Store(root, recipe.shards), options, old).forecasts()
+    found = _Preview(nodes, Store(root, recipe.shards), options, old).forecasts()
     lacking = _lacking(nodes)
     steps = {table.name: node.name for node in nodes for table in node.tables}
     return [one._replace(missing=lacking.get(steps[one.name], ())) if one.to_do or one.after else one for one in found]
@@ -66,7 +66,7 @@ def missing_requirements(recipe: Recipe, root: Path, options: RunOptions) -> dic
     if not _lacking(nodes):
         return {}
     steps = {table.name: node.name for node in nodes for table in node.tables}
-    return {steps[one.name]: one.missing for one in survey(recipe, root, options) if one.missing}
+    return {steps[one.name]: one.missing for one in preview_build(recipe, root, options) if one.missing}
 
 
 def _lacking(nodes: Sequence[Node]) -> dict[str, tuple[Requirement, ...]]:
@@ -79,48 +79,48 @@ def _lacking(nodes: Sequence[Node]) -> dict[str, tuple[Requirement, ...]]:
     return {name: missing for name, missing in found.items() if missing}
 
 
-class _Survey:
+class _Preview:
     def __init__(
         self, nodes: Sequence[Node], store: Store, options: RunOptions, lock: Mapping[str, Any] | None
     ) -> None:
         self.nodes, self.store, self.options = nodes, store, options
         self.before = {step["name"]: step for step in lock["steps"]} if lock else {}
-        self.settled: set[tuple[int, int]] = set()  # (node, shard); a whole step's shard is 0
+        self.is_up_to_date: set[tuple[int, int]] = set()  # (node, shard); a whole step's shard is 0
 
     def forecasts(self) -> list[Forecast]:
         """Node by node, so that each finds out what is settled before it."""
         found = []
         items = deal_items(self.nodes, self.options.limit, self.store.shards)
         for node in self.nodes:
-            found += self._whole(node) if node.shape == "whole" else self._shards(node, items.get(node.index, {}))
+            found += self._whole(node) if node.shape == "global" else self._shards(node, items.get(node.index, {}))
         return found
 
     def _open(self, node: Node, number: int) -> str:
         """The first step that must run before this shard can be looked at; "" where none must."""
-        needs = [(need, 0 if self.nodes[need].shape == "whole" else number) for need in sorted(node.needs)]
-        return next((self.nodes[need].name for need, at in needs if (need, at) not in self.settled), "")
+        needs = [(need, 0 if self.nodes[need].shape == "global" else number) for need in sorted(node.needs)]
+        return next((self.nodes[need].name for need, at in needs if (need, at) not in self.is_up_to_date), "")
 
     def _shards(self, node: Node, items: Mapping[int, Sequence[Item]]) -> list[Forecast]:
         counts = {table.name: _Count() for table in node.tables}
         for number in range(self.store.shards):
             if after := self._open(node, number):
                 for table in node.tables:
-                    self._known(counts[table.name], table, number, after)
+                    self._count_known(counts[table.name], table, number, after)
                 continue
             task = Task(self.nodes, node, self.store, number, items.get(number, ()))
-            if task.settled(self.options.retry_failed):
-                self.settled.add((node.index, number))
+            if task.is_up_to_date(self.options.retry_failed):
+                self.is_up_to_date.add((node.index, number))
                 for table in node.tables:
-                    self._known(counts[table.name], table, number, "")
+                    self._count_known(counts[table.name], table, number, "")
                 continue
             task.open(self.options.retry_failed)
             if not task.wanted and all(shard.untouched for shard in task.shards.values()):
-                self.settled.add((node.index, number))  # nothing reaches it, and nothing ever did
+                self.is_up_to_date.add((node.index, number))  # nothing reaches it, and nothing ever did
             for table in node.tables:
                 self._missing(counts[table.name], node, table, task)
         return [self._forecast(node, table, counts[table.name], "") for table in node.tables]
 
-    def _known(self, count: _Count, table: TableRef, number: int, after: str) -> None:
+    def _count_known(self, count: _Count, table: TableRef, number: int, after: str) -> None:
         counts = self.store.shard(table, number).counts()
         count.done += counts.came
         count.failed += counts.failed
@@ -129,7 +129,7 @@ class _Survey:
     def _missing(self, count: _Count, node: Node, table: TableRef, task: Task) -> None:
         part = table.name.removeprefix(node.name).removeprefix(".")
         ledger = task.shards[table.name].ledger()
-        anew = self._made_anew(node, table)
+        anew = self._rebuild_reason(node, table)
         for id_ in task.inputs.digests:
             entry = ledger.get(("", id_))
             if part in task.wanted.get(id_, ()):
@@ -145,28 +145,28 @@ class _Survey:
         if after := next(filter(None, opened), ""):
             count.after, count.done = after, state.came if state else 0
             return [self._forecast(node, table, count, "")]
-        key = whole_key(node, self.store, sites(node, self.store.root))
+        key = global_key(node, self.store, make_context(node, self.store.root))
         same = state is not None and state.key == key
         came = sum(len(inputs_of(self.nodes, node, self.store, n).digests) for n in range(self.store.shards))
         if state and same:
             count.done = came
             if not state.waiting:
-                self.settled.add((node.index, 0))
+                self.is_up_to_date.add((node.index, 0))
         else:
-            why = "what it reads changed" if state else self._made_anew(node, table) or "new"
+            why = "what it reads changed" if state else self._rebuild_reason(node, table) or "new"
             count.why[why] += came
         return [self._forecast(node, table, count, state.waiting if state and same else "")]
 
-    def _made_anew(self, node: Node, table: TableRef) -> str:
+    def _rebuild_reason(self, node: Node, table: TableRef) -> str:
         """Why a table that the last build had is begun again, in a word; "" where it goes on."""
         old = self._old_fingerprint(node, table)
-        return "" if old is None or old == table.fingerprint else self._changed(node, table).partition(":")[0]
+        return "" if old is None or old == table.fingerprint else self._describe_change(node, table).partition(":")[0]
 
     def _old_fingerprint(self, node: Node, table: TableRef) -> str | None:
         tables = self.before[node.name]["tables"] if node.name in self.before else []
         return next((t["fingerprint"] for t in tables if t["name"] == table.name), None)
 
-    def _changed(self, node: Node, table: TableRef) -> str:
+    def _describe_change(self, node: Node, table: TableRef) -> str:
         """What differs from the last build, in words; "" where nothing does."""
         old = self._old_fingerprint(node, table)
         if old is None or old == table.fingerprint:
@@ -176,12 +176,12 @@ class _Survey:
             return f"options changed: {', '.join(differ)}"
         if step.get("revision", "") != node.step.revision():
             return "its model or prompt changed"
-        if any(self._made_anew(self.nodes[t.node], t) for group in (node.anchors, *node.joined) for t in group):
+        if any(self._rebuild_reason(self.nodes[t.node], t) for group in (node.anchors, *node.joined) for t in group):
             return "what it reads is made anew"
         return "its code or the tables it reads changed"
 
     def _forecast(self, node: Node, table: TableRef, count: _Count, waiting: str) -> Forecast:
-        to_do, why, changed = sum(count.why.values()), dict(count.why), self._changed(node, table)
+        to_do, why, changed = sum(count.why.values()), dict(count.why), self._describe_change(node, table)
         return Forecast(
             table.name, node.shape, count.done, count.failed, to_do, why, changed, count.after, waiting
         )  # fmt: skip
@@ -197,7 +197,7 @@ def _differing(was: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> 
             yield f"{of}{key} {old!r} → {value!r}"
 
 
-def _why(entry: Entry | None, digest: int, anew: str) -> str:
+def _why(entry: LedgerEntry | None, digest: int, anew: str) -> str:
     if entry is None:
         return anew or "new"
     return "what it reads changed" if entry.digest != digest else "failed before"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError
-from ..engine.contract.step import Answer, Split
+from ..engine.contract.step import RowAnswer, Split
 from ..schemas import Clip, Col, Embedding, Score
 
 Floats = NDArray[np.float32]
@@ -18,7 +18,7 @@ Halfs = NDArray[np.float16]
 _CONSE, _OTHER = "conse", "clip_score"
 
 
-class Compared(NamedTuple):
+class ClipScoreInput(NamedTuple):
     """A clip, and the vectors of it and of its captions."""
 
     clip: Clip
@@ -26,7 +26,7 @@ class Compared(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClipScore(Split[Compared, Score]):
+class ClipScore(Split[ClipScoreInput, Score]):
     """Measure how near each caption is to its clip, -1 to 1: the cosine of their vectors.
 
     The measure is that of CLIPScore (Hessel et al. 2021, arXiv:2104.08718) without its factor and its floor. It is
@@ -40,14 +40,14 @@ class ClipScore(Split[Compared, Score]):
 
     cost = "row"
     batch = 256
-    watch = ("clip_id",)
+    depends_on = ("clip_id",)
     measures: ClassVar[tuple[str, ...]] = (_CONSE, _OTHER)
 
     def __post_init__(self) -> None:
         if self.name:
             object.__setattr__(self, "measures", (self.name,))
 
-    def process(self, row: Compared) -> Answer[Score]:
+    def process(self, row: ClipScoreInput) -> RowAnswer[Score]:
         """The scores of the captions."""
         found: dict[str, Score] = {}
         for text in row.embeddings:

@@ -12,17 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.contract.errors import RowError, UserError, nearest
-from ..engine.contract.step import Answer, Site, Split, Step, Work, each_row
+from ..engine.contract.step import BatchFunction, RowAnswer, Split, Step, StepContext, each_row
 from ..schemas import Clip, Col, Evidence, Frame, Score, Signals
-from .desirability.labels import Limits, Measured, label
-from .desirability.measures import HEIGHT, WIDTH, Pictures, change, drawn, inset, movement, quiet_share, still_share
+from .desirability.labels import ClipMeasures, LabelLimits, label
+from .desirability.measures import (
+    HEIGHT,
+    WIDTH,
+    Pictures,
+    change,
+    inset,
+    measure_cartoon,
+    movement,
+    quiet_share,
+    still_share,
+)
 
-_NAMES = tuple(field.name for field in fields(Measured) if field.name not in ("score", "texts"))
+_NAMES = tuple(field.name for field in fields(ClipMeasures) if field.name not in ("score", "texts"))
 _LOOKED_AT = 4
 """Frames that tell whether the picture is drawn."""
 
 
-class Shown(NamedTuple):
+class DesirableInput(NamedTuple):
     """A clip, its stored frames, its video's signals, and what else is known of it."""
 
     clip: Clip
@@ -33,7 +43,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Desirable(Split[Shown, Score]):
+class Desirable(Split[DesirableInput, Score]):
     """Measure what Panda-70M's ``desirable_filtering`` tells apart, and label each clip with the score ``undesirable``.
 
     ``undesirable`` is 0 for a desirable clip; 1 for `0_low_desirable_score`, 2 for `1_still_foreground_image`, 3 for
@@ -84,7 +94,7 @@ class Desirable(Split[Shown, Score]):
             )
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Shown, Score]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[DesirableInput, Score]]:
         """Yield the batch function."""
         import cv2
 
@@ -95,12 +105,12 @@ class Desirable(Split[Shown, Score]):
         finally:
             cv2.setNumThreads(before)
 
-    def _answer(self, row: Shown) -> Answer[Score]:
+    def _answer(self, row: DesirableInput) -> RowAnswer[Score]:
         try:
-            measured = self._measured(row)
+            measured = self._measure(row)
         except RowError as error:
             return error
-        limits = Limits(
+        limits = LabelLimits(
             self.min_score, self.still, self.camera, self.unexplained, self.inset, self.border, self.flat, self.edges,
             self.quiet,
         )  # fmt: skip
@@ -109,7 +119,7 @@ class Desirable(Split[Shown, Score]):
         clip, made = row.clip, f"cliploom desirable {self.version}"
         return [Score(f"{clip.clip_id}_{n}", clip.video_id, clip.clip_id, None, n, v, made) for n, v in values.items()]
 
-    def _measured(self, row: Shown) -> Measured:
+    def _measure(self, row: DesirableInput) -> ClipMeasures:
         clip, frames = row.clip, sorted(row.frames, key=lambda frame: frame.time_s)
         times_s = np.asarray([frame.time_s for frame in frames])
         shots = _shot_numbers(clip, times_s)
@@ -120,8 +130,8 @@ class Desirable(Split[Shown, Score]):
         pictures = _small(whole)
         changed = change(pictures, shots)
         moved, inside = movement(pictures, times_s, shots), inset(changed, pictures.mean(axis=0))
-        some = [drawn(one) for one in whole[:: -(-len(whole) // _LOOKED_AT)]]
-        return Measured(
+        some = [measure_cartoon(one) for one in whole[:: -(-len(whole) // _LOOKED_AT)]]
+        return ClipMeasures(
             still_share=still_share(changed),
             camera_motion=moved.camera,
             unexplained_motion=moved.left,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import numpy as np
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.step import Drop, Site, Whole
+from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Caption, Clip, Col, Embedding
 from .diversity.greedy import Floats, greedy
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FETCHED = 4096
 
 
-class Described(NamedTuple):
+class DiverseInput(NamedTuple):
     """A clip, its captions, and their vectors (and all others)."""
 
     clip: Clip
@@ -28,7 +28,7 @@ class Described(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Diverse(Whole[Described, Drop]):
+class Diverse(Global[DiverseInput, Drop]):
     """Fill a pool with clips in order of their ids: one stays if no caption in the pool is as like as ``threshold``.
 
     As ShareGPT4Video was gathered (Chen et al. 2024, arXiv:2406.04325: one-sentence captions by Panda-70M's student,
@@ -45,7 +45,7 @@ class Diverse(Whole[Described, Drop]):
 
     memory_mb = 1500
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Drop]:
         """A verdict for every clip that is like one before it, in order of their ids.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.contract.step import Drop, Site, Whole
+from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Clip, Col, Frame, Video
 from .hashes.duplicate_groups import Rule, gather, groups
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class Hashed(NamedTuple):
+class DuplicatesInput(NamedTuple):
     """A clip, its sampled frames, and its video."""
 
     clip: Clip
@@ -25,7 +25,7 @@ class Hashed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Duplicates(Whole[Hashed, Drop]):
+class Duplicates(Global[DuplicatesInput, Drop]):
     """Of clips that show the same pictures, one stays: the cleanest, then the longest, the largest, the first by id.
 
     Two clips are alike if ``share`` of the frames of the one with fewer have a frame in the other whose 64-bit
@@ -46,7 +46,7 @@ class Duplicates(Whole[Hashed, Drop]):
     version = 2
     memory_mb = 2000
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Drop]:
         """A verdict for every clip but one of each group, in order of their ids."""
         clips = _Clips(*_columns(db, _CLIPS))
         limits = [self.min_sharpness, self.min_brightness, self.max_brightness]

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError, nearest
-from ..engine.contract.step import Filter, Site, Step
+from ..engine.contract.step import Filter, Step, StepContext
 from ..schemas import Col
-from .sql.columns import Kept, base_schema, full_schema, to_table
+from .sql.columns import KeepInput, base_schema, full_schema, to_table
 from .sql.expression import bind, columns_of, connect, judge
 
 Verdicts = Sequence[str | None | RowError]
 
 
 @dataclass(frozen=True)
-class Keep(Filter[Kept]):
+class Keep(Filter[KeepInput]):
     """Keep clips of which a SQL expression over their columns and scores is true.
 
     For instance ``seconds between 2 and 60 and conse > 0.2``. Its columns: those of the clip (``start_s``, ``cut``,
@@ -50,7 +50,7 @@ class Keep(Filter[Kept]):
             db.close()
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Callable[[list[Kept]], Verdicts]]:
+    def open(self, context: StepContext) -> Iterator[Callable[[list[KeepInput]], Verdicts]]:
         """Yield a function that judges a batch in one query."""
         db = connect()
         try:

@@ -14,7 +14,7 @@ from ..engine.contract.step import Filter, Step
 from ..schemas import Clip, Col, Signals
 
 
-class Moving(NamedTuple):
+class MotionInput(NamedTuple):
     """A clip and the measures of its video."""
 
     clip: Clip
@@ -22,7 +22,7 @@ class Moving(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Motion(Filter[Moving]):
+class Motion(Filter[MotionInput]):
     """Keep clips whose mean motion, 0..255, lies within limits.
 
     The motion of a frame is its difference to the frame before (``Signals.motion``), so the first frame of each
@@ -39,7 +39,7 @@ class Motion(Filter[Moving]):
             said = f"min_motion is {self.min_motion:g}, more than max_motion, {self.max_motion:g}"
             raise UserError(f"filters.motion: {said}")
 
-    def drop(self, row: Moving) -> str | None:
+    def drop(self, row: MotionInput) -> str | None:
         """Its mean motion against the limits."""
         motion = mean_motion(row.clip, row.signals)
         if motion < self.min_motion:

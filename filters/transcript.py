@@ -17,7 +17,7 @@ class Transcript(Filter[Segment]):
     measure, as subtitles, stays. Reasons: ``repetition``, ``no_speech``, ``compression``, ``log_prob``.
     """
 
-    watch = ("repetition", "no_speech", "compression", "log_prob")
+    depends_on = ("repetition", "no_speech", "compression", "log_prob")
 
     max_repetition: Annotated[
         float | None, Col("largest share of words said for the fourth time in a row or more often", low=0, high=1)

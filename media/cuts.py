@@ -113,7 +113,7 @@ def content_cuts(values: Doubles, threshold: float, line: Timeline, merge: bool 
     if line.free:
         found = np.flatnonzero(above).tolist()
     else:
-        found = _merged(above.tolist(), line) if merge else _suppressed(above, line)
+        found = _merge_cuts(above.tolist(), line) if merge else _suppress_cuts(above, line)
     return [Cut(i, float(values[i])) for i in found]
 
 
@@ -149,7 +149,7 @@ def threshold_cuts(level: Doubles, threshold: float, line: Timeline, bias: float
     return [Cut(i, float(level[i])) for i in sorted(set(found))]
 
 
-def _suppressed(above: NDArray[np.bool_], line: Timeline) -> list[int]:
+def _suppress_cuts(above: NDArray[np.bool_], line: Timeline) -> list[int]:
     found: list[int] = []
     last = 0
     for i in np.flatnonzero(above).tolist():
@@ -159,7 +159,7 @@ def _suppressed(above: NDArray[np.bool_], line: Timeline) -> list[int]:
     return found
 
 
-def _merged(above: list[bool], line: Timeline) -> list[int]:
+def _merge_cuts(above: list[bool], line: Timeline) -> list[int]:
     """Nothing is merged before the first cut. A merge begins at a frame that comes too soon, and ends
     with one cut, once the frames since its last have been calm for long enough and it is itself long enough.
     """

@@ -23,7 +23,7 @@ _RESTARTS = 100
 
 
 @dataclass
-class Watched:
+class StreamObservers:
     """One stream, who looks at its frames (nobody: it is read but not decoded), and how that went."""
 
     stream: Stream
@@ -62,14 +62,14 @@ class Watched:
 
     def decode(self) -> None:
         """Decode the packets that are held, and have the frames watched; a packet that fails is counted."""
-        frames = [frame for packet in self._held for frame in self._decoded(packet)]
+        frames = [frame for packet in self._held for frame in self._decode(packet)]
         self._held.clear()
         for frame in frames:
             self.corrupt += frame.is_corrupt
             if self.watcher is not None:
                 self.watcher(frame)
 
-    def _decoded(self, packet: Packet[Any] | None) -> list[Any]:
+    def _decode(self, packet: Packet[Any] | None) -> list[Any]:
         import av
 
         try:
@@ -93,7 +93,7 @@ class Watched:
         return told
 
 
-def decode_all(container: InputContainer, watched: list[Watched]) -> str:
+def decode_all(container: InputContainer, watched: list[StreamObservers]) -> str:
     """Read a container once, to its end or to where it cannot be read further; why it stopped there.
 
     Streams without a watcher are read too: what is said of a file does not depend on who watches.

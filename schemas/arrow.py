@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 import numpy as np
 
 from .check import array_dtype
-from .col import Col, Field, Row, cached, row_fields
+from .col import Col, Field, Row, memoize, row_fields
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,7 @@ _PLAIN = {str: "string", int: "int64", float: "float64", bool: "bool_", bytes: "
 """The names of pyarrow's functions; it is imported where it is needed: a step's process may never be."""
 
 
-@cached
+@memoize
 def arrow_schema(row: type) -> pa.Schema:
     """The Arrow schema of a row type; each field's metadata holds its doc, unit, range and choices."""
     import pyarrow as pa
@@ -71,7 +71,7 @@ def from_arrow(row: type[R], table: pa.Table | pa.RecordBatch) -> Iterator[R]:
     return (row(*values) for values in zip(*columns, strict=True))
 
 
-@cached
+@memoize
 def _writers(row: type) -> tuple[Callable[[Sequence[Any]], pa.Array], ...]:
     return tuple(_writer(f) for f in row_fields(row))
 
@@ -111,7 +111,7 @@ def _plain(hint: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-@cached
+@memoize
 def _readers(row: type) -> tuple[Callable[[Any], list[Any]], ...]:
     return tuple(_reader(f) for f in row_fields(row))
 
@@ -119,18 +119,18 @@ def _readers(row: type) -> tuple[Callable[[Any], list[Any]], ...]:
 def _reader(f: Field) -> Callable[[Any], list[Any]]:
     if get_origin(f.type) is np.ndarray:
         return lambda column: [np.asarray(v.values) for v in column]
-    built = _built(f.type)
+    built = _builder(f.type)
     if built is None:
         return lambda column: column.to_pylist()
     return lambda column: [None if v is None else built(v) for v in column.to_pylist()]
 
 
-def _built(hint: Any) -> Callable[[Any], Any] | None:
+def _builder(hint: Any) -> Callable[[Any], Any] | None:
     """The inverse of ``_plain``."""
     if is_dataclass(hint) and isinstance(hint, type):
-        parts = [(f.name, _built(f.type)) for f in row_fields(hint)]
+        parts = [(f.name, _builder(f.type)) for f in row_fields(hint)]
         return lambda v: hint(*(v[name] if part is None or v[name] is None else part(v[name]) for name, part in parts))
     if get_origin(hint) is list:
-        inner = _built(get_args(hint)[0])
+        inner = _builder(get_args(hint)[0])
         return None if inner is None else lambda v: [inner(item) for item in v]
     return None

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 
-from .col import Col, Field, cached, row_fields
+from .col import Col, Field, memoize, row_fields
 
 Check = Callable[[Any], str | None]
 
@@ -33,7 +33,7 @@ def unwritable(value: object) -> str | None:
     return _text(value) if value else "is empty"
 
 
-@cached
+@memoize
 def _checks(row: type) -> tuple[tuple[str, Check], ...]:
     return tuple((f.name, _check(f)) for f in row_fields(row))
 

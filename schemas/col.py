@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, Union, cast, g
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def cached(function: F) -> F:
+def memoize(function: F) -> F:
     """``functools.cache`` that keeps the signature."""
     return cast(F, cache(function))
 
@@ -63,7 +63,7 @@ def id_name(row: type) -> str:
     return row_fields(row)[0].name
 
 
-@cached
+@memoize
 def row_fields(row: type) -> tuple[Field, ...]:
     """The fields of a dataclass in order, with their ``Col``; ``TypeError`` for one that has none."""
     if not is_dataclass(row):

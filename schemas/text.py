@@ -186,7 +186,7 @@ class Review(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Row):
+class DatasetEntry(Row):
     """One example of the finished dataset: where a clip went."""
 
     table: ClassVar[str] = "entries"

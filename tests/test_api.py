@@ -51,7 +51,7 @@ steps:
   - builders.folder: {path: videos/}
   - builders.transcripts
   - filters.duration: {min_s: 3, as: long}
-  - filters.duration: {max_s: 9, from: builders.folder, patience_s: 5}
+  - filters.duration: {max_s: 9, from: builders.folder, timeout_s: 5}
 """
     made = cl.Recipe(
         "both",
@@ -59,7 +59,7 @@ steps:
             ("builders.folder", {"path": "videos/"}),
             "builders.transcripts",
             cl.Use(cl.step("filters.duration", min_s=3), "long"),
-            ("filters.duration", {"max_s": 9, "from": "builders.folder", "patience_s": 5}),
+            ("filters.duration", {"max_s": 9, "from": "builders.folder", "timeout_s": 5}),
         ],
         max_bad=0.5,
     )

@@ -15,7 +15,7 @@ import pytest
 from cliploom.engine.contract.catalog import FOLDERS, step_class, step_names
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import Step
-from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.model import ChatModelOptions
 from cliploom.schemas import row_fields
 
 STEPS = [name for name in step_names() if name.split(".")[0] in FOLDERS]
@@ -106,7 +106,7 @@ LOADERS = sorted(
     and name not in ("models.weights", "builders.subtitles.cues")  # where `joined` is, and another one of that name
 )  # fmt: skip
 SERVER, VLLM = {"name": "x", "url": ["http://h/v1"]}, {"name": "x", "run": "vllm"}
-VARIANTS: dict[Any, list[Any]] = {bool: [True, False], ChatModel: ["embedded", SERVER, VLLM]}
+VARIANTS: dict[Any, list[Any]] = {bool: [True, False], ChatModelOptions: ["embedded", SERVER, VLLM]}
 TEACHERS = [
     {"chat": "x", "url": ["http://h/v1"], "as": "a"}, {"chat": "x", "run": "vllm", "as": "b"},
     {"chat": "embedded", "inputs": ["transcript"]},

@@ -11,7 +11,7 @@ import pytest
 
 from cliploom.captioners.text.prerequisites import MAKERS
 from cliploom.engine.contract.catalog import FOLDERS, step_class, step_names, steps_that_write
-from cliploom.engine.contract.step import Fan
+from cliploom.engine.contract.step import MultiOutput
 from cliploom.schemas import Row, row_fields
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +24,7 @@ TEXTS = sorted([
 ])  # fmt: skip
 NAMED = re.compile(rf"\b(?:{'|'.join(FOLDERS)})(?:\.[a-z][a-z0-9_]*)+")
 INVENTED = re.compile(r"there is no step \S+|filters\.loudness")  # what examples say of steps that there are not
-WORDS = {"as", "from", "patience_s"}  # of a recipe, with any step
+WORDS = {"as", "from", "timeout_s"}  # of a recipe, with any step
 
 
 def _named(text: str) -> Iterator[str]:
@@ -39,7 +39,7 @@ def _exists(name: str) -> bool:
         return True
     kind = step_class(f"{folder}.{step}")
     options = {field.name for field in row_fields(kind)}
-    parts = {part.name for part in kind().parts()} if issubclass(kind, Fan) else set[str]()
+    parts = {part.name for part in kind().parts()} if issubclass(kind, MultiOutput) else set[str]()
     return more[0] in options | parts | WORDS or more[0] in ("parquet", "py", "md", "json", "csv", "j2", "yaml")
 
 

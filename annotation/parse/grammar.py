@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
 
-class Found(NamedTuple):
+class TextTags(NamedTuple):
     """What a text speaks of; each list in order of appearance, without repeats."""
 
     objects: list[str]
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     pairs: list[tuple[str, str]]  # attribute, object
 
 
-def find_tags(doc: Doc, frames: frozenset[str] = frozenset(), names: bool = True) -> Found:
+def find_tags(doc: Doc, frames: frozenset[str] = frozenset(), names: bool = True) -> TextTags:
     """The tags of a parsed text (English: Universal tags, CLEAR labels, as spaCy's pipelines give them).
 
     An object is a noun with what is compounded with it, as a lemma. Not objects: what the text says is
@@ -43,13 +43,13 @@ def find_tags(doc: Doc, frames: frozenset[str] = frozenset(), names: bool = True
     objects = {t: name for t in doc if _is_noun(t, names) and (name := _object_name(t, frames))}
     attributes: dict[Token, str] = {}
     pairs: dict[tuple[Token, Token], tuple[str, str]] = {}
-    for attribute, holder in _described(doc):
+    for attribute, holder in _attribute_pairs(doc):
         if holder.pos_ == "PRON":
             attributes[attribute] = _attribute_name(attribute)
         elif holder in objects:
             attributes[attribute] = _attribute_name(attribute)
             pairs[attribute, holder] = attributes[attribute], objects[holder]
-    return Found(
+    return TextTags(
         _once(objects[t] for t in sorted(objects, key=_place)),
         _once(attributes[t] for t in sorted(attributes, key=_place)),
         list(dict.fromkeys(pairs[at] for at in sorted(pairs, key=lambda p: (p[0].i, p[1].i)))),
@@ -155,7 +155,7 @@ def _is_denied(token: Token) -> bool:
     return any(c.dep_ == "neg" or (c.dep_ == "preconj" and c.lower_ == "neither") for c in token.children)
 
 
-def _described(doc: Doc) -> Iterator[tuple[Token, Token]]:
+def _attribute_pairs(doc: Doc) -> Iterator[tuple[Token, Token]]:
     """Every (attribute, holder); holders may be pronouns."""
     for token in doc:
         if _is_fixed(token):
@@ -171,7 +171,7 @@ def _described(doc: Doc) -> Iterator[tuple[Token, Token]]:
         else:
             continue
         denied = _is_denied(token) or (token.dep_ != "amod" and _is_denied(token.head))
-        for attribute in _joined(token, denied):
+        for attribute in _conjuncts(token, denied):
             yield from ((attribute, holder) for holder in holders)
 
 
@@ -182,13 +182,13 @@ def _top(noun: Token) -> Token:
     return noun
 
 
-def _joined(first: Token, denied: bool) -> Iterator[Token]:
+def _conjuncts(first: Token, denied: bool) -> Iterator[Token]:
     """An attribute and those joined to it, without the ones that are denied, that count or that shade another."""
     if not denied and first.text[0].isalpha() and first.lower_ not in QUANTIFIERS and not _is_shade(first):
         yield first
     for other in first.rights:
         if other.dep_ == "conj" and other.pos_ in ("ADJ", "VERB", "NOUN", "ADV"):
-            yield from _joined(other, (denied and _joiner(other) != "but") or _is_denied(other))
+            yield from _conjuncts(other, (denied and _joiner(other) != "but") or _is_denied(other))
 
 
 def _sharers(noun: Token) -> Iterator[Token]:

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from ...engine.contract.errors import UserError, nearest
 from ...engine.storage.sheets import SheetRow
 from .cells import read_answers
-from .tasks import CHOOSE, Task
+from .tasks import CHOOSE, ReviewTask
 
 VERDICTS = ("accept", "reject", "edit", "cannot_tell")
 _TYPED = ("verdict", "text", "person", "seconds")
 
 
-class Answer(NamedTuple):
+class ReviewAnswer(NamedTuple):
     """One person's answer to one task."""
 
     task_id: str
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
     choice: int | None  # number of the chosen candidate, from 1
 
 
-def typed_columns(kind: str) -> tuple[str, ...]:
+def answer_columns(kind: str) -> tuple[str, ...]:
     """The columns that people fill in."""
     return ("choice", *_TYPED) if kind == CHOOSE else _TYPED
 
@@ -49,7 +49,7 @@ def digest_files(folder: Path) -> str:
     return total.hexdigest() if files else ""
 
 
-class Filled(NamedTuple):
+class AnswerLine(NamedTuple):
     """A line that someone filled in, and where it stands."""
 
     path: Path
@@ -69,21 +69,21 @@ class Filled(NamedTuple):
         return UserError(f"{self.path}:{self.row.line}: {said}", hint)
 
 
-def filled_lines(folder: Path, kind: str) -> list[Filled]:
+def read_answer_lines(folder: Path, kind: str) -> list[AnswerLine]:
     """The lines of all answer files in which someone typed an answer."""
     optional = ("person", "seconds")
-    needed = ("task_id", *(c for c in typed_columns(kind) if c not in optional))
-    lines = (Filled(path, row) for path in answer_files(folder) for row in read_answers(path, needed, optional))
+    needed = ("task_id", *(c for c in answer_columns(kind) if c not in optional))
+    lines = (AnswerLine(path, row) for path in answer_files(folder) for row in read_answers(path, needed, optional))
     return [line for line in lines if any(line.cell(column) for column in ("verdict", "text", "choice"))]
 
 
-def answers(lines: list[Filled], tasks: Mapping[str, Task]) -> Iterator[Answer]:
+def answers(lines: list[AnswerLine], tasks: Mapping[str, ReviewTask]) -> Iterator[ReviewAnswer]:
     """The answers to these tasks; lines about others are passed over.
 
     Raises:
         UserError: naming file and line of one that cannot be meant, or that contradicts another.
     """
-    seen: dict[tuple[str, str], tuple[Filled, Answer]] = {}
+    seen: dict[tuple[str, str], tuple[AnswerLine, ReviewAnswer]] = {}
     for line in lines:
         if line.task_id not in tasks:
             continue
@@ -97,7 +97,7 @@ def answers(lines: list[Filled], tasks: Mapping[str, Task]) -> Iterator[Answer]:
             raise line.wrong(said, "keep one of the two lines, or give each its own person")
 
 
-def _answer(line: Filled, task: Task) -> Answer:
+def _answer(line: AnswerLine, task: ReviewTask) -> ReviewAnswer:
     verdict = "_".join(line.cell("verdict").lower().replace("_", " ").split())
     if verdict not in VERDICTS:
         said = f"verdict is {verdict!r}{nearest(verdict, VERDICTS)}" if verdict else "there is no verdict"
@@ -106,7 +106,7 @@ def _answer(line: Filled, task: Task) -> Answer:
     text = line.cell("text")
     if verdict == "edit" and not _is_visible(text):
         raise line.wrong("the verdict is edit, and there is no text", "write the corrected caption into text")
-    return Answer(task.task_id, _person(line), verdict, text, _seconds(line), _choice(line, task, verdict))
+    return ReviewAnswer(task.task_id, _person(line), verdict, text, _seconds(line), _choice(line, task, verdict))
 
 
 def _is_visible(text: str) -> bool:
@@ -114,13 +114,13 @@ def _is_visible(text: str) -> bool:
     return any(unicodedata.category(char)[0] not in "ZC" for char in text)
 
 
-def _person(line: Filled) -> str:
+def _person(line: AnswerLine) -> str:
     """As they call themselves; else the rest of the file's name."""
     typed = " ".join(line.cell("person").split())
     return typed or line.path.stem.removeprefix("answers").strip(" _-.()") or "reviewer"
 
 
-def _seconds(line: Filled) -> float | None:
+def _seconds(line: AnswerLine) -> float | None:
     typed = line.cell("seconds")
     if not typed:
         return None
@@ -133,7 +133,7 @@ def _seconds(line: Filled) -> float | None:
     return seconds
 
 
-def _choice(line: Filled, task: Task, verdict: str) -> int | None:
+def _choice(line: AnswerLine, task: ReviewTask, verdict: str) -> int | None:
     typed, count = line.cell("choice"), len(task.candidates)
     if verdict in ("reject", "cannot_tell"):
         return None

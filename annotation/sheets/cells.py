@@ -13,13 +13,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that starts with one of these, after blanks or not, may be run as a formula (OWASP, CSV injection)."""
 
 
-def shown(text: str) -> str:
+def escape_cell(text: str) -> str:
     """Text as a cell: an apostrophe in front of what a spreadsheet might run, and of text that looks so escaped."""
     return f"'{text}" if _is_risky(text) else text
 
 
-def plain(cell: str) -> str:
-    """The text of a cell; the inverse of ``shown``."""
+def unescape_cell(cell: str) -> str:
+    """The text of a cell; the inverse of ``escape_cell``."""
     return cell[1:] if cell.startswith("'") and _is_risky(cell[1:]) else cell
 
 
@@ -32,11 +32,11 @@ def sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)  # RFC 4180: with its own line ends it quotes both kinds inside text
     writer.writerow(columns)
-    writer.writerows([shown(cell) for cell in row] for row in rows)
+    writer.writerows([escape_cell(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
 def read_answers(path: Path, needed: Sequence[str], known: Sequence[str] = ()) -> Iterator[SheetRow]:
     """The rows of a sheet that people filled in, as plain text; raises what ``read_form`` does."""
     for row in read_form(path, needed, known, may_end_early=True):
-        yield row._replace(cells={name: plain(cell) for name, cell in row.cells.items()})
+        yield row._replace(cells={name: unescape_cell(cell) for name, cell in row.cells.items()})

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...engine.storage.files import write_text
-from .answers import typed_columns
+from .answers import answer_columns
 from .cells import sheet
-from .tasks import CHOOSE, Task
+from .tasks import CHOOSE, ReviewTask
 
 _MANUAL = """\
 # How to review
@@ -38,23 +38,23 @@ _COLUMNS = {
 }
 
 
-def write_tasks(folder: Path, kind: str, tasks: Sequence[Task]) -> None:
+def write_tasks(folder: Path, kind: str, tasks: Sequence[ReviewTask]) -> None:
     """Write the tasks and the manual; a file that would not change is not touched, nor is any answer.
 
     ``asked.txt`` remembers every task that was ever asked here, so that an answer to a question that is
     gone can be told from a slip.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    columns = ("task_id", "clip_id", "video", "start_s", "end_s", "file", _told(kind), *typed_columns(kind))
-    empty = [""] * len(typed_columns(kind))
+    columns = ("task_id", "clip_id", "video", "start_s", "end_s", "file", _text_column(kind), *answer_columns(kind))
+    empty = [""] * len(answer_columns(kind))
     rows = [[*_cells(task, kind), *empty] for task in tasks]
     _write(folder / "tasks.csv", sheet(columns, rows))
     _write(folder / "README.md", manual(kind, len(tasks)))
-    asked = asked_tasks(folder) | {task.task_id for task in tasks}
+    asked = read_task_ids(folder) | {task.task_id for task in tasks}
     _write(folder / "asked.txt", "".join(f"{task_id}\n" for task_id in sorted(asked)))
 
 
-def asked_tasks(folder: Path) -> set[str]:
+def read_task_ids(folder: Path) -> set[str]:
     """The ids of all tasks that were ever asked here."""
     try:
         return set((folder / "asked.txt").read_text(encoding="utf-8").split("\n")) - {""}
@@ -64,16 +64,16 @@ def asked_tasks(folder: Path) -> set[str]:
 
 def manual(kind: str, count: int) -> str:
     """What reviewers read first."""
-    columns = "\n".join(f"   - `{name}`: {_COLUMNS[name]}" for name in typed_columns(kind))
+    columns = "\n".join(f"   - `{name}`: {_COLUMNS[name]}" for name in answer_columns(kind))
     tasks = f"{count} question{'' if count == 1 else 's'}"
     return _MANUAL.format(count=tasks, see=_SEE.get(kind, _SEE[""]), columns=columns)
 
 
-def _told(kind: str) -> str:
+def _text_column(kind: str) -> str:
     return "candidates" if kind == CHOOSE else "caption"
 
 
-def _cells(task: Task, kind: str) -> list[str]:
+def _cells(task: ReviewTask, kind: str) -> list[str]:
     texts = [candidate.text for candidate in task.candidates]
     lines = (f"{i}. {' '.join(text.split())}" for i, text in enumerate(texts, 1))  # no text starts a line of its own
     told = "\n".join(lines) if kind == CHOOSE else texts[0]

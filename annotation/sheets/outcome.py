@@ -74,7 +74,7 @@ class Rules:
         A clip leaves when none of its captions is left (of those about the whole clip, where it has any).
         """
         clear = [answer for answer in answers if answer.verdict != "cannot_tell"]
-        found = self._chosen(texts, clear) if self.kind == CHOOSE else self._judged(texts, clear)
+        found = self._chosen(texts, clear) if self.kind == CHOOSE else self._judge_texts(texts, clear)
         counted = [text for text in texts if text.is_whole] or texts
         left = [text for text in counted if found.dropped.get(text.caption_id, EDITED) == EDITED]
         if not left and not any(correction.parent is None for correction in found.written):
@@ -85,7 +85,7 @@ class Rules:
     def _strict(self) -> bool:
         return self.unreviewed == "drop"
 
-    def _judged(self, texts: Sequence[Text], answers: Sequence[Judgement]) -> Outcome:
+    def _judge_texts(self, texts: Sequence[Text], answers: Sequence[Judgement]) -> Outcome:
         found = Outcome()
         for text in texts:
             own = [answer for answer in answers if answer.caption_id == text.caption_id]

@@ -13,14 +13,14 @@ JUDGE = "judge"  # one task a caption: is it right?
 CHOOSE = "choose"  # one task a clip: which of its captions is best?
 
 
-class Candidate(NamedTuple):
+class CandidateCaption(NamedTuple):
     """One caption that is judged or may be chosen."""
 
     caption_id: str
     text: str
 
 
-class Task(NamedTuple):
+class ReviewTask(NamedTuple):
     """One question about one clip. The id holds a digest of the texts: other texts are another question."""
 
     task_id: str
@@ -30,10 +30,10 @@ class Task(NamedTuple):
     start_s: float
     end_s: float
     file: str  # of the clip, relative to the build folder; of the video where the clip has none
-    candidates: tuple[Candidate, ...]  # one to judge; in an order that tells nothing of the teacher
+    candidates: tuple[CandidateCaption, ...]  # one to judge; in an order that tells nothing of the teacher
 
 
-def sampled_tasks(db: duckdb.DuckDBPyConnection, kind: str, sample: int | None, seed: int) -> list[Task]:
+def sampled_tasks(db: duckdb.DuckDBPyConnection, kind: str, sample: int | None, seed: int) -> list[ReviewTask]:
     """The tasks of a sample, all of them for None: those whose clips have the smallest hashes.
 
     More data moves few tasks out of a sample, and none for another reason.
@@ -43,7 +43,7 @@ def sampled_tasks(db: duckdb.DuckDBPyConnection, kind: str, sample: int | None, 
     return [_task(*row) for row in db.execute(query, [f"{seed}:", f"{seed}:"]).fetchall()]
 
 
-def tasks_named(db: duckdb.DuckDBPyConnection, kind: str, seed: int, ids: Iterable[str]) -> list[Task]:
+def tasks_named(db: duckdb.DuckDBPyConnection, kind: str, seed: int, ids: Iterable[str]) -> list[ReviewTask]:
     """The tasks with these ids that can still be asked, in or out of the sample."""
     wanted = set(ids)
     query = f"{_tasks(kind)} WHERE list_contains(?, key) ORDER BY key"
@@ -65,10 +65,17 @@ def _tasks(kind: str) -> str:
     """
 
 
-def _task(key: str, clip_id: str, video_id: str, *rest: Any) -> Task:
+def _task(key: str, clip_id: str, video_id: str, *rest: Any) -> ReviewTask:
     video, start_s, end_s, file, texts = rest
-    return Task(
-        f"{key}_{_digest(texts)}", clip_id, video_id, video, start_s, end_s, file, tuple(Candidate(*t) for t in texts)
+    return ReviewTask(
+        f"{key}_{_digest(texts)}",
+        clip_id,
+        video_id,
+        video,
+        start_s,
+        end_s,
+        file,
+        tuple(CandidateCaption(*t) for t in texts),
     )
 
 

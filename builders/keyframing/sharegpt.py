@@ -22,7 +22,7 @@ _SHORT_S = 0.0005
 """Times that differ by less are the same: they are sums of floats, and ids hold milliseconds."""
 
 
-class Rules(NamedTuple):
+class KeyframeRules(NamedTuple):
     """The four numbers, with the values that were published."""
 
     interval_s: float = 2.0
@@ -31,15 +31,15 @@ class Rules(NamedTuple):
     max_s: float = 120.0
 
 
-PUBLISHED = Rules()
+PUBLISHED = KeyframeRules()
 
 
-class Key(NamedTuple):
+class KeyFrame(NamedTuple):
     """A key frame."""
 
     number: int  # as the authors' code counts: uniform frames that it skipped are not counted
     frame: int  # its place among the frames that were given
-    time_s: float  # of `published`: number / int(fps); of `fixed`: its own time
+    time_s: float  # of `paper_keyframes`: number / int(fps); of `exact_keyframes`: its own time
 
 
 def cosine(one: NDArray[Any], other: NDArray[Any]) -> np.float32:
@@ -54,7 +54,7 @@ def unlike(one: NDArray[Any], other: NDArray[Any], threshold: float) -> bool:
     return bool(cosine(one, other) < np.float32(threshold))
 
 
-def published(features: Floats, fps: float, rules: Rules = PUBLISHED, leading: int = 0) -> list[Key]:
+def paper_keyframes(features: Floats, fps: float, rules: KeyframeRules = PUBLISHED, leading: int = 0) -> list[KeyFrame]:
     """What the authors' code returns, with its faults; empty for a video that is too short.
 
     The frame rate is cut down to a whole number, so that at 29.97 (29) times run ahead of the video's: frame 599 is
@@ -69,18 +69,18 @@ def published(features: Floats, fps: float, rules: Rules = PUBLISHED, leading: i
     Raises:
         ValueError: less than one frame a second, where the authors' code divides by zero.
     """
-    return published_keys(len(features), fps, lambda frame: np.asarray(features[frame]), rules, leading)
+    return lazy_paper_keyframes(len(features), fps, lambda frame: np.asarray(features[frame]), rules, leading)
 
 
-def published_keys(
-    frames: int, fps: float, feature: Callable[[int], NDArray[Any]], rules: Rules = PUBLISHED, leading: int = 0
-) -> list[Key]:
-    """As ``published``, of a video with so many frames whose vectors are looked up one by one."""
+def lazy_paper_keyframes(
+    frames: int, fps: float, feature: Callable[[int], NDArray[Any]], rules: KeyframeRules = PUBLISHED, leading: int = 0
+) -> list[KeyFrame]:
+    """As ``paper_keyframes``, of a video with so many frames whose vectors are looked up one by one."""
     rate = int(fps)
     if rate < 1:
         raise ValueError(f"a frame rate of {fps} is less than one frame a second")
     interval = math.ceil(rate * rules.interval_s)
-    skipped = skipped_frames(leading, interval)
+    skipped = count_skipped_frames(leading, interval)
     count = min(max(0, frames - skipped), longest(rate, rules.max_s))
     if not count > math.ceil(rate * rules.min_s):
         return []
@@ -90,10 +90,10 @@ def published_keys(
             keys.append(number)
     if len(keys) == 1 or count - keys[-1] >= interval:
         keys.append(count - 1)
-    return [Key(number, number + skipped, number / rate) for number in keys]
+    return [KeyFrame(number, number + skipped, number / rate) for number in keys]
 
 
-def skipped_frames(leading: int, interval: int) -> int:
+def count_skipped_frames(leading: int, interval: int) -> int:
     """How many of the leading uniform frames are passed over: fewer than an interval of them.
 
     Where a whole interval is uniform, its last frame is taken for the first of the video, uniform as it is.
@@ -109,7 +109,9 @@ def longest(rate: int, max_s: float) -> int:
     return last + 1
 
 
-def fixed(features: Floats, times_s: Doubles, end_s: float, rules: Rules = PUBLISHED, leading: int = 0) -> list[Key]:
+def exact_keyframes(
+    features: Floats, times_s: Doubles, end_s: float, rules: KeyframeRules = PUBLISHED, leading: int = 0
+) -> list[KeyFrame]:
     """The same rules in the video's own times; empty for a video that is too short.
 
     Leading uniform frames are passed over too, up to an interval, but times stay true. For each interval since the
@@ -136,7 +138,7 @@ def fixed(features: Floats, times_s: Doubles, end_s: float, rules: Rules = PUBLI
             keys.append(frame)
     if keys[-1] != last and (len(keys) == 1 or until_s - float(times_s[keys[-1]]) >= rules.interval_s - _SHORT_S):
         keys.append(last)
-    return [Key(frame - first, frame, float(times_s[frame])) for frame in keys]
+    return [KeyFrame(frame - first, frame, float(times_s[frame])) for frame in keys]
 
 
 def _on_grid(times_s: Doubles, first: int, interval_s: float) -> list[int]:

@@ -34,7 +34,7 @@ _TRIES = 3  # by yt-dlp, at once; what lasts longer is tried again by the engine
 
 
 @dataclass(frozen=True)
-class Fetching:
+class DownloadOptions:
     """How to fetch. ``private`` also lets it use the proxy that the environment names."""
 
     height_px: int = 720  # the largest that is asked for, where a site offers several
@@ -50,7 +50,7 @@ def requirements() -> list[Requirement]:
     return [*extra_packages("download", "yt_dlp"), runtime]
 
 
-def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
+def fetch(url: str, folder: Path, name: str, how: DownloadOptions) -> Path:
     """The video at ``url``, a file or a page, as ``folder/name.<ending>``; one that is there is not fetched again.
 
     Beside it ``name.info.json`` says what the site tells of it. A download that was cut off goes on where it was.
@@ -63,10 +63,10 @@ def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
     for there in sorted(folder.glob(f"{glob.escape(name)}.*")):
         if there.stem == name and there.suffix not in (".json", ".part"):
             return there
-    shown = _shown(url)
+    shown = _mask_credentials(url)
     unfinished = folder / UNFINISHED
     try:
-        path, told = _watched(url, unfinished, name, how)
+        path, told = _guard_connections(url, unfinished, name, how)
         _check(shown, path, told.get("duration"))
     except RowError:  # else the next try would take what is there for whole, or go on with it
         for part in unfinished.glob(f"{glob.escape(name)}.*"):
@@ -79,7 +79,7 @@ def fetch(url: str, folder: Path, name: str, how: Fetching) -> Path:
     return done
 
 
-def _shown(url: str) -> str:
+def _mask_credentials(url: str) -> str:
     """An address as messages show it, without user and password; ``RowError`` for one that is not fetched."""
     with suppress(ValueError):  # such as for a bracket that is not closed
         parts = urlsplit(url)
@@ -88,15 +88,15 @@ def _shown(url: str) -> str:
     raise RowError(f"{url or 'no address'}: only http and https addresses are fetched", "refused")
 
 
-def _watched(url: str, folder: Path, name: str, how: Fetching) -> tuple[Path, dict[str, Any]]:
+def _guard_connections(url: str, folder: Path, name: str, how: DownloadOptions) -> tuple[Path, dict[str, Any]]:
     """What comes from there, with an eye on every connection that is made for it."""
-    shown, page_bytes = _shown(url), LARGEST_PAGE_BYTES
+    shown, page_bytes = _mask_credentials(url), LARGEST_PAGE_BYTES
     if how.max_mb:
         page_bytes = min(page_bytes, max(how.max_mb, _SMALLEST_PAGE_MB) * 1_000_000)
     connections = Connections(how.private, page_bytes)
     try:
         with connections.watched():
-            return _downloaded(url, folder, name, how, connections)
+            return _download(url, folder, name, how, connections)
     except (RowError, TransientError) as error:
         if connections.refused:
             raise RowError(f"{shown}: {connections.refused}", "refused") from None
@@ -107,8 +107,8 @@ def _watched(url: str, folder: Path, name: str, how: Fetching) -> tuple[Path, di
         raise
 
 
-def _downloaded(
-    url: str, folder: Path, name: str, how: Fetching, connections: Connections
+def _download(
+    url: str, folder: Path, name: str, how: DownloadOptions, connections: Connections
 ) -> tuple[Path, dict[str, Any]]:
     with extra("download"):
         from yt_dlp import YoutubeDL
@@ -127,7 +127,7 @@ def _downloaded(
             response.read = connections.limited(response.read)
             return response
 
-    shown = _shown(url)
+    shown = _mask_credentials(url)
     plugin_dirs.value = []  # code from folders of this machine
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -158,7 +158,7 @@ def _one(url: str, told: Any) -> dict[str, Any]:
     return one
 
 
-def _settings(url: str, folder: Path, name: str, how: Fetching) -> dict[str, Any]:
+def _settings(url: str, folder: Path, name: str, how: DownloadOptions) -> dict[str, Any]:
     """What differs from yt-dlp's own; as a library it retries nothing by itself and skips lost fragments."""
     fits = f"{_PROTOCOLS}[height<=?{how.height_px}]"
     joined = f"bv*{fits}+ba{_PROTOCOLS}/" if shutil.which("ffmpeg") else ""

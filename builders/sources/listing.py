@@ -54,7 +54,7 @@ class Streams(NamedTuple):
     merged: str  # the file that they were merged to; empty where that did not happen
 
 
-class Found(NamedTuple):
+class VideoFile(NamedTuple):
     """One video file of a folder. Names that are not UTF-8 hold surrogates, as from ``os.fsdecode``."""
 
     path: str  # absolute
@@ -67,7 +67,7 @@ class Found(NamedTuple):
     kind: str = "unreadable"  # of that problem
 
 
-def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Iterator[Found]:
+def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Iterator[VideoFile]:
     """The videos below the absolute path ``root``; ``extensions`` are lower case, without the dot.
 
     Hidden files, unfinished downloads and build folders are left out. A link to a folder is
@@ -82,16 +82,16 @@ def list_videos(root: str, recursive: bool, extensions: Container[str]) -> Itera
             relative = os.path.relpath(path, root).replace(os.sep, "/")
             beside = [(os.path.join(folder, s.path), s) for s in one.sidecars]
             stamped = (s._replace(path=at, stamp=changed) for at, s in beside if (changed := stamp(at)))
-            yield Found(path, relative, stamp(path), tuple(stamped), one.streams)
+            yield VideoFile(path, relative, stamp(path), tuple(stamped), one.streams)
         for name in names:
             if name.lower().endswith(".tar"):
                 path = os.path.join(folder, name)
                 yield from list_shard(path, os.path.relpath(path, root).replace(os.sep, "/"), extensions)
 
 
-def by_stem(videos: Iterable[Found]) -> dict[str, Found]:
+def by_stem(videos: Iterable[VideoFile]) -> dict[str, VideoFile]:
     """Videos by their names without ending. Where several have one name, none is taken: the first says so."""
-    found: dict[str, Found] = {}
+    found: dict[str, VideoFile] = {}
     for video in videos:
         stem = os.path.splitext(os.path.basename(video.relative))[0]
         first = found.setdefault(stem, video)
@@ -142,7 +142,7 @@ def _downloads(names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def list_shard(path: str, relative: str, extensions: Container[str]) -> Iterator[Found]:
+def list_shard(path: str, relative: str, extensions: Container[str]) -> Iterator[VideoFile]:
     """The videos in a tar archive; a damaged archive is one of its own, with what is wrong."""
     files, problem = read_index(path)
     stamped = stamp(path)
@@ -155,9 +155,9 @@ def list_shard(path: str, relative: str, extensions: Container[str]) -> Iterator
             beside = tuple(s._replace(path=os.path.join(folder, s.path), stamp=stamped) for s in one.sidecars)
             inside = {n: files[n] for n in (name, *(s.path for s in beside))}
             where = f"{stamped}:{files[name].start}"
-            yield Found(name, f"{relative}/{name}", where, beside, one.streams, Shard(path, inside))
+            yield VideoFile(name, f"{relative}/{name}", where, beside, one.streams, Shard(path, inside))
     if problem:
-        yield Found(path, relative, stamped, (), problem=problem)
+        yield VideoFile(path, relative, stamped, (), problem=problem)
 
 
 def stamp(path: str) -> str:

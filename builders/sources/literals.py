@@ -54,11 +54,11 @@ def _value(kind: str | None, token: str) -> Any:
     if kind == "none":
         return None
     if kind == "text":
-        return token[1:-1] if "\\" not in token else _unescaped(token)
+        return token[1:-1] if "\\" not in token else _unescape(token)
     return int(token) if token.lstrip("+-").isdecimal() else float(token)
 
 
-def _unescaped(token: str) -> Any:
+def _unescape(token: str) -> Any:
     try:
         return ast.literal_eval(token)
     except (ValueError, SyntaxError) as error:

@@ -24,7 +24,7 @@ FILE_COLUMNS = (
 
 
 @dataclass(slots=True, eq=False)
-class Line:
+class ManifestRow:
     """What a manifest says of one file, in one row or in several."""
 
     where: str  # file and line of the first
@@ -33,7 +33,7 @@ class Line:
     problem: str = ""  # why it cannot be taken, naming the lines; empty for a good one
     file: str = ""  # as it is spelled there
 
-    def add(self, other: Line) -> None:
+    def add(self, other: ManifestRow) -> None:
         """A later row about the same file: more captions, the same again, or a contradiction."""
         mine, others = self._texts(), other._texts()
         if mine and others and (self.captions or other.captions or mine != others):
@@ -49,8 +49,8 @@ class Line:
         return self.captions or ([SourceCaption(described)] if described else [])
 
 
-def read_manifest(path: str, column: str = "") -> list[Line]:
-    """A manifest's rows, one ``Line`` for each file that they name.
+def read_manifest(path: str, column: str = "") -> list[ManifestRow]:
+    """A manifest's rows, one ``ManifestRow`` for each file that they name.
 
     Empty cells are left out. ``column`` names the file; empty for the first of ``FILE_COLUMNS``.
 
@@ -58,8 +58,8 @@ def read_manifest(path: str, column: str = "") -> list[Line]:
         UserError: it cannot be read, has no such column, or not one good row. Says the line.
     """
     name = os.path.basename(path)
-    good: dict[str, Line] = {}
-    bad: list[Line] = []
+    good: dict[str, ManifestRow] = {}
+    bad: list[ManifestRow] = []
     try:
         for row in _rows(path, column):
             line = _line(f"{name}{row.place}", row, column, first=not good and not bad)
@@ -84,11 +84,11 @@ def spelling(file: str) -> str:
 class Pairs(NamedTuple):
     """Which line is about which file."""
 
-    by_file: dict[str, Line]  # by the file's path
-    rest: list[Line]
+    by_file: dict[str, ManifestRow]  # by the file's path
+    rest: list[ManifestRow]
 
 
-def match_lines(lines: Sequence[Line], files: Sequence[str], root: str) -> Pairs:
+def match_lines(lines: Sequence[ManifestRow], files: Sequence[str], root: str) -> Pairs:
     """Lines to the files that they name, which are relative to the absolute path ``root``.
 
     A name may lack the ending. What is no path inside the folder still names a file where one path is the end of the
@@ -96,7 +96,7 @@ def match_lines(lines: Sequence[Line], files: Sequence[str], root: str) -> Pairs
     """
     whole = {spelling(file): file for file in reversed(files)}
     bare = {os.path.splitext(name)[0]: file for name, file in whole.items()}
-    found: dict[str, Line] = {}
+    found: dict[str, ManifestRow] = {}
     rest = [*lines]
     for known in (whole, bare):
         later = []
@@ -113,12 +113,12 @@ def match_lines(lines: Sequence[Line], files: Sequence[str], root: str) -> Pairs
     return Pairs(found | ends, [line for line in rest if id(line) not in matched])
 
 
-def _by_ends(lines: Sequence[Line], files: Sequence[str]) -> dict[str, Line]:
+def _by_ends(lines: Sequence[ManifestRow], files: Sequence[str]) -> dict[str, ManifestRow]:
     """Files and the lines whose names end as they do, where nothing else fits either of the two."""
     by_last: dict[str, list[str]] = {}
     for file in files:
         by_last.setdefault(os.path.basename(_stem(file)), []).append(file)
-    fits: list[tuple[str, Line]] = []
+    fits: list[tuple[str, ManifestRow]] = []
     for line in lines:
         stem, ending = os.path.splitext(spelling(line.file))
         name = stem if ending[1:].lower() in VIDEO_EXTENSIONS else stem + ending
@@ -137,19 +137,19 @@ def _stem(file: str) -> str:
     return os.path.splitext(spelling(file))[0]
 
 
-def _line(where: str, row: ListRow, column: str, first: bool) -> Line:
+def _line(where: str, row: ListRow, column: str, first: bool) -> ManifestRow:
     values = clean(row.values)
     key = next((k for k in values if k == column), None) if column else _file_key(values)
     if key is None:
         if first and not row.problem:
             raise _no_column(where, column, values)
-        return Line(where, {}, problem=f"{where}: {row.problem or 'nothing in it names the file'}")
+        return ManifestRow(where, {}, problem=f"{where}: {row.problem or 'nothing in it names the file'}")
     file = values[key].get("path") if isinstance(values[key], dict) else values[key]  # `datasets` holds files so
     file = "" if file is None else str(file).strip()
     problem = row.problem or ("" if file else f"the column {key} is empty, it should name a video file")
     rest = {k: v for k, v in values.items() if k not in (key, "") and v not in (None, "")}
     captions, told = read_captions(rest)
-    return Line(where, told, captions, f"{where}: {problem}" if problem else "", file)
+    return ManifestRow(where, told, captions, f"{where}: {problem}" if problem else "", file)
 
 
 def _file_key(values: Mapping[str, Any]) -> str | None:

@@ -31,7 +31,7 @@ _LARGEST_BYTES = 16 << 20
 """Of one row. The longest of the released files has some 2 MB, with cells beyond the csv module's own limit."""
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """Where one row stands in the file."""
 
     file: str
@@ -52,14 +52,14 @@ class ClipLine(NamedTuple):
     shots: list[tuple[float, float]]  # from the clip's start on; empty where the file has none
 
 
-class Found(NamedTuple):
+class CsvRow(NamedTuple):
     """A row: where it stands, and its text."""
 
-    record: Record
+    record: CsvRecord
     raw: bytes
 
 
-def read_records(file: str) -> Iterator[Found]:
+def read_records(file: str) -> Iterator[CsvRow]:
     """The rows of a csv file, one at a time; they are cut apart, and not looked into.
 
     Raises:
@@ -75,12 +75,12 @@ def read_records(file: str) -> Iterator[Found]:
             _check_columns(file, columns)
             dialect = dialect._replace(columns=columns)
             for one in records:
-                yield Found(Record(file, dialect, one.line, one.offset, len(one.raw)), one.raw)
+                yield CsvRow(CsvRecord(file, dialect, one.line, one.offset, len(one.raw)), one.raw)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from None
 
 
-def read_cells(record: Record, raw: bytes) -> dict[str, str]:
+def read_cells(record: CsvRecord, raw: bytes) -> dict[str, str]:
     """The cells of a row by column.
 
     Raises:
@@ -98,7 +98,7 @@ def read_cells(record: Record, raw: bytes) -> dict[str, str]:
     return dict(zip(columns, cells, strict=True))
 
 
-def reread(record: Record) -> bytes:
+def reread(record: CsvRecord) -> bytes:
     """The text of a row; ``RowError`` (``bad_row``) where the file is gone."""
     try:
         with open(record.file, "rb") as file:

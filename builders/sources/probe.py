@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import RowError
 from ...media.container import best_audio, best_video, fraction, open_media, tags
-from ...media.display import UPRIGHT, Size, displayed_size, first_frame, orientation, pixel_aspect
+from ...media.display import UPRIGHT, Size, display_size, first_frame, orientation, pixel_aspect
 from ...media.extent import Extent, declared_length, read_extent
 from ...schemas import Chapter
 from .languages import bcp47
-from .sidecars import Told, clean, web_address
+from .sidecars import VideoMetadata, clean, web_address
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -42,7 +42,7 @@ class Probe:
     """A container and its best streams; the names are those of ``Video``."""
 
     facts: dict[str, Any]
-    told: Told
+    told: VideoMetadata
     streams: list[TextStream]
     start_s: float  # when the container's clock starts; what counts from the first picture is this much earlier
     declared_s: float | None  # the length that the container declares
@@ -69,7 +69,7 @@ def probe(path: str) -> Probe:
             for s in container.streams.subtitles
             if s.codec_context is not None and s.codec_context.codec.canonical_name in TEXT_CODECS
         ]
-        told, declared_s, extent = _told(container), declared_length(container), read_extent(container)
+        told, declared_s, extent = _read_metadata(container), declared_length(container), read_extent(container)
         facts["duration_s"] = extent.length_s(declared_s)
         return Probe(facts, told, streams, start_of(container), declared_s, extent)
 
@@ -86,7 +86,7 @@ def _pictures(video: VideoStream) -> dict[str, Any]:
     frame = first_frame(video)
     upright = UPRIGHT if frame is None else orientation(frame)
     coded = Size(context.width, context.height)
-    shown = displayed_size(coded, pixel_aspect(video), upright) if all(coded) else coded
+    shown = display_size(coded, pixel_aspect(video), upright) if all(coded) else coded
     return {
         "video_codec": context.codec.canonical_name,
         "width_px": shown.width or None,
@@ -102,7 +102,7 @@ def _pictures(video: VideoStream) -> dict[str, Any]:
     }
 
 
-def _told(container: InputContainer) -> Told:
+def _read_metadata(container: InputContainer) -> VideoMetadata:
     said_of = {key.lower(): str(clean(value)).strip() for key, value in tags(container.metadata).items()}
     fields = {}
     for name, spellings in _TELLING.items():
@@ -110,7 +110,7 @@ def _told(container: InputContainer) -> Told:
         said = web_address(said) if name == "uri" else said
         if said:
             fields[name] = said
-    return Told(fields, _chapters(container))
+    return VideoMetadata(fields, _chapters(container))
 
 
 def _chapters(container: InputContainer) -> list[Chapter]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...engine.contract.errors import RowError
-from ...engine.storage.files import replaced
+from ...engine.storage.files import replace_file
 
 _CHUNK_BYTES = 1 << 20
 
@@ -62,7 +62,7 @@ def unpack(shard: Shard, name: str, target: Path) -> None:
     """
     place = shard.files[name]
     try:
-        with open(shard.path, "rb") as archive, replaced(target) as part, part.open("wb") as file:
+        with open(shard.path, "rb") as archive, replace_file(target) as part, part.open("wb") as file:
             archive.seek(place.start)
             for at in range(0, place.size, _CHUNK_BYTES):
                 file.write(archive.read(min(_CHUNK_BYTES, place.size - at)))

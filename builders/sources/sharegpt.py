@@ -21,7 +21,7 @@ KEPT = ("video_id", "video_path", "zip_folder", "timestamps", "captions")
 _LARGEST_BYTES = 16 << 20
 
 
-class Record(NamedTuple):
+class JsonlRecord(NamedTuple):
     """Where one line stands in the file."""
 
     file: str
@@ -30,14 +30,14 @@ class Record(NamedTuple):
     size: int
 
 
-class Found(NamedTuple):
+class JsonlLine(NamedTuple):
     """A line: where it stands, and its text."""
 
-    record: Record
+    record: JsonlRecord
     raw: bytes
 
 
-class Moment(NamedTuple):
+class CaptionMoment(NamedTuple):
     """What a line says of a part of its video; times are None where it tells none."""
 
     number: int
@@ -46,14 +46,14 @@ class Moment(NamedTuple):
     end_s: float | None
 
 
-class Told(NamedTuple):
+class VideoRecord(NamedTuple):
     """What a line says of its video."""
 
-    moments: list[Moment]  # by number
+    moments: list[CaptionMoment]  # by number
     caption: str  # of the whole video; empty where there is none
 
 
-def read_records(file: str) -> Iterator[Found]:
+def read_records(file: str) -> Iterator[JsonlLine]:
     """The lines of a file that hold anything, one at a time; they are not looked into.
 
     Raises:
@@ -69,13 +69,13 @@ def read_records(file: str) -> Iterator[Found]:
                 if not raw:
                     return
                 if raw.strip():
-                    yield Found(Record(file, number, offset, len(raw)), raw)
+                    yield JsonlLine(JsonlRecord(file, number, offset, len(raw)), raw)
                 offset += len(raw)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from None
 
 
-def reread(record: Record) -> bytes:
+def reread(record: JsonlRecord) -> bytes:
     """The text of a line; ``RowError`` (``bad_row``) where the file is gone."""
     try:
         with open(record.file, "rb") as file:
@@ -86,7 +86,7 @@ def reread(record: Record) -> bytes:
 
 
 def read_line(raw: bytes, where: str) -> dict[str, Any]:
-    """The fields of ``KEPT`` that a line has, fit to be stored; ``captions`` are as ``told`` takes them.
+    """The fields of ``KEPT`` that a line has, fit to be stored; ``captions`` are as ``read_captions`` takes them.
 
     Raises:
         RowError: ``bad_row``: no JSON object in UTF-8, or without what makes a video and its captions.
@@ -105,11 +105,11 @@ def read_line(raw: bytes, where: str) -> dict[str, Any]:
         kept[key] = str(value).strip()
     if not kept["video_id"] and not kept["video_path"]:
         raise RowError(f"{where}: it has no video_id and no video_path", "bad_row")
-    told(kept, where)
+    read_captions(kept, where)
     return kept
 
 
-def told(line: Mapping[str, Any], where: str) -> Told:
+def read_captions(line: Mapping[str, Any], where: str) -> VideoRecord:
     """The captions of a line, with times where it tells one for each.
 
     Raises:
@@ -130,7 +130,7 @@ def told(line: Mapping[str, Any], where: str) -> Told:
     whole = texts.pop(WHOLE, "")
     numbers = sorted(number for number, text in texts.items() if text)
     spans = _spans(line.get("timestamps"), sorted(texts))
-    return Told([Moment(n, texts[n], *spans.get(n, (None, None))) for n in numbers], whole)
+    return VideoRecord([CaptionMoment(n, texts[n], *spans.get(n, (None, None))) for n in numbers], whole)
 
 
 def _number(idx: Any) -> int | None:

@@ -38,7 +38,7 @@ _LARGEST_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
-class Told:
+class VideoMetadata:
     """What the world says of a video; empty where nobody said anything."""
 
     fields: dict[str, str] = field(default_factory=dict)  # of title, description, uploader, license, uri
@@ -47,7 +47,7 @@ class Told:
     metadata: dict[str, Any] = field(default_factory=dict)
     captions: list[SourceCaption] = field(default_factory=list)
 
-    def add(self, other: Told) -> None:
+    def add(self, other: VideoMetadata) -> None:
         """Fill what is still empty; what was said first counts. Captions are taken from all."""
         self.fields = other.fields | self.fields
         self.chapters = self.chapters or other.chapters
@@ -60,7 +60,7 @@ class Told:
         self.metadata = {k: v for k, v in self.metadata.items() if k in _KEPT_NAMES and v is not None}
 
 
-def read_told(path: str, ending: str) -> Told:
+def read_told(path: str, ending: str) -> VideoMetadata:
     """Read one sidecar; ``ending`` is one of ``TOLD_ENDINGS``.
 
     Raises:
@@ -70,7 +70,7 @@ def read_told(path: str, ending: str) -> Told:
     if not ending.endswith(".json"):
         text = text.strip()
         caption = ending == ".txt" and 0 < len(text) <= LONGEST_CAPTION
-        return Told({"description": text} if text else {}, captions=[SourceCaption(text)] if caption else [])
+        return VideoMetadata({"description": text} if text else {}, captions=[SourceCaption(text)] if caption else [])
     found = read_json_object(path, text)
     told = tell(found)
     if ending == ".info.json" or "formats" in found:  # yt-dlp's, whatever the name
@@ -78,7 +78,7 @@ def read_told(path: str, ending: str) -> Told:
     return told
 
 
-def tell(found: Mapping[str, Any]) -> Told:
+def tell(found: Mapping[str, Any]) -> VideoMetadata:
     """Free names and values, sorted into a video's fields; what has no field goes to ``metadata``."""
     captions, rest = read_captions(clean(found))
     fields = {}
@@ -93,7 +93,7 @@ def tell(found: Mapping[str, Any]) -> Told:
                     del rest[key]
     duration = _seconds(rest.get("duration"))
     given = rest.pop("chapters") if isinstance(rest.get("chapters"), list) else []
-    told = Told(fields, make_chapters(given, duration), duration, rest, captions)
+    told = VideoMetadata(fields, make_chapters(given, duration), duration, rest, captions)
     nested = rest.get("yt_meta_dict")  # video2dataset's
     if isinstance(nested, dict) and isinstance(nested.get("info"), dict):
         rest["yt_meta_dict"] = {key: value for key, value in nested.items() if key != "info"}

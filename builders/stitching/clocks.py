@@ -16,7 +16,7 @@ _SHORT_S = 0.0005
 """Less than the length of any frame."""
 
 
-class Stretch(NamedTuple):
+class ClockSpan(NamedTuple):
     """A shot, or a piece of a long one. ``start`` and ``end`` are in the clock's own unit."""
 
     start: float
@@ -36,12 +36,12 @@ class SecondClock:
     def __init__(self, cut_s: float, slack_s: float) -> None:
         self._cut_s, self._slack_s = cut_s, slack_s
 
-    def pieces(self, shot: Shot) -> Iterator[Stretch]:
+    def pieces(self, shot: Shot) -> Iterator[ClockSpan]:
         """The shot, cut where it is too long."""
         bounds = cut_times(shot.start_s, [shot.end_s], self._cut_s, self._slack_s)
         for at, (start_s, end_s) in enumerate(pairwise(bounds)):
             found, strength = (shot.detector, shot.strength) if at == 0 else ("length", 0.0)
-            yield Stretch(start_s, end_s, start_s, end_s, sample_times(start_s, end_s), found, strength)
+            yield ClockSpan(start_s, end_s, start_s, end_s, sample_times(start_s, end_s), found, strength)
 
     def time_s(self, moment: float) -> float:
         """The same."""
@@ -64,16 +64,16 @@ class FrameClock:
         self.fps = video.fps
         self._times_s = None if signals is None else signals.time_s
 
-    def pieces(self, shot: Shot) -> Iterator[Stretch]:
+    def pieces(self, shot: Shot) -> Iterator[ClockSpan]:
         """The shot, cut where it is too long."""
         start, end = self._number(shot.start_s), self._number(shot.end_s)
         bounds = [start + at for at in cut_frames([end - start], self.fps, self._cut_s, self._slack_s)]
         for first, stop in pairwise(bounds):
             found, strength = (shot.detector, shot.strength) if first == start else ("length", 0.0)
-            one, other = (self._shown_s(frame) for frame in sample_frames(first, stop))
+            one, other = (self._exact_time_s(frame) for frame in sample_frames(first, stop))
             # The pictures are looked up by their true times: only what is told of them is reckoned at one rate.
-            start_s, end_s = self._shown_s(first), shot.end_s if stop == end else self._shown_s(stop)
-            yield Stretch(first, stop, start_s, end_s, (one, other), found, strength)
+            start_s, end_s = self._exact_time_s(first), shot.end_s if stop == end else self._exact_time_s(stop)
+            yield ClockSpan(first, stop, start_s, end_s, (one, other), found, strength)
 
     def time_s(self, moment: float) -> float:
         """The time of a frame's number, as the authors' code reckons it."""
@@ -84,7 +84,7 @@ class FrameClock:
             return round((time_s - self._origin_s) * self.fps)
         return int(np.searchsorted(self._times_s, time_s - _SHORT_S))
 
-    def _shown_s(self, frame: int) -> float:
+    def _exact_time_s(self, frame: int) -> float:
         """When a frame is truly shown, where that is known."""
         if self._times_s is None or frame >= len(self._times_s):
             return self.time_s(frame)

@@ -27,7 +27,7 @@ SLACK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class StitchRules:
     """The numbers of verifying and stitching: distances are Euclidean, lengths in seconds.
 
     The thresholds were chosen for ImageBind-huge; another encoder's distances lie on another scale.
@@ -42,20 +42,20 @@ class Rules:
     join: float = 0.6  # cuts that are not farther than this from the event before them are joined to it
 
 
-RELEASE = Rules(min_s=2.0, max_s=1200.0, redundant=0.0, trim=0.0)
+RELEASE = StitchRules(min_s=2.0, max_s=1200.0, redundant=0.0, trim=0.0)
 """As the released code runs."""
-DATASET = Rules(min_s=2.5, max_s=60.0, redundant=0.3, trim=0.1)
+DATASET = StitchRules(min_s=2.5, max_s=60.0, redundant=0.3, trim=0.1)
 """As the dataset was made; the authors left this line in their code, switched off."""
 
 
-class Cut(NamedTuple):
+class CutSpan(NamedTuple):
     """A half-open span, in frames or in seconds."""
 
     start: float
     end: float
 
 
-class Event(NamedTuple):
+class EventSpan(NamedTuple):
     """A run of cuts that belong together."""
 
     start: float
@@ -63,7 +63,7 @@ class Event(NamedTuple):
     cuts: range  # of the cuts that were stitched
 
 
-class Gone(NamedTuple):
+class Rejection(NamedTuple):
     """Why a cut or an event goes, and what was measured."""
 
     reason: str  # not_readable, transition, too_short, still or redundant
@@ -121,24 +121,24 @@ def distance(one: ArrayLike, other: ArrayLike) -> Any:
     return np.sqrt(np.square(apart).sum(axis=-1))
 
 
-def verify_cuts(vectors: ArrayLike, readable: ArrayLike, transition: float = 1.0) -> list[Gone | None]:
+def verify_cuts(vectors: ArrayLike, readable: ArrayLike, transition: float = 1.0) -> list[Rejection | None]:
     """For each cut why it goes, or None: ``not_readable``, then ``transition`` (its frames lie farther apart).
 
     ``vectors`` is ``(N, 2, D)``, of the two frames of each cut; ``readable`` is ``(N, 2)``, whether each could be read.
     Source: ``verify_cutscene``.
     """
     each, read = np.asarray(vectors, np.float32), np.asarray(readable, bool)
-    found: list[Gone | None] = []
+    found: list[Rejection | None] = []
     for (first, last), both in zip(each, read, strict=True):
         apart = distance(first, last)
         if not both.all():
-            found.append(Gone("not_readable"))
+            found.append(Rejection("not_readable"))
         else:
-            found.append(Gone("transition", float(apart)) if apart > np.float32(transition) else None)
+            found.append(Rejection("transition", float(apart)) if apart > np.float32(transition) else None)
     return found
 
 
-def stitch(cuts: Sequence[tuple[float, float]], vectors: ArrayLike, join: float = 0.6) -> list[Event]:
+def stitch(cuts: Sequence[tuple[float, float]], vectors: ArrayLike, join: float = 0.6) -> list[EventSpan]:
     """Join each cut to the event before it, unless a gap or a distance of more than ``join`` lies between them.
 
     A gap is where a cut was dropped: the cut does not begin where the event ends. The distance is that of the event's
@@ -146,19 +146,19 @@ def stitch(cuts: Sequence[tuple[float, float]], vectors: ArrayLike, join: float 
     ends with an ``IndexError``). Source: ``cutscene_stitching``.
     """
     each = np.asarray(vectors, np.float32)
-    events: list[Event] = []
+    events: list[EventSpan] = []
     for at, (start, end) in enumerate(cuts):
         before = events[-1] if events else None
         if before is None or start != before.end or distance(each[at - 1, 1], each[at, 0]) > np.float32(join):
-            events.append(Event(start, end, range(at, at + 1)))
+            events.append(EventSpan(start, end, range(at, at + 1)))
         else:
-            events[-1] = Event(before.start, end, range(before.cuts.start, at + 1))
+            events[-1] = EventSpan(before.start, end, range(before.cuts.start, at + 1))
     return events
 
 
 def verify_events(
-    events: Sequence[Event], vectors: ArrayLike, rules: Rules, fps: float | None = None
-) -> list[Cut | Gone]:
+    events: Sequence[EventSpan], vectors: ArrayLike, rules: StitchRules, fps: float | None = None
+) -> list[CutSpan | Rejection]:
     """For each event its span, cut short and trimmed, or why it goes.
 
     In this order: ``too_short`` (less than ``min_s``); ``still`` (its first and last frame nearer than ``still``);
@@ -168,39 +168,39 @@ def verify_events(
     """
     each = np.asarray(vectors, np.float32)
     kept: list[tuple[int, Vectors]] = []
-    found: list[Cut | Gone] = []
+    found: list[CutSpan | Rejection] = []
     for at, event in enumerate(events):
         seen = each[event.cuts.start : event.cuts.stop].reshape(-1, each.shape[-1])
         mean = seen.mean(axis=0)
         gone = _too_short(event, rules, fps) or _still(seen, rules.still) or _redundant(mean, kept, rules.redundant)
         if gone is None:
             kept.append((at, mean))
-        found.append(gone or _trimmed(event, rules, fps))
+        found.append(gone or _trim(event, rules, fps))
     return found
 
 
-def _too_short(event: Event, rules: Rules, fps: float | None) -> Gone | None:
+def _too_short(event: EventSpan, rules: StitchRules, fps: float | None) -> Rejection | None:
     length, rate = round(event.end - event.start, 6), 1 if fps is None else fps
-    return Gone("too_short", length / rate) if length < rules.min_s * rate else None
+    return Rejection("too_short", length / rate) if length < rules.min_s * rate else None
 
 
-def _still(seen: Vectors, limit: float) -> Gone | None:
+def _still(seen: Vectors, limit: float) -> Rejection | None:
     apart = distance(seen[0], seen[-1])
-    return Gone("still", float(apart)) if apart < np.float32(limit) else None
+    return Rejection("still", float(apart)) if apart < np.float32(limit) else None
 
 
-def _redundant(mean: Vectors, kept: Sequence[tuple[int, Vectors]], limit: float) -> Gone | None:
+def _redundant(mean: Vectors, kept: Sequence[tuple[int, Vectors]], limit: float) -> Rejection | None:
     for at, other in kept:
         apart = distance(other, mean)
         if apart < np.float32(limit):
-            return Gone("redundant", float(apart), at)
+            return Rejection("redundant", float(apart), at)
     return None
 
 
-def _trimmed(event: Event, rules: Rules, fps: float | None) -> Cut:
+def _trim(event: EventSpan, rules: StitchRules, fps: float | None) -> CutSpan:
     longest, end = rules.max_s if fps is None else int(rules.max_s * fps), event.end
     if end - event.start > longest:
         end = event.start + longest
     off = rules.trim * (end - event.start)
     off = off if fps is None else int(off)
-    return Cut(event.start + off, end - off)
+    return CutSpan(event.start + off, end - off)

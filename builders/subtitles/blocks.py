@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 
 @dataclass(slots=True)
-class Shown:
+class RawCue:
     """A cue as it was written."""
 
     start_s: float
@@ -82,7 +82,7 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.shown: list[Shown] = []
+        self.shown: list[RawCue] = []
         self.skipped: list[str] = []
         self._after_skipped = False  # what follows without times belongs to a cue that was skipped
 
@@ -104,7 +104,7 @@ class _Reader:
                 wrong = block.lines[mark].strip()[:60]
                 self.skipped.append(f"{self.name}:{block.line + mark}: {wrong!r} are not times {_SUCH_AS}")
             else:
-                self.shown.append(Shown(seconds(times[1]), seconds(times[2]), lines))
+                self.shown.append(RawCue(seconds(times[1]), seconds(times[2]), lines))
 
     def _continue(self, block: Block) -> None:
         numbered = block.lines[0].strip().isdigit()

@@ -40,7 +40,7 @@ class Cue(NamedTuple):
     @property
     def text(self) -> str:
         """The words with their spaces."""
-        return joined(self.tokens)
+        return join_tokens(self.tokens)
 
     @property
     def timed(self) -> bool:
@@ -68,7 +68,7 @@ def make_track(cues: Iterable[Cue], language: str = "", skipped: Sequence[str] =
     return Track(kept, language, tuple(skipped))
 
 
-def joined(tokens: Sequence[Token]) -> str:
+def join_tokens(tokens: Sequence[Token]) -> str:
     """The tokens' text, without a space at its start."""
     return "".join(" " * t.spaced + t.text for t in tokens).strip()
 

@@ -35,19 +35,19 @@ def without_marks(cues: Sequence[Cue]) -> Iterator[Cue]:
     The words of songs stay. A cue that holds nothing else is left out.
     """
     for cue in cues:
-        tokens = _kept(cue.tokens)
+        tokens = _strip_marks(cue.tokens)
         if tokens:
             yield cue._replace(tokens=tokens)
 
 
-def _kept(tokens: Sequence[Token]) -> tuple[Token, ...]:
+def _strip_marks(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """Each token as far as it lies in no mark; the time of one that is gone goes to the next without one."""
     text, starts = "", list[int]()
     for token in tokens:
         text += "\n" if token.breaks else " " * token.spaced
         starts.append(len(text))
         text += token.text
-    hidden = _marked(text)
+    hidden = _find_marks(text)
     kept: list[Token] = []
     start_s: float | None = None
     spaced = False
@@ -62,7 +62,7 @@ def _kept(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(kept) if spoken else ()
 
 
-def _marked(text: str) -> bytearray:
+def _find_marks(text: str) -> bytearray:
     """For each character whether it belongs to a mark."""
     hidden = bytearray(len(text))
     turns = _TURN.sub(lambda found: "\n" * len(found[0]), text)

@@ -15,7 +15,7 @@ _MOST_TOKENS = 200  # of a cue that may roll: no screen holds more
 _LONGEST_GUESS_S = 2.0
 
 
-class _Carried(NamedTuple):
+class _Overlap(NamedTuple):
     """How many tokens of a cue were shown before, of how many, and whether they stayed on the screen."""
 
     tokens: int
@@ -25,17 +25,17 @@ class _Carried(NamedTuple):
 
 def clean_cues(cues: Sequence[Cue]) -> list[Cue]:
     """Each word once, and each cue with a length; cues by start."""
-    return _with_lengths(_unrolled(cues))
+    return _with_lengths(_unroll(cues))
 
 
-def _unrolled(cues: Sequence[Cue]) -> list[Cue]:
+def _unroll(cues: Sequence[Cue]) -> list[Cue]:
     """Without what is shown again, if that is how these captions are; else as they are.
 
     Half of all cues must begin with what ends the cue before, a quarter must add something to it:
     so a refrain, or a “No.” after a “No.”, is left alone. What comes again after a pause with nothing
     new was said again.
     """
-    carried = [_carried(a, b) for a, b in pairwise(cues)]
+    carried = [_overlap(a, b) for a, b in pairwise(cues)]
     again = sum(c.stayed and c.tokens > 0 for c in carried)
     grown = sum(c.stayed and 0 < c.tokens < c.of for c in carried)
     if len(carried) < 2 or again * 2 < len(carried) or grown * 4 < len(carried):
@@ -53,18 +53,18 @@ def _single(cue: Cue) -> Cue:
     return cue._replace(tokens=(cue.tokens[0]._replace(start_s=cue.start_s),))
 
 
-def _carried(before: Cue, cue: Cue) -> _Carried:
+def _overlap(before: Cue, cue: Cue) -> _Overlap:
     """The longest run of tokens that ends the one and begins the other, compared without spaces."""
     stayed, of = cue.start_s - before.end_s <= _TOUCHING_S, len(cue.tokens)
     if max(len(before.tokens), of) > _MOST_TOKENS:
-        return _Carried(0, of, stayed)
+        return _Overlap(0, of, stayed)
     shown = _run(before.tokens)
     ends = {len(shown) - len(_run(before.tokens[i:])) for i in range(len(before.tokens))}
     for count in range(of, 0, -1):
         run = _run(cue.tokens[:count])
         if shown.endswith(run) and len(shown) - len(run) in ends:
-            return _Carried(count, of, stayed)
-    return _Carried(0, of, stayed)
+            return _Overlap(count, of, stayed)
+    return _Overlap(0, of, stayed)
 
 
 def _run(tokens: Sequence[Token]) -> str:

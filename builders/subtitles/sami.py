@@ -20,7 +20,7 @@ def read_smi(text: str, name: str) -> Track:
     Raises:
         RowError: ``bad_subtitle``: there are no times.
     """
-    head, *parts = _SYNC.split(re.sub(r"<!--.*?-->", _kept_styles, text, flags=re.DOTALL))
+    head, *parts = _SYNC.split(re.sub(r"<!--.*?-->", _comment_text, text, flags=re.DOTALL))
     if not parts and text.strip():
         raise RowError(f"{name}:1: there is no <SYNC Start=…>: this is not SAMI", "bad_subtitle")
     shown: dict[str, list[tuple[float, str]]] = defaultdict(list)
@@ -40,6 +40,6 @@ def read_smi(text: str, name: str) -> Track:
     return Track([])
 
 
-def _kept_styles(comment: re.Match[str]) -> str:
+def _comment_text(comment: re.Match[str]) -> str:
     """Styles stand in comments."""
     return comment[0] if "{" in comment[0] else ""

@@ -15,7 +15,7 @@ _NO_END = re.compile(
 )  # initials and short forms; an “etc.” that ends a sentence is joined to the next
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A word, or a cue without word times."""
 
     start_s: float
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 class Sentence(NamedTuple):
     """Pieces that belong together."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
 
     @property
     def start_s(self) -> float:
@@ -52,12 +52,12 @@ class Sentence(NamedTuple):
         return [word for p in self.pieces for word in p.words]
 
 
-def sentences(pieces: Sequence[Piece], pause_s: float, max_s: float) -> Iterator[Sentence]:
+def sentences(pieces: Sequence[TextPiece], pause_s: float, max_s: float) -> Iterator[Sentence]:
     """Pieces, in order of time, up to the end of a sentence or a silence longer than ``pause_s``.
 
     What is longer than ``max_s`` (text without full stops) is cut at its longest silences.
     """
-    held: list[Piece] = []
+    held: list[TextPiece] = []
     for piece in pieces:
         if held and piece.start_s - held[-1].end_s > pause_s:
             yield from _cut(held, max_s)
@@ -74,7 +74,7 @@ def ends_sentence(text: str) -> bool:
     return bool(_END.search(text)) and not _NO_END.search(text)
 
 
-def _cut(pieces: list[Piece], max_s: float) -> Iterator[Sentence]:
+def _cut(pieces: list[TextPiece], max_s: float) -> Iterator[Sentence]:
     todo = [pieces] if pieces else []
     while todo:
         part = todo.pop()

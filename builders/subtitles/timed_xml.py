@@ -69,10 +69,10 @@ def _ttml(root: Element) -> Iterator[Cue | None]:
     multiplier = [_number(part) or 1.0 for part in _attribute(root, "frameRateMultiplier").split()]
     if len(multiplier) == 2:
         frame *= multiplier[0] / multiplier[1]
-    yield from _timed(root, 0.0, _Rates(frame, _number(_attribute(root, "tickRate")) or frame), 0)
+    yield from _read_cues(root, 0.0, _Rates(frame, _number(_attribute(root, "tickRate")) or frame), 0)
 
 
-def _timed(element: Element, offset_s: float, rates: _Rates, depth: int) -> Iterator[Cue | None]:
+def _read_cues(element: Element, offset_s: float, rates: _Rates, depth: int) -> Iterator[Cue | None]:
     """The cues below an element; times count from the start of what is around it."""
     begin, end, lasts = (element.get(name) for name in ("begin", "end", "dur"))
     start_s = _ttml_seconds(begin, rates) if begin else 0.0
@@ -86,7 +86,7 @@ def _timed(element: Element, offset_s: float, rates: _Rates, depth: int) -> Iter
             yield Cue(offset_s + start_s, offset_s + until_s, read_payload(_text(element, 0).strip()))
     elif inside:
         for child in element:
-            yield from _timed(child, offset_s + (start_s or 0.0), rates, depth + 1)
+            yield from _read_cues(child, offset_s + (start_s or 0.0), rates, depth + 1)
 
 
 def _ttml_seconds(stamp: str | None, rates: _Rates) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.errors import RowError
-from ...models.chat.model import Picture
+from ...models.chat.model import ImagePart
 from ...schemas import Frame
 
 Pixels = NDArray[np.uint8]
@@ -30,18 +30,18 @@ _LONGEST_PX = 16384
 """A JPEG has at most 65535 pixels a side, and no model looks at so many."""
 
 
-def stacked(above: Frame, below: Frame) -> Picture:
+def stack_frames(above: Frame, below: Frame) -> ImagePart:
     """Two frames below each other, with a white gap of 50 pixels; ``RowError`` (``bad_frame``) for what is no JPEG."""
-    one, other = decoded(above), decoded(below)
+    one, other = decode_frame(above), decode_frame(below)
     top = one.shape[0] + PAIR_GAP_PX
     canvas = _canvas(top + other.shape[0], max(one.shape[1], other.shape[1]))
     canvas[: one.shape[0], : one.shape[1]] = one
     canvas[top:, : other.shape[1]] = other
-    return _encoded(canvas)
+    return _encode(canvas)
 
 
-def strip(frames: Sequence[Frame]) -> Picture:
-    """All frames below each other, each with its label to the left, lines between them. Raises as ``stacked``."""
+def strip(frames: Sequence[Frame]) -> ImagePart:
+    """All frames below each other, each with its label to the left, lines between them. Raises as ``stack_frames``."""
     import cv2
 
     widest = max(frame.width_px for frame in frames)
@@ -55,11 +55,14 @@ def strip(frames: Sequence[Frame]) -> Picture:
         if at + 1 < len(frames):
             line = round((below - _GAP_PX / 2) * scale)
             cv2.line(canvas, (0, line), (canvas.shape[1], line), (0, 0, 0), 2)
-    return _encoded(canvas)
+    return _encode(canvas)
 
 
-def grid(frames: Sequence[Frame]) -> Picture:
-    """All frames in rows of five, each with its label above it, at most 2048 pixels a side. Raises as ``stacked``."""
+def grid(frames: Sequence[Frame]) -> ImagePart:
+    """All frames in rows of five, each with its label above it, at most 2048 pixels a side.
+
+    Raises as ``stack_frames``.
+    """
     columns = min(GRID_COLUMNS, len(frames))
     wide, high = max(f.width_px for f in frames), max(f.height_px for f in frames)
     rows, label = -(-len(frames) // columns), max(high // 8, _GAP_PX)
@@ -70,7 +73,7 @@ def grid(frames: Sequence[Frame]) -> Picture:
         top, left = (row * (high + label) + label) * scale, column * wide * scale
         _paste(canvas, frame, round(top), round(left), scale)
         _write(canvas, at, (round(left), round(top - label * scale), round(wide * scale / 2), round(label * scale)))
-    return _encoded(canvas)
+    return _encode(canvas)
 
 
 def label_of(at: int) -> str:
@@ -78,7 +81,7 @@ def label_of(at: int) -> str:
     return f"<IMAGE {at}>"
 
 
-def decoded(frame: Frame) -> Pixels:
+def decode_frame(frame: Frame) -> Pixels:
     """``(H, W, 3)`` uint8 BGR."""
     import cv2
 
@@ -95,7 +98,7 @@ def _canvas(height: int, width: int) -> Pixels:
 def _paste(canvas: Pixels, frame: Frame, top: int, left: int, scale: float) -> None:
     import cv2
 
-    pixels = decoded(frame)
+    pixels = decode_frame(frame)
     if scale < 1:
         size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -115,7 +118,7 @@ def _write(canvas: Pixels, at: int, box: tuple[int, int, int, int]) -> None:
     cv2.putText(canvas, text, place, font, size, (0, 0, 0), 2 if size > 0.6 else 1, cv2.LINE_AA)
 
 
-def _encoded(canvas: Pixels) -> Picture:
+def _encode(canvas: Pixels) -> ImagePart:
     import cv2
 
-    return Picture(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+    return ImagePart(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())

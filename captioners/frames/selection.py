@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from ...models.chat.model import ChatModel, Film, Part, Picture
+from ...models.chat.model import ChatModelOptions, ImagePart, Part, VideoPart
 from ...schemas import Clip, Frame
 
 
@@ -34,9 +34,9 @@ def shuffle_key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def as_parts(frames: Sequence[Frame], model: ChatModel) -> list[Part]:
+def as_parts(frames: Sequence[Frame], model: ChatModelOptions) -> list[Part]:
     """Frames as a message's parts: pictures, or one film where the model wants that."""
-    pictures = tuple(Picture(f.jpeg) for f in frames)
+    pictures = tuple(ImagePart(f.jpeg) for f in frames)
     if model.film == "video" and len(pictures) > 1:
-        return [Film(pictures, tuple(f.time_s for f in frames))]
+        return [VideoPart(pictures, tuple(f.time_s for f in frames))]
     return list(pictures)

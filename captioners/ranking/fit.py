@@ -22,7 +22,7 @@ _SHARP = 10.0  # cosines of one clip's captions differ by a tenth or so
 _BETA1, _BETA2, _TINY = 0.9, 0.999, 1e-8
 
 
-class Choice(NamedTuple):
+class RankingExample(NamedTuple):
     """One clip that people chose for: its vector (D,), its captions' vectors (K, E), and the row they picked."""
 
     clip: Floats
@@ -31,7 +31,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Training:
+class RankerTraining:
     """How it learns. The weights of negatives are the published ones."""
 
     epochs: int = 60
@@ -45,7 +45,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Ranker:
+class RankerWeights:
     """Learned weights: ``a`` (D, r), ``b`` (E, r), ``prior`` (E,), ``cosine`` (1,)."""
 
     weights: dict[str, Floats] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Ranker:
         return found
 
 
-def fit(choices: Sequence[Choice], how: Training | None = None) -> Ranker:
+def fit(choices: Sequence[RankingExample], how: RankerTraining | None = None) -> RankerWeights:
     """Learn from picks: deterministic, given the same choices in the same order.
 
     Raises:
@@ -64,7 +64,7 @@ def fit(choices: Sequence[Choice], how: Training | None = None) -> Ranker:
     """
     if not choices:
         raise ValueError("no picks to learn from")
-    how = how or Training()
+    how = how or RankerTraining()
     dice = np.random.default_rng(how.seed)
     weights = _begin(choices[0], how.rank, dice)
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
@@ -75,10 +75,10 @@ def fit(choices: Sequence[Choice], how: Training | None = None) -> Ranker:
             step += 1
             some = [choices[i] for i in order[start : start + how.batch]]
             _adam(weights, _gradients(weights, some, how), moments, step, how)
-    return Ranker(weights)
+    return RankerWeights(weights)
 
 
-def _begin(first: Choice, rank: int, dice: np.random.Generator) -> dict[str, Floats]:
+def _begin(first: RankingExample, rank: int, dice: np.random.Generator) -> dict[str, Floats]:
     wide, deep = first.clip.shape[0], first.captions.shape[1]
     return {
         "a": (_SMALL * dice.standard_normal((wide, rank)) / np.sqrt(wide)).astype(np.float32),
@@ -96,7 +96,7 @@ def _scores(weights: dict[str, Floats], clips: Floats, captions: Floats) -> Floa
     return np.asarray(found, np.float32)
 
 
-def _gradients(weights: dict[str, Floats], some: Sequence[Choice], how: Training) -> dict[str, Floats]:
+def _gradients(weights: dict[str, Floats], some: Sequence[RankingExample], how: RankerTraining) -> dict[str, Floats]:
     clips = np.stack([choice.clip for choice in some])
     captions = np.concatenate([choice.captions for choice in some])
     owner = np.repeat(np.arange(len(some)), [len(choice.captions) for choice in some])
@@ -121,7 +121,7 @@ def _gradients(weights: dict[str, Floats], some: Sequence[Choice], how: Training
 
 
 def _adam(
-    weights: dict[str, Floats], slopes: dict[str, Floats], moments: dict[str, Any], step: int, how: Training
+    weights: dict[str, Floats], slopes: dict[str, Floats], moments: dict[str, Any], step: int, how: RankerTraining
 ) -> None:
     """One step of AdamW (Loshchilov and Hutter 2019)."""
     for name, slope in slopes.items():

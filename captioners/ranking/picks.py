@@ -81,7 +81,7 @@ def _many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-class Picked(NamedTuple):
+class MajorityPick(NamedTuple):
     """What people together say of one clip; no ``caption_id`` where most found all bad."""
 
     clip_id: str
@@ -89,7 +89,7 @@ class Picked(NamedTuple):
     votes: tuple[str, ...]  # one per person, "" for all bad
 
 
-def majority(picks: Sequence[Pick]) -> list[Picked]:
+def majority(picks: Sequence[Pick]) -> list[MajorityPick]:
     """One choice per clip, by clip id: most votes, and of equals the first by id."""
     votes: dict[str, list[str]] = {}
     for pick in picks:
@@ -97,11 +97,11 @@ def majority(picks: Sequence[Pick]) -> list[Picked]:
     found = []
     for clip, given in sorted(votes.items()):
         best = min(Counter(given).items(), key=lambda item: (-item[1], not item[0], item[0]))[0]
-        found.append(Picked(clip, best, tuple(given)))
+        found.append(MajorityPick(clip, best, tuple(given)))
     return found
 
 
-def agreement(picked: Sequence[Picked]) -> float | None:
+def agreement(picked: Sequence[MajorityPick]) -> float | None:
     """How often two people who saw the same clip picked the same, 0 to 1; None where no two saw one."""
     same = pairs = 0
     for one in picked:

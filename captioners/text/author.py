@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 from ...engine.contract.step import Step
 from ...models.chat.answers import unusable
-from ...models.chat.model import Model
+from ...models.chat.model import ChatModel
 from ...models.text.languages import language_name
 from ...models.text.written_language import other_language
 from ...schemas import Caption, Clip
-from .ids import FAKE, caption_id, is_fake, marked
+from .ids import FAKE, caption_id, is_fake, mark_fake
 
 
 class Author(NamedTuple):
     """A step and its model, in the role in which they write."""
 
     step: Step
-    model: Model
+    model: ChatModel
     prompt_hash: str
     seed: int
     teacher: str
@@ -43,7 +43,7 @@ class Author(NamedTuple):
         return Caption(
             caption_id=caption_id(self.step, about.clip_id, teacher, self.kind, parents),
             video_id=about.video_id, clip_id=about.clip_id, teacher=teacher, kind=self.kind,
-            text=marked(text) if fake else text, parents=parents,
+            text=mark_fake(text) if fake else text, parents=parents,
             model=self.model.name, revision=self.model.revision, prompt_hash=self.prompt_hash,
             raw=raw, seed=self.seed, language=self.language,
         )  # fmt: skip

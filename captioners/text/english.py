@@ -45,7 +45,7 @@ def _regular_plural(word: str) -> str:
     return f"{word}s"
 
 
-def counted(noun: str, count: int = 1) -> str:
+def count_phrase(noun: str, count: int = 1) -> str:
     """``a dog``, ``two dogs``, ``several dogs``, ``a group of people``; mass nouns stay bare."""
     if noun.lower() in _MASS:
         return noun
@@ -58,7 +58,7 @@ def counted(noun: str, count: int = 1) -> str:
     return "a group of people" if noun == "person" else f"several {plural(noun)}"
 
 
-def listed(items: Sequence[str]) -> str:
+def join_words(items: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...schemas import Box, Evidence, Label
-from .english import article, counted, listed, sentence
+from .english import article, count_phrase, join_words, sentence
 
 # Confidence from which a thing is named, and from which it is named without a hedge. The box detector
 # is wrong about half the time near 0.5; an ImageNet top-1 below 0.3 mostly names the background.
@@ -43,25 +43,25 @@ class Thing(NamedTuple):
 
 def describe(evidence: Evidence) -> str:
     """One or two sentences, or nothing where nothing was seen, read or heard."""
-    return " ".join(sentence(words) for words in (_seen(evidence), _read_and_heard(evidence)) if words)
+    return " ".join(sentence(words) for words in (_describe_visible(evidence), _read_and_heard(evidence)) if words)
 
 
-def _seen(evidence: Evidence) -> str:
+def _describe_visible(evidence: Evidence) -> str:
     if evidence.colours and evidence.brightness < _BLACK:
         return "the picture is almost black"
     things = _things(evidence)
     look = _look(evidence)
     if things:
-        names = [_named(thing) for thing in things]
+        names = [_name(thing) for thing in things]
         verb = "is" if len(things) == 1 and _is_single(things[0]) else "are"
         picture = f" in {article(look)} {look} picture" if look else ""
-        return f"{listed(names)} {verb} visible{picture}{_movement(evidence)}"
+        return f"{join_words(names)} {verb} visible{picture}{_movement(evidence)}"
     return f"the picture is {look}{_movement(evidence)}" if look else ""
 
 
 def _things(evidence: Evidence) -> list[Thing]:
     """Boxes, and the one top label where it does not compete with them for the same thing."""
-    boxed = list(_boxed(evidence.boxes))
+    boxed = list(_box_things(evidence.boxes))
     top = evidence.labels[0] if evidence.labels else None
     if top is None or top.score < _LABEL_MAYBE:
         return boxed[:_MAX_THINGS]
@@ -77,7 +77,7 @@ def _things(evidence: Evidence) -> list[Thing]:
     return boxed[:_MAX_THINGS]
 
 
-def _boxed(boxes: Sequence[Box]) -> Iterator[Thing]:
+def _box_things(boxes: Sequence[Box]) -> Iterator[Thing]:
     """One thing per class, most confident first; the count is the median over the frames that show it."""
     by_noun: dict[str, list[Box]] = {}
     for box in boxes:
@@ -90,13 +90,13 @@ def _boxed(boxes: Sequence[Box]) -> Iterator[Thing]:
         yield Thing(noun, counts[(len(counts) - 1) // 2], bool(sure))
 
 
-def _named(thing: Thing) -> str:
-    words = counted(thing.noun, thing.number)
+def _name(thing: Thing) -> str:
+    words = count_phrase(thing.noun, thing.number)
     return words if thing.sure else f"what may be {words}"
 
 
 def _is_single(thing: Thing) -> bool:
-    return not thing.sure or thing.number == 1 or counted(thing.noun, thing.number).startswith("a ")
+    return not thing.sure or thing.number == 1 or count_phrase(thing.noun, thing.number).startswith("a ")
 
 
 def _look(evidence: Evidence) -> str:
@@ -108,7 +108,7 @@ def _look(evidence: Evidence) -> str:
         tone = "dark"
     elif evidence.brightness > _BRIGHT and colours and not first.startswith(("black", "dark")):
         tone = "bright"
-    mainly = f"mainly {listed(colours)}" if colours else ""
+    mainly = f"mainly {join_words(colours)}" if colours else ""
     return ", ".join(part for part in (tone, mainly) if part)
 
 
@@ -121,7 +121,7 @@ def _movement(evidence: Evidence) -> str:
 def _read_and_heard(evidence: Evidence) -> str:
     words, sounds = _screen(evidence.texts), _sounds(evidence.sounds)
     read = f'the screen shows the text "{words}"' if words else ""
-    heard = f"{listed(sounds)} can be heard" if sounds else ""
+    heard = f"{join_words(sounds)} can be heard" if sounds else ""
     return f"{read}, and {heard}" if read and heard else read or heard
 
 
@@ -154,7 +154,7 @@ def _sound(name: str) -> str:
     noun = _plain(name).lower()
     if noun in _BARE_SOUNDS or noun.endswith("ing"):
         return noun
-    return f"the sound of {noun if noun.endswith('s') else counted(noun)}"
+    return f"the sound of {noun if noun.endswith('s') else count_phrase(noun)}"
 
 
 def _plain(name: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ...models.text.english_parser import Parsed, Word
+from ...models.text.english_parser import ParseResult, SyntaxWord
 
 OF_ITSELF = frozenset({
     "video", "clip", "scene", "image", "picture", "photo", "shot", "frame", "footage", "view", "film", "caption",
@@ -72,22 +72,22 @@ _NUMBERS = {
 _DIGITS = re.compile(r"(\d+(?:[.,]\d+)*)(?:st|nd|rd|th|%|s)?")
 
 
-class Pool(NamedTuple):
+class SourceWords(NamedTuple):
     """What the sources say: lemmas and words as they stand, lower case, and numbers."""
 
     words: frozenset[str]
     numbers: frozenset[float]
 
 
-def pool_of(sources: Iterable[Parsed]) -> Pool:
+def pool_of(sources: Iterable[ParseResult]) -> SourceWords:
     """All words of all sources, whatever the parser takes them for."""
     words = [word for source in sources for word in source.words]
     said = {form for word in words for form in (word.lemma, word.text.lower(), _bare(word.text))}
     numbers = {value for word in words if (value := number(word.text)) is not None}
-    return Pool(frozenset(said), frozenset(numbers))
+    return SourceWords(frozenset(said), frozenset(numbers))
 
 
-def unsupported(said: Parsed, sources: Sequence[Parsed], allowed: Collection[str] = ()) -> list[str]:
+def find_unsupported(said: ParseResult, sources: Sequence[ParseResult], allowed: Collection[str] = ()) -> list[str]:
     """Nouns, attributes, numbers and names in ``said`` that no source has, in order, each once.
 
     A word is supported by its own lemma, a synonym, a word that it is derived from or that is derived from it, and a
@@ -114,7 +114,7 @@ def _bare(text: str) -> str:
     return re.sub(r"['’]s?$", "", text.lower())
 
 
-def _is_supported(word: Word, pool: Pool, allowed: Collection[str]) -> bool:
+def _is_supported(word: SyntaxWord, pool: SourceWords, allowed: Collection[str]) -> bool:
     forms = {word.lemma, word.text.lower(), _bare(word.text)}
     if forms & pool.words or forms & OF_ITSELF or any(form in allowed for form in forms):
         return True

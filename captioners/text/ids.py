@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ...engine.contract.options import digest, plain_options
 from ...engine.contract.step import Step
-from ...models.chat.step import Asking
+from ...models.chat.step import ChatStep
 from ...schemas import Caption
 
 FAKE = "fake"
@@ -19,7 +19,7 @@ _UNFIT = re.compile(r"[^\w.-]+")
 
 def caption_id(step: Step, clip_id: str, teacher: str, kind: str, parents: Sequence[str] = ()) -> str:
     """The clip, the teacher, and eight digits of what the text depends on: role, parents, the step's options."""
-    if isinstance(step, Asking):
+    if isinstance(step, ChatStep):
         return f"{clip_id}_{teacher}_{step.digits([kind, *parents])}"
     made_from = digest(kind, list(parents), plain_options(step, hashed=True), step.revision())
     return f"{clip_id}_{teacher}_{made_from[:8]}"
@@ -30,7 +30,7 @@ def is_fake(caption: Caption) -> bool:
     return FAKE in (caption.teacher, caption.model)
 
 
-def marked(text: str) -> str:
+def mark_fake(text: str) -> str:
     """The text as one of a dry run."""
     return text if text.startswith(MARK) else f"{MARK}{text}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ...engine.contract.errors import UserError
-from ...engine.contract.step import Fan, Step, writes
+from ...engine.contract.step import MultiOutput, Step, writes
 from ...schemas import Caption, Evidence, Frame, Row, Segment, Video
 
 MAKERS: dict[type[Row], str] = {
@@ -30,7 +30,7 @@ def check_needs(reader: str, needs: Mapping[type[Row], str], earlier: Sequence[S
 
 def _writes(step: Step) -> Iterator[type[Row]]:
     """The row types that a step writes."""
-    if isinstance(step, Fan):
+    if isinstance(step, MultiOutput):
         yield from (part.out for part in step.parts())
     elif (row := writes(type(step))) is not None:
         yield row

@@ -16,7 +16,7 @@ _BEFORE_MARK = re.compile(r"\s+([,.;:!?])")
 # A whisper sentence beyond these is a hallucination more often than not (Radford et al. 2022, 4.5).
 
 
-class Spoken(NamedTuple):
+class SpeechText(NamedTuple):
     """One text, its language, and where it was taken from."""
 
     text: str
@@ -24,7 +24,7 @@ class Spoken(NamedTuple):
     source: str
 
 
-def spoken(clip: Clip, segments: Sequence[Segment]) -> Spoken | None:
+def speech_text(clip: Clip, segments: Sequence[Segment]) -> SpeechText | None:
     """What is said in a clip, from the best one source: subtitles, else the transcript with most text there.
 
     A sentence that the clip's edge cuts gives only the words inside, where its words have times;
@@ -44,7 +44,7 @@ def clean(text: str) -> str:
     return _BEFORE_MARK.sub(r"\1", _SPACE.sub(" ", bare)).strip()
 
 
-def _from_source(clip: Clip, source: str, segments: Iterable[Segment]) -> Spoken:
+def _from_source(clip: Clip, source: str, segments: Iterable[Segment]) -> SpeechText:
     texts: list[str] = []
     language = ""
     for segment in segments:
@@ -52,7 +52,7 @@ def _from_source(clip: Clip, source: str, segments: Iterable[Segment]) -> Spoken
         if text and (not texts or texts[-1].casefold() != text.casefold()):  # rolling subtitles repeat a line
             texts.append(text)
             language = language or segment.language
-    return Spoken(" ".join(texts), language, source)
+    return SpeechText(" ".join(texts), language, source)
 
 
 def _inside(clip: Clip, segment: Segment) -> str:

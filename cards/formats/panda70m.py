@@ -36,7 +36,7 @@ class ClipCell(NamedTuple):
     shots: Sequence[tuple[float, float]]
 
 
-class VideoLine(NamedTuple):
+class Panda70mLine(NamedTuple):
     """One row."""
 
     video_id: str
@@ -44,10 +44,10 @@ class VideoLine(NamedTuple):
     clips: Sequence[ClipCell]
 
 
-def write_lines(file: TextIO, lines: Iterable[VideoLine]) -> int:
+def write_lines(file: TextIO, lines: Iterable[Panda70mLine]) -> int:
     """Write the header and a row for each video; returns how many clips there are in them.
 
-    The file must have been opened with ``newline=""``. Cells are in the order of ``VideoLine.clips``.
+    The file must have been opened with ``newline=""``. Cells are in the order of ``Panda70mLine.clips``.
     """
     writer, count = csv.writer(file, lineterminator="\n"), 0
     writer.writerow(COLUMNS)
@@ -57,7 +57,7 @@ def write_lines(file: TextIO, lines: Iterable[VideoLine]) -> int:
     return count
 
 
-def cells(line: VideoLine) -> list[str]:
+def cells(line: Panda70mLine) -> list[str]:
     """The seven cells of a row."""
     clips = line.clips
     lists = (

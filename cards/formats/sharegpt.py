@@ -14,24 +14,24 @@ from typing import NamedTuple, TextIO
 WHOLE = "-1"
 
 
-class Moment(NamedTuple):
+class SpanCaption(NamedTuple):
     """A caption of a part of the video."""
 
     time_s: float | None  # from the video's start: of the frame, or where the change that is told ends
     text: str
 
 
-class VideoLine(NamedTuple):
+class Sharegpt4videoLine(NamedTuple):
     """One line."""
 
     video_id: str
     video_path: str
     zip_folder: str
-    moments: Sequence[Moment]
+    moments: Sequence[SpanCaption]
     caption: str  # of the whole video
 
 
-def line(of: VideoLine) -> str:
+def line(of: Sharegpt4videoLine) -> str:
     """The JSON object, without the line break. Moments are numbered from 0 in their order."""
     captions = [{"idx": str(at), "content": moment.text} for at, moment in enumerate(of.moments)]
     times_s = [moment.time_s for moment in of.moments]
@@ -45,7 +45,7 @@ def line(of: VideoLine) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def write_lines(file: TextIO, lines: Iterable[VideoLine]) -> int:
+def write_lines(file: TextIO, lines: Iterable[Sharegpt4videoLine]) -> int:
     """Write a line for each video; returns how many."""
     count = 0
     for one in lines:

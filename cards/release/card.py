@@ -13,7 +13,7 @@ from ...schemas.tables import column_table, markdown_text
 from .columns import FILE, SCORE
 from .facts import Facts
 from .licenses import card_license
-from .provenance import Story
+from .provenance import Provenance
 from .words import length_of_time, short_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MOST_ROWS = 25  # of a table
 _MOST_TEXT = 2000  # characters of an option, such as a prompt, in the recipe
 
 
-class Wishes(NamedTuple):
+class CardOptions(NamedTuple):
     """What the recipe says of the card."""
 
     license: str
@@ -37,7 +37,7 @@ class Wishes(NamedTuple):
     with_files: bool
 
 
-def make_card(wishes: Wishes, facts: Facts, story: Story) -> str:
+def make_card(wishes: CardOptions, facts: Facts, story: Provenance) -> str:
     """The text of ``README.md``."""
     import jinja2
 
@@ -45,7 +45,7 @@ def make_card(wishes: Wishes, facts: Facts, story: Story) -> str:
     page = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time}
     template = page.get_template("card.md.j2")
-    shown = yaml.safe_dump(_shortened(story.recipe), sort_keys=False, allow_unicode=True, width=100)
+    shown = yaml.safe_dump(_shorten(story.recipe), sort_keys=False, allow_unicode=True, width=100)
     recipe = shown if story.recipe else ""
     scores = [name for name in facts.schema.names if name.startswith(SCORE)]
     return template.render(
@@ -63,7 +63,7 @@ def md(value: object, most: int = 300) -> str:
     return markdown_text(short_text(str(value), most))
 
 
-def front_matter(wishes: Wishes, facts: Facts, story: Story) -> dict[str, Any]:
+def front_matter(wishes: CardOptions, facts: Facts, story: Provenance) -> dict[str, Any]:
     """The card's YAML. ``dataset_info`` is written anew each time: a stale one breaks every reader."""
     license_, splits = card_license(wishes.license), facts.splits
     said: dict[str, Any] = {"license": license_.id}
@@ -87,12 +87,12 @@ def _features(schema: pa.Schema) -> list[dict[str, Any]]:
     return [{"name": "video", "dtype": "video"} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
-def _shortened(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     """The same with the texts inside cut off, such as whole prompts."""
     if isinstance(value, dict):
-        return {key: _shortened(item) for key, item in value.items()}
+        return {key: _shorten(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        return [_shorten(item) for item in value]
     return short_text(value, _MOST_TEXT) if isinstance(value, str) else value
 
 

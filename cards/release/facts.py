@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .files import Split
+from .files import SplitFiles
 from .table import Contents
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Facts(NamedTuple):
     """What was written."""
 
     schema: pa.Schema
-    splits: list[Split]
+    splits: list[SplitFiles]
     file_bytes: int  # of the folder
     dropped: int  # clips without a caption
     sources: list[Source]
@@ -87,7 +87,7 @@ _CONSE = "SELECT DISTINCT name FROM scores WHERE split_part(model, ' ', 1) = 'co
 _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not about each of them
 
 
-def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split], file_bytes: int) -> Facts:
+def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[SplitFiles], file_bytes: int) -> Facts:
     """Count in the views that ``release.table.prepare`` made."""
     names = held.schema.names
     sources = [Source(*row) for row in db.execute(_SOURCES).fetchall()]
@@ -101,20 +101,20 @@ def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split
 def _captions(db: duckdb.DuckDBPyConnection) -> Captions:
     [(total, distinct, judged, fakes)] = db.execute(_COUNTS).fetchall()
     authors = [Author(*row) for row in db.execute(_AUTHORS).fetchall()]
-    repeated = repeated_caption(db.execute(_REPEATED).fetchall(), total)
+    repeated = find_repetition(db.execute(_REPEATED).fetchall(), total)
     return Captions(total, distinct, judged, fakes, authors, repeated)
 
 
-def repeated_caption(most: list[tuple[str, int]], clips: int) -> Repetition | None:
+def find_repetition(most: list[tuple[str, int]], clips: int) -> Repetition | None:
     """The most frequent caption, where it stands on at least 3 clips and a twentieth of them, or on all of several."""
     found = (Repetition(text, n, clips) for text, n in most if n >= max(min(_FEWEST, clips), 2, _SHARE * clips))
     return next(found, None)
 
 
-def published_repetition(db: duckdb.DuckDBPyConnection) -> Repetition | None:
+def find_dataset_repetition(db: duckdb.DuckDBPyConnection) -> Repetition | None:
     """The same of a build's database, whose view ``dataset`` is the published table."""
     if "caption" not in [name for name, *_ in db.execute("DESCRIBE dataset").fetchall()]:
         return None
     most = "SELECT min(caption), count(*) AS n FROM dataset GROUP BY lower(trim(caption)) ORDER BY n DESC, 1 LIMIT 1"
     [(clips,)] = db.execute("SELECT count(*) FROM dataset").fetchall()
-    return repeated_caption(db.execute(most).fetchall(), clips)
+    return find_repetition(db.execute(most).fetchall(), clips)

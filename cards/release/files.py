@@ -25,7 +25,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 @dataclass
-class Split:
+class SplitFiles:
     """What a split of the release holds, counted while it is written."""
 
     name: str
@@ -45,7 +45,7 @@ class Split:
 
 
 @contextmanager
-def replaced_folder(folder: Path) -> Iterator[Path]:
+def replace_folder(folder: Path) -> Iterator[Path]:
     """Fill the yielded folder; on a clean exit it takes the place of ``folder``, otherwise the old one stays."""
     part, old = folder.with_name(f"{folder.name}.part"), folder.with_name(f"{folder.name}.old")
     mend_folder(folder)

@@ -16,7 +16,7 @@ from .redaction import public_options, public_recipe
 if TYPE_CHECKING:
     import duckdb
 
-    from ...engine.build import Stage
+    from ...engine.build import FunnelStage
 
 _MODELS = """
 SELECT role, model, revision, sum(n)::BIGINT AS rows FROM (
@@ -31,7 +31,7 @@ SELECT role, model, revision, sum(n)::BIGINT AS rows FROM (
 """
 
 
-class Made(NamedTuple):
+class StepRecord(NamedTuple):
     """One step: its name in the recipe, what it is, what it does, and its options."""
 
     name: str
@@ -40,7 +40,7 @@ class Made(NamedTuple):
     options: str
 
 
-class Model(NamedTuple):
+class ModelRecord(NamedTuple):
     """One model that the build used, or a rule."""
 
     role: str
@@ -50,35 +50,37 @@ class Model(NamedTuple):
     rows: int
 
 
-class Story(NamedTuple):
+class Provenance(NamedTuple):
     """What a build did up to this step. Empty where there is no lock (the step is run by itself)."""
 
     name: str
     version: str  # of cliploom
-    steps: list[Made]
-    stages: list[Stage]
-    models: list[Model]
+    steps: list[StepRecord]
+    stages: list[FunnelStage]
+    models: list[ModelRecord]
     recipe: dict[str, Any]
 
 
-def read_story(root: Path, step: str) -> Story:
+def read_story(root: Path, step: str) -> Provenance:
     """The story of the build in ``root`` up to the step of that name."""
     from ...engine.build import Build
 
     try:
         build = Build.read(root)
     except UserError:
-        return Story(root.name, "", [], [], [], {})
+        return Provenance(root.name, "", [], [], [], {})
     before = before_step(build.lock, step)
     steps = [
-        Made(entry["name"], entry["step"], _about(entry["step"]), _options(entry["step"], entry.get("options") or {}))
+        StepRecord(
+            entry["name"], entry["step"], _about(entry["step"]), _options(entry["step"], entry.get("options") or {})
+        )
         for entry in [*before, *(e for e in build.lock["steps"] if e["name"] == step)]
     ]
     names = {table["name"] for entry in before for table in entry.get("tables", [{"name": entry["name"]}])}
     stages = [stage for stage in build.funnel() if stage.name in names]
     with build.connect() as db:
         models = _models(db)
-    return Story(build.name, str(build.lock.get("cliploom", "")), steps, stages, models, public_recipe(build.lock))
+    return Provenance(build.name, str(build.lock.get("cliploom", "")), steps, stages, models, public_recipe(build.lock))
 
 
 def before_step(lock: dict[str, Any], step: str) -> list[dict[str, Any]]:
@@ -102,6 +104,6 @@ def _options(kind: str, options: dict[str, Any]) -> str:
     return text.strip()[1:-1]
 
 
-def _models(db: duckdb.DuckDBPyConnection) -> list[Model]:
+def _models(db: duckdb.DuckDBPyConnection) -> list[ModelRecord]:
     found = db.execute(_MODELS).fetchall()
-    return [Model(role, model, revision, model_license(model), rows) for role, model, revision, rows in found]
+    return [ModelRecord(role, model, revision, model_license(model), rows) for role, model, revision, rows in found]

@@ -180,7 +180,7 @@ def _missing(db: duckdb.DuckDBPyConnection, with_files: bool) -> set[str]:
     return missing if several else missing | {"captions"}
 
 
-def ordered(columns: Iterable[str], splits: Iterable[str]) -> str:
+def rows_query(columns: Iterable[str], splits: Iterable[str]) -> str:
     """The query for the rows to publish, split by split, by ``clip_id``."""
     listed = ", ".join(f"'{split}'" for split in splits)
     named = ", ".join(f'"{column}"' for column in columns if column != FILE)

@@ -10,15 +10,15 @@ import yaml
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.step import Drop
-from ...schemas import Entry
-from .card import Wishes, make_card
+from ...schemas import DatasetEntry
+from .card import CardOptions, make_card
 from .columns import FILE
 from .facts import read_facts
-from .files import Split, TableFiles, clip_name, find_clips, put_file, replaced_folder
+from .files import SplitFiles, TableFiles, clip_name, find_clips, put_file, replace_folder
 from .provenance import read_story
 from .redaction import public_uri
 from .splits import assign_splits
-from .table import SOURCE, SPLIT, Contents, ordered, prepare
+from .table import SOURCE, SPLIT, Contents, prepare, rows_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 4_096
 
 
-class Plan(NamedTuple):
+class ReleasePlan(NamedTuple):
     """Where a release goes, and how it is split."""
 
     root: Path  # the build folder
@@ -38,7 +38,9 @@ class Plan(NamedTuple):
     seed: int
 
 
-def write_release(db: duckdb.DuckDBPyConnection, plan: Plan, wishes: Wishes) -> Iterator[Entry | Drop]:
+def write_release(
+    db: duckdb.DuckDBPyConnection, plan: ReleasePlan, wishes: CardOptions
+) -> Iterator[DatasetEntry | Drop]:
     """Replace the folder, then yield an entry or a verdict a clip.
 
     Raises:
@@ -52,7 +54,7 @@ def write_release(db: duckdb.DuckDBPyConnection, plan: Plan, wishes: Wishes) -> 
     if _one(db, "SELECT count(*) FROM clips") == len(held.bare):
         raise UserError("no clip is left to publish", "`cliploom status` shows where they went")
     files: dict[str, str] = {}
-    with replaced_folder(plan.folder) as part:
+    with replace_folder(plan.folder) as part:
         splits, files = _write_tables(db, plan, part, held, wishes.with_files)
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
         facts = read_facts(db, held, splits, size)
@@ -73,23 +75,23 @@ def _check_place(folder: Path) -> None:
 
 
 def _write_tables(
-    db: duckdb.DuckDBPyConnection, plan: Plan, part: Path, held: Contents, with_files: bool
-) -> tuple[list[Split], dict[str, str]]:
-    query = ordered(held.schema.names, [name for name, share in plan.shares.items() if share > 0])
+    db: duckdb.DuckDBPyConnection, plan: ReleasePlan, part: Path, held: Contents, with_files: bool
+) -> tuple[list[SplitFiles], dict[str, str]]:
+    query = rows_query(held.schema.names, [name for name, share in plan.shares.items() if share > 0])
     if with_files:
         chosen = "SELECT clip_id, file FROM clips ANTI JOIN _bare USING (clip_id) ORDER BY clip_id"
         find_clips(plan.root, db.execute(chosen).fetchall())
     per_split = dict(
         db.execute("SELECT split, count(*) FROM clips JOIN _placed USING (video_id) GROUP BY ALL").fetchall()
     )
-    splits: list[Split] = []
+    splits: list[SplitFiles] = []
     files: dict[str, str] = {}
     out: TableFiles | None = None
     for name, table in _runs(db.sql(query).to_arrow_reader(_BATCH_ROWS)):
         if out is None or splits[-1].name != name:
             if out is not None:
                 out.finish()
-            splits.append(Split(name))
+            splits.append(SplitFiles(name))
             folder = part / name if with_files else part / "data"
             out = TableFiles(folder, "metadata" if with_files else name, held.schema, sharded=not with_files)
         if with_files:
@@ -117,7 +119,7 @@ def _runs(reader: Any) -> Iterator[tuple[str, pa.Table]]:
                 start = stop
 
 
-def _place(plan: Plan, folder: Path, table: pa.Table, first: int, of: int) -> tuple[pa.Table, dict[str, str]]:
+def _place(plan: ReleasePlan, folder: Path, table: pa.Table, first: int, of: int) -> tuple[pa.Table, dict[str, str]]:
     """Put the clips' files into their split's folder and name them in the table."""
     import pyarrow as pa
 
@@ -128,7 +130,7 @@ def _place(plan: Plan, folder: Path, table: pa.Table, first: int, of: int) -> tu
     return table.append_column(FILE, pa.array(list(placed.values()), pa.string())), placed
 
 
-def _entries(db: duckdb.DuckDBPyConnection, held: Contents, files: Mapping[str, str]) -> Iterator[Entry | Drop]:
+def _entries(db: duckdb.DuckDBPyConnection, held: Contents, files: Mapping[str, str]) -> Iterator[DatasetEntry | Drop]:
     bare = {clip for clip, _ in held.bare}
     query = "SELECT clip_id, video_id, split FROM clips JOIN _placed USING (video_id) ORDER BY clip_id"
     reader = db.sql(query).to_arrow_reader(_BATCH_ROWS)
@@ -137,7 +139,7 @@ def _entries(db: duckdb.DuckDBPyConnection, held: Contents, files: Mapping[str, 
             if clip in bare:
                 yield Drop(clip, video, "no_caption")
             else:
-                yield Entry(clip, video, clip, split, files.get(clip))
+                yield DatasetEntry(clip, video, clip, split, files.get(clip))
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...engine.storage.sql import quoted
+from ...engine.storage.sql import quote_literal
 from ..release.table import TEACHER, caption_views, transcript_views
 from ..release.words import short_text
 from .histogram import Spread
@@ -61,14 +61,14 @@ class Totals(NamedTuple):
     published: bool  # there is a dataset; else ``kept`` are the clips that no filter dropped
 
 
-class Picture(NamedTuple):
+class ReportFrame(NamedTuple):
     """One stored frame."""
 
     time_s: float
     uri: str
 
 
-class Said(NamedTuple):
+class ReportCaption(NamedTuple):
     """One caption of a clip."""
 
     teacher: str
@@ -77,7 +77,7 @@ class Said(NamedTuple):
     chosen: bool
 
 
-class Shown(NamedTuple):
+class ReportClip(NamedTuple):
     """One clip of the wall."""
 
     clip_id: str
@@ -87,11 +87,11 @@ class Shown(NamedTuple):
     reason: str  # why it was dropped; empty for a published one
     step: str
     caption: str
-    candidates: list[Said]
+    candidates: list[ReportCaption]
     tags: list[str]
     speech: str
     marks: dict[str, float]  # scores of the clip itself
-    pictures: list[Picture]
+    pictures: list[ReportFrame]
 
 
 class Failure(NamedTuple):
@@ -130,7 +130,7 @@ def set_up(db: duckdb.DuckDBPyConnection, limit: int, published: Sequence[str]) 
 
     ``published`` are the tables whose captions the dataset takes; none where no step writes one.
     """
-    kept, written = "SELECT clip_id FROM entries", f"_step IN ({', '.join(map(quoted, published))})"
+    kept, written = "SELECT clip_id FROM entries", f"_step IN ({', '.join(map(quote_literal, published))})"
     if not published or not ask(db, "SELECT 1 FROM entries LIMIT 1").values:
         written, gone = "true", "SELECT id FROM verdicts"
         kept = f"SELECT clip_id FROM clips WHERE clip_id NOT IN ({gone}) AND video_id NOT IN ({gone})"
@@ -212,7 +212,7 @@ def _spread(
     return Spread(title, unit, [v for v, _ in rows], [v for v, kept in rows if kept], whole)
 
 
-def wall(db: duckdb.DuckDBPyConnection) -> list[Shown]:
+def wall(db: duckdb.DuckDBPyConnection) -> list[ReportClip]:
     """The clips to show, published ones first, in order of video and time."""
     clips = ask(db, "SELECT w.*, coalesce(title, '') AS title FROM _wall w LEFT JOIN videos USING (video_id)"
                     " ORDER BY reason <> '', reason, clip_id")  # fmt: skip
@@ -228,7 +228,7 @@ def wall(db: duckdb.DuckDBPyConnection) -> list[Shown]:
         taken = chosen.get(clip_id, [{"family": [], "text": ""}])[0]
         family = taken["family"]
         made.append(
-            Shown(
+            ReportClip(
                 clip_id, short_text(row["title"], _TITLE), row["start_s"], row["end_s"], row["reason"], row["step"],
                 short_text(taken["text"], _TEXT), _candidates(said.get(clip_id, ()), marks.get(clip_id, ()), family),
                 _tags(tags.get(clip_id, ()), family), short_text(speech.get(clip_id, [{"text": ""}])[0]["text"], _TEXT),
@@ -239,13 +239,15 @@ def wall(db: duckdb.DuckDBPyConnection) -> list[Shown]:
     return made
 
 
-def _candidates(said: Iterable[dict[str, Any]], marks: Iterable[dict[str, Any]], family: Sequence[str]) -> list[Said]:
+def _candidates(
+    said: Iterable[dict[str, Any]], marks: Iterable[dict[str, Any]], family: Sequence[str]
+) -> list[ReportCaption]:
     scores: dict[str, dict[str, float]] = defaultdict(dict)
     for mark in marks:
         if mark["caption_id"] is not None:
             scores[mark["caption_id"]][mark["name"]] = mark["value"]
     made = [
-        Said(c["teacher"], short_text(c["text"], _TEXT), scores[c["caption_id"]], c["caption_id"] in family)
+        ReportCaption(c["teacher"], short_text(c["text"], _TEXT), scores[c["caption_id"]], c["caption_id"] in family)
         for c in said
         if c["kind"] != "choice"
     ]
@@ -263,14 +265,14 @@ def _tags(rows: Sequence[dict[str, Any]], family: Sequence[str]) -> list[str]:
     return [short_text(" ".join([*paired.get(name, ()), name]), _TITLE) for name in row["objects"][:_TAGS]]
 
 
-def _pictures(db: duckdb.DuckDBPyConnection, most: int) -> dict[str, list[Picture]]:
+def _pictures(db: duckdb.DuckDBPyConnection, most: int) -> dict[str, list[ReportFrame]]:
     """A few frames of each clip on the wall, evenly over its length."""
     inside = """SELECT w.clip_id, f.frame_id FROM frames f JOIN _wall w ON f.video_id = w.video_id
                 AND f.time_s >= w.start_s AND f.time_s < w.end_s ORDER BY w.clip_id, f.time_s"""
     times = ask(db, inside).by("clip_id")
     wanted = {clip: _evenly([row["frame_id"] for row in rows], most) for clip, rows in times.items()}
     ids = sorted({frame for frames in wanted.values() for frame in frames})
-    found: dict[str, Picture] = {}
+    found: dict[str, ReportFrame] = {}
     for start in range(0, len(ids), 64):  # JPEGs of a few frames at a time
         some = ids[start : start + 64]
         marks = ", ".join("?" * len(some))
@@ -278,7 +280,7 @@ def _pictures(db: duckdb.DuckDBPyConnection, most: int) -> dict[str, list[Pictur
             db, f"SELECT frame_id, time_s, jpeg FROM frames WHERE frame_id IN ({marks})", some
         ).values:
             if uri := small_picture(jpeg):
-                found[frame] = Picture(time_s, uri)
+                found[frame] = ReportFrame(time_s, uri)
     return {clip: [found[f] for f in frames if f in found] for clip, frames in wanted.items()}
 
 

@@ -10,7 +10,7 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.step import reads
 
 if TYPE_CHECKING:
-    from ...engine.build import Stage
+    from ...engine.build import FunnelStage
 
 UNITS = ("videos", "shots", "clips", "entries")  # tables whose rows stand for the pictures themselves
 
@@ -34,7 +34,7 @@ class Level(NamedTuple):
     waiting: bool
 
 
-def main_line(stages: Sequence[Stage], lock: Mapping[str, Any]) -> list[Level]:
+def main_line(stages: Sequence[FunnelStage], lock: Mapping[str, Any]) -> list[Level]:
     """The levels, from the source to the dataset. Steps that only add to clips are not in it, unless rows failed."""
     anchors = _anchors(stages, lock)
     line: list[Level] = []
@@ -48,17 +48,17 @@ def main_line(stages: Sequence[Stage], lock: Mapping[str, Any]) -> list[Level]:
         elif not stage.table and anchors.get(stage.name, unit) == unit:
             left = stage.came - stage.dropped if stage.waiting else stage.done
             line.append(Level(stage.name, unit, left, False, losses, bool(stage.waiting)))
-        elif (stage.failed or stage.waiting or _left(stage)) and anchors.get(stage.name) == unit:
-            line.append(Level(stage.name, unit, line[-1].rows - _left(stage), False, losses, bool(stage.waiting)))
+        elif (stage.failed or stage.waiting or _drop_count(stage)) and anchors.get(stage.name) == unit:
+            line.append(Level(stage.name, unit, line[-1].rows - _drop_count(stage), False, losses, bool(stage.waiting)))
     return line
 
 
-def _left(stage: Stage) -> int:
+def _drop_count(stage: FunnelStage) -> int:
     """Rows that a step which makes something of them dropped for all steps after it."""
-    return stage.dropped if stage.shape == "whole" else 0
+    return stage.dropped if stage.shape == "global" else 0
 
 
-def _add(line: list[Level], stage: Stage, losses: tuple[Loss, ...]) -> list[Level]:
+def _add(line: list[Level], stage: FunnelStage, losses: tuple[Loss, ...]) -> list[Level]:
     if stage.shape == "source" and line and line[-1].unit == stage.table:  # a second source beside the first
         last = line[-1]
         both = Level(
@@ -70,12 +70,12 @@ def _add(line: list[Level], stage: Stage, losses: tuple[Loss, ...]) -> list[Leve
     return [*line, Level(stage.name, unit, stage.rows, made, losses, bool(stage.waiting))]
 
 
-def _losses(stage: Stage) -> list[Loss]:
+def _losses(stage: FunnelStage) -> list[Loss]:
     dropped = [Loss(reason, n, False) for reason, n in sorted(stage.reasons.items(), key=lambda item: -item[1])]
     return dropped + [Loss(cause, n, True) for cause, n in sorted(stage.causes.items(), key=lambda item: -item[1])]
 
 
-def _anchors(stages: Sequence[Stage], lock: Mapping[str, Any]) -> dict[str, str]:
+def _anchors(stages: Sequence[FunnelStage], lock: Mapping[str, Any]) -> dict[str, str]:
     """By stage, the table whose rows it goes through; stages of unknown steps are left out."""
     found: dict[str, str] = {}
     for entry in lock.get("steps", ()):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ..release.facts import published_repetition
+from ..release.facts import find_dataset_repetition
 from ..release.redaction import public_recipe
 from ..release.words import length_of_time, short_text
-from .data import SAMPLE, Shown, Totals, failures, set_up, splits, spreads, totals, wall, without_folders
+from .data import SAMPLE, ReportClip, Totals, failures, set_up, splits, spreads, totals, wall, without_folders
 from .funnel import Level, main_line
 from .funnel_chart import NARROW, WIDE, Share, draw_threads
 from .histogram import draw_histogram
 
 if TYPE_CHECKING:
-    from ...engine.build import Build, Stage
+    from ...engine.build import Build, FunnelStage
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 CLIPS = 24  # on the wall
@@ -30,9 +30,9 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
     """
     stages = build.funnel()
     with build.connect() as db:
-        set_up(db, limit, _published(build))
+        set_up(db, limit, _dataset_tables(build))
         shown = wall(db)
-        counted, split, lost, repetition = totals(db), splits(db), failures(db), published_repetition(db)
+        counted, split, lost, repetition = totals(db), splits(db), failures(db), find_dataset_repetition(db)
         measures = [(spread, draw_histogram(spread)) for spread in spreads(db)]
     line = main_line(stages, build.lock)
     shares = [Share(name, n) for name, n in split]
@@ -44,14 +44,14 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         failures=lost, stages=stages, seconds=sum(s.seconds for s in stages),
         slowest=max((s.seconds for s in stages), default=0.0) or 1.0, lead=_lead(counted),
         waits={step: _public(message, build.root) for step, message in build.waiting().items()}, repeated=repetition,
-        sampled=SAMPLE if counted.clips > SAMPLE else 0, fans=any(s.shape == "fan" for s in stages),
+        sampled=SAMPLE if counted.clips > SAMPLE else 0, fans=any(s.shape == "multioutput" for s in stages),
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         recipe=yaml.safe_dump(public_recipe(build.lock), sort_keys=False, allow_unicode=True, width=92),
     )  # fmt: skip
     return page
 
 
-def _published(build: Build) -> list[str]:
+def _dataset_tables(build: Build) -> list[str]:
     """The tables that the last dataset step reads."""
     steps = [s for s in build.lock["steps"] if any(table.get("table") == "entries" for table in s["tables"])]
     return list(steps[-1]["reads"]) if steps else []
@@ -96,13 +96,13 @@ def value(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}"
 
 
-def marks_of(clip: Shown) -> list[str]:
+def marks_of(clip: ReportClip) -> list[str]:
     """The names of the scores of a clip's captions, in the order that says most."""
     names = {name for candidate in clip.candidates for name in candidate.scores}
     return sorted(names)[:3]
 
 
-def share(stage: Stage, slowest: float) -> float:
+def share(stage: FunnelStage, slowest: float) -> float:
     """A stage's part of the slowest one's time, in percent."""
     return round(100 * stage.seconds / slowest, 1)
 

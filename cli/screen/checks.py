@@ -107,7 +107,7 @@ def packages() -> Said:
     yield _NAME, version(_NAME)
     for need in _requirements():
         if not need.extra:
-            yield need.package, _installed(need)
+            yield need.package, _version_text(need)
     yield "ffmpeg", "not needed: PyAV brings its libraries"
 
 
@@ -182,17 +182,17 @@ def models_command() -> str:
 def _models() -> Iterator[Dependency]:
     file = files(_NAME) / _MODELS_FILE
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
-        if parsed := _parsed(line.partition("#")[0].strip()):
+        if parsed := _parse(line.partition("#")[0].strip()):
             yield parsed
 
 
 def _requirements() -> Iterator[Dependency]:
     for line in requires(_NAME) or ():
-        if parsed := _parsed(line):
+        if parsed := _parse(line):
             yield parsed
 
 
-def _parsed(line: str) -> Dependency | None:
+def _parse(line: str) -> Dependency | None:
     found = _REQUIREMENT.fullmatch(line)
     if not found:
         return None
@@ -200,7 +200,7 @@ def _parsed(line: str) -> Dependency | None:
     return Dependency(found[1], found[2].strip(), extra[1] if extra else "")
 
 
-def _installed(need: Dependency) -> str:
+def _version_text(need: Dependency) -> str:
     return _version(need.package) or f"missing: pip install {need.package}"
 
 

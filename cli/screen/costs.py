@@ -7,7 +7,7 @@ from json import dumps
 from pathlib import Path
 
 from ...engine.contract.recipe import Recipe
-from ...engine.contract.usage import Usage, spent, total
+from ...engine.contract.usage import Usage, read_usage, total
 from ...engine.estimate import Estimate, estimate
 from ...engine.execution.runner import RunOptions
 from .formatting import duration, number
@@ -37,7 +37,7 @@ def print_estimate(recipe: Recipe, root: Path, videos: int, options: RunOptions,
 
 def cost_line(root: Path) -> str:
     """What a build's models have cost so far, in a line; "" where none was asked."""
-    tallies = spent(root).values()
+    tallies = read_usage(root).values()
     paid = total(usage for tally in tallies for usage in tally.spent.values())
     saved = total(usage for tally in tallies for usage in tally.saved.values())
     if not paid.calls and not saved.calls:

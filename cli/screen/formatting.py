@@ -16,7 +16,7 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(lambda found: " " if found[0] == "\t" else ascii(found[0])[1:-1], flat)
 
 
-def shortened(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """At most ``longest`` characters; what is cut off shows as an ellipsis."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 

@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .formatting import duration, number, printable, shortened, tally
+from .formatting import duration, number, printable, shorten, tally
 from .tables import Column, print_table, terminal_width
 
 if TYPE_CHECKING:
-    from ...engine.build import Build, Stage
+    from ...engine.build import Build, FunnelStage
 
 MANY = 0.1  # share of a step's rows; more failures than this come before everything else
 _LONGEST_LINE = 180  # in a pipe
 
 
-def print_funnel(stages: Sequence[Stage]) -> None:
+def print_funnel(stages: Sequence[FunnelStage]) -> None:
     """One line per step: what came, and what became of it."""
     columns = [
         Column("step"), Column("came", "right"), Column("done", "right"), Column("dropped", "right"),
@@ -25,7 +25,7 @@ def print_funnel(stages: Sequence[Stage]) -> None:
     print_table(columns, [_line(stage) for stage in stages])
 
 
-def _line(stage: Stage) -> list[str]:
+def _line(stage: FunnelStage) -> list[str]:
     numbers = [number(n) for n in (stage.came, stage.done, stage.dropped + stage.parts, stage.failed)]
     rows = f"{stage.rows:,} {stage.table}" if stage.table else ""
     state = "waits" if stage.waiting else "" if stage.finished else "unfinished"
@@ -34,7 +34,7 @@ def _line(stage: Stage) -> list[str]:
     return [stage.name, *numbers, rows, work, "; ".join(part for part in why if part)]
 
 
-def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
+def failures(build: Build, stages: Sequence[FunnelStage]) -> list[str]:
     """A line per step with failures, the worst first, that names its top cause with an example; then other causes."""
     bad = sorted((s for s in stages if s.failed), key=lambda s: -s.failed / max(s.came, 1))
     if not bad:
@@ -50,14 +50,14 @@ def failures(build: Build, stages: Sequence[Stage]) -> list[str]:
         lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed, {causes[0]}")
         lines += [f"  {cause}" for cause in causes[1:]]
     width = terminal_width(sys.stdout) or _LONGEST_LINE
-    return [shortened(line, width) for line in lines]
+    return [shorten(line, width) for line in lines]
 
 
-def many_failed(stages: Sequence[Stage]) -> bool:
+def many_failed(stages: Sequence[FunnelStage]) -> bool:
     """Did so many rows of a step fail that it is the first thing to say?"""
     return any(stage.failed > MANY * max(stage.came, 1) for stage in stages)
 
 
-def as_json(stages: Sequence[Stage]) -> list[dict[str, Any]]:
+def as_json(stages: Sequence[FunnelStage]) -> list[dict[str, Any]]:
     """The same for a script."""
     return [stage._asdict() for stage in stages]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import AllFailed, UserError
-from .formatting import printable, shortened
+from .formatting import printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 
 if TYPE_CHECKING:
-    from ...engine.build import Build, Stage
+    from ...engine.build import Build, FunnelStage
 
 OUTDATED = "outdated_dataset"
 
@@ -20,7 +20,7 @@ OUTDATED = "outdated_dataset"
 def end_build(build: Build, as_object: bool) -> None:
     """Print what came of a build. Where a step failed on all of its rows that is the first line, and exit code 3."""
     print_outcome(build, as_object)
-    if any(stage.hopeless for stage in build.funnel()):
+    if any(stage.all_failed for stage in build.funnel()):
         if as_object:
             check_all_failed(build)
         raise SystemExit(AllFailed.exit_code)
@@ -29,7 +29,7 @@ def end_build(build: Build, as_object: bool) -> None:
 def check_all_failed(build: Build, error: UserError | None = None) -> None:
     """Raise ``AllFailed``, with the top cause, where a step failed on all of its rows; ``error`` is what came of it."""
     stages = build.funnel()
-    if any(stage.hopeless for stage in stages):
+    if any(stage.all_failed for stage in stages):
         raise AllFailed(failures(build, stages)[0], error.message if error else "")
 
 
@@ -51,7 +51,7 @@ def print_outcome(build: Build, as_object: bool) -> None:
     if costs := cost_line(build.root):
         print("", costs, sep="\n")
     print()
-    found = made(build.root, stages)
+    found = find_outputs(build.root, stages)
     for name, path in found.items():
         print(f"{name + ':':<9} {path}" if name != OUTDATED else f"dataset:  {path} (of an earlier build)")
     for message in warnings(build):
@@ -60,9 +60,9 @@ def print_outcome(build: Build, as_object: bool) -> None:
         print(f"waiting:  {step}: {printable(message)}")
 
 
-def outcome(build: Build, stages: Sequence[Stage]) -> dict[str, Any]:
+def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
     """The same as plain values."""
-    found = made(build.root, stages)
+    found = find_outputs(build.root, stages)
     return {
         "recipe": build.name,
         "folder": str(build.root),
@@ -73,7 +73,7 @@ def outcome(build: Build, stages: Sequence[Stage]) -> dict[str, Any]:
     }
 
 
-def made(root: Path, stages: Sequence[Stage]) -> dict[str, Path]:
+def find_outputs(root: Path, stages: Sequence[FunnelStage]) -> dict[str, Path]:
     """What is there to look at: the dataset, its card, the report; or a dataset that the tables have left behind."""
     places = {"report": root / "report.html"}
     if any(stage.table == "entries" and stage.finished for stage in stages):
@@ -85,12 +85,10 @@ def made(root: Path, stages: Sequence[Stage]) -> dict[str, Path]:
 
 def warnings(build: Build) -> list[str]:
     """What is odd about the dataset that is there."""
-    from ...cards.release.facts import published_repetition
+    from ...cards.release.facts import find_dataset_repetition
 
     if not (build.root / "dataset").exists():
         return []
     with build.connect() as db:
-        found = published_repetition(db)
-    return (
-        [f"one caption stands on {found.clips:,} of {found.of:,} clips: {shortened(found.text, 80)}"] if found else []
-    )
+        found = find_dataset_repetition(db)
+    return [f"one caption stands on {found.clips:,} of {found.of:,} clips: {shorten(found.text, 80)}"] if found else []

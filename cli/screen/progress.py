@@ -24,7 +24,7 @@ _SILENCE_S = 15.0  # so long nothing is said; then what is under way
 
 
 @dataclass
-class Line:
+class StepProgress:
     """How far one step is. ``to_do`` grows while shards are opened: it is what is known so far."""
 
     to_do: int = 0
@@ -60,18 +60,18 @@ class Board:
     """What a build has told, by step."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, StepProgress] = {}
         self.began = time.monotonic()
         self.notes: list[str] = []
 
-    def take(self, event: Event) -> Line | None:
+    def take(self, event: Event) -> StepProgress | None:
         """Note an event; the line of the step that it is about."""
         now, said = time.monotonic(), event.said
         if event.kind == "build":
-            self.lines = {name: Line() for name in said["steps"]}
+            self.lines = {name: StepProgress() for name in said["steps"]}
         if not event.step:
             return None
-        line = self.lines.setdefault(event.step, Line())
+        line = self.lines.setdefault(event.step, StepProgress())
         if event.kind in ("shard", "rows") or said.get("state") == "runs":
             line.began = line.began or now
             line.state = "runs"
@@ -182,7 +182,7 @@ class PlainLines:
             return
         if event.kind == "step" and line.state == "done":
             if line.began:
-                self._say(self._ended(event.step, line))
+                self._say(self._end_line(event.step, line))
         elif event.kind == "step" or (event.kind == "rows" and now - self.last >= _BETWEEN_LINES_S):
             self.last = now
             self._say(self._going(event.step, line, now))
@@ -195,12 +195,12 @@ class PlainLines:
         if not running:
             self._say(f"looking for what is to do, for {duration(now - self.board.began)}")
 
-    def _ended(self, step: str, line: Line) -> str:
+    def _end_line(self, step: str, line: StepProgress) -> str:
         rows = f", {line.done:,} rows" if line.done else ""
         failed = f", {line.failed:,} failed" if line.failed else ""
         return f"{step}: done{rows} in {duration(line.ended - line.began)}{failed}"
 
-    def _going(self, step: str, line: Line, now: float) -> str:
+    def _going(self, step: str, line: StepProgress, now: float) -> str:
         if not line.to_do:
             return f"{step}: reads all that reaches it"
         left = line.left(now)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from ...engine.contract.catalog import shape_name, step_class, step_faults
 from ...engine.contract.options import plain_options
-from ...engine.contract.step import Fan, Filter, Step, Whole, reads, writes
+from ...engine.contract.step import Filter, Global, MultiOutput, Step, reads, writes
 from ...schemas import Col, Field, row_fields
 
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", NoneType: "nothing", Any: "any"}
@@ -28,7 +28,7 @@ class Option(NamedTuple):
     meaning: str
 
 
-class Described(NamedTuple):
+class StepHelp(NamedTuple):
     """A step, in words."""
 
     name: str
@@ -44,12 +44,12 @@ class Described(NamedTuple):
         return " ".join(self.doc.split("\n\n")[0].split())
 
 
-def describe(name: str) -> Described:
+def describe(name: str) -> StepHelp:
     """Describe a step; ``UserError`` with the nearest spelling where there is none, and for a broken one."""
     step = step_class(name)
     with step_faults(name):
         options = [_option(f, step) for f in row_fields(step)]
-        return Described(name, shape_name(step), inspect.getdoc(step) or "", _reads(step), _writes(step), options)
+        return StepHelp(name, shape_name(step), inspect.getdoc(step) or "", _reads(step), _writes(step), options)
 
 
 def _reads(step: type[Step]) -> str:
@@ -61,7 +61,7 @@ def _reads(step: type[Step]) -> str:
 
 
 def _writes(step: type[Step]) -> str:
-    if issubclass(step, Fan):
+    if issubclass(step, MultiOutput):
         if any(not _default(field) for field in dataclasses.fields(step)):  # type: ignore[arg-type]
             return "several tables"
         made = step()
@@ -69,8 +69,8 @@ def _writes(step: type[Step]) -> str:
     out = writes(step)
     if out is None or issubclass(step, Filter):
         return "verdicts"
-    stands_in = ", in place of those it reads" if step.narrows else ""
-    verdicts = " and verdicts" if issubclass(step, Whole) and reads(step).anchor is out else ""
+    stands_in = ", in place of those it reads" if step.replaces_inputs else ""
+    verdicts = " and verdicts" if issubclass(step, Global) and reads(step).anchor is out else ""
     return f"{out.table}{verdicts}{stands_in}"
 
 

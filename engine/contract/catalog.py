@@ -13,16 +13,16 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from ...schemas import ROWS, Row, cached, row_fields
+from ...schemas import ROWS, Row, memoize, row_fields
 from .errors import UserError, nearest
-from .step import Fan, Filter, Map, Source, Split, Step, Whole, reads, writes
+from .step import Filter, Global, Map, MultiOutput, Source, Split, Step, reads, writes
 
 FOLDERS = ("builders", "captioners", "filters", "annotation", "cards")
 PLUGINS = "cliploom.steps"  # entry points: name = "my.step", value = the module that holds it
 ROW_PLUGINS = "cliploom.rows"  # entry points: name = the table, value = "module:RowType"
 
 _ROOT = __name__.rsplit(".", 3)[0]
-_SHAPES = {Step, Split, Map, Source, Fan, Filter, Whole}
+_SHAPES = {Step, Split, Map, Source, MultiOutput, Filter, Global}
 
 
 _FAULTS = (
@@ -32,14 +32,14 @@ _FAULTS = (
 """What comes of running a file that somebody else wrote."""
 
 
-@cached
+@memoize
 def step_names() -> tuple[str, ...]:
     """The names of all steps, ours first, then those of plugins; a plugin's may be broken."""
     ours = list(_our_names())
     return tuple(dict.fromkeys([*ours, *sorted(point.name for point in _plugins())]))
 
 
-@cached
+@memoize
 def _plugins() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=PLUGINS))  # looks through every package that is installed
 
@@ -52,7 +52,7 @@ def _our_names() -> Iterator[str]:
                 yield f"{folder}.{module.name}"
 
 
-@cached
+@memoize
 def step_class(name: str) -> type[Step]:
     """The step of that name.
 
@@ -62,10 +62,10 @@ def step_class(name: str) -> type[Step]:
     if name not in step_names():
         raise UserError(f"there is no step {name}{nearest(name, step_names())}")
     with step_faults(name):
-        return _loaded(_source(name))
+        return _load(_source(name))
 
 
-@cached
+@memoize
 def row_types() -> tuple[type[Row], ...]:
     """The row types of all tables, ours first, then those of plugins in order of their tables' names.
 
@@ -110,10 +110,10 @@ def _source(name: str) -> str:
     return next((point.value for point in _plugins() if point.name == name), name)
 
 
-def _loaded(source: str) -> type[Step]:
+def _load(source: str) -> type[Step]:
     """The step of a module, or of ``module:name``, looked through as far as the planner does."""
     loaded = EntryPoint(source, source, PLUGINS).load()
-    step = the_step(loaded) if isinstance(loaded, ModuleType) else loaded
+    step = find_step(loaded) if isinstance(loaded, ModuleType) else loaded
     if not (inspect.isclass(step) and issubclass(step, Step)):
         raise TypeError(f"{source} is no step")
     row_fields(step)
@@ -141,19 +141,19 @@ def _is_a_steps(file: str) -> bool:
 
 def steps_that_write(row: type[Row]) -> list[str]:
     """The names of the steps that make rows of a type."""
-    return [name for name in step_names() if row in _written(name)]
+    return [name for name in step_names() if row in _output_rows(name)]
 
 
-def _written(name: str) -> list[type[Row] | None]:
+def _output_rows(name: str) -> list[type[Row] | None]:
     try:
         with step_faults(name):
             step = step_class(name)
-            return [part.out for part in step().parts()] if issubclass(step, Fan) else [writes(step)]
+            return [part.out for part in step().parts()] if issubclass(step, MultiOutput) else [writes(step)]
     except UserError:
         return []  # of a broken one nothing is known
 
 
-def the_step(module: ModuleType) -> type[Step]:
+def find_step(module: ModuleType) -> type[Step]:
     """The one public step that a module defines; ``TypeError`` for none or several."""
     found = [
         value
@@ -181,5 +181,5 @@ def step_name(step: type[Step]) -> str:
 
 
 def shape_name(step: type[Step]) -> str:
-    """``source``, ``map``, ``split``, ``fan``, ``filter`` or ``whole``."""
+    """``source``, ``map``, ``split``, ``multioutput``, ``filter`` or ``global``."""
     return next(base.__name__.lower() for base in step.__mro__ if base in _SHAPES)

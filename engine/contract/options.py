@@ -6,18 +6,21 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
-from ...schemas import Field, cached, row_fields
+from ...schemas import Field, memoize, row_fields
 from .errors import UserError, nearest
 
 S = TypeVar("S")
 
 _SHOWN = 80  # characters of a value in a message
+
+
+_NEW_NAMES = {"patience_s": ("timeout_s", "max_wait_s")}  # of any step; of a chat model
 
 
 def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
@@ -32,14 +35,20 @@ def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
     defaults = {f.name: _default(f) for f in dataclasses.fields(step)}  # type: ignore[arg-type]
     for option in options:
         if option not in known:
-            raise UserError(f"{name} has no option {option}{nearest(option, known)}")
-    missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _needed(f)]  # type: ignore[arg-type]
+            raise UserError(f"{name} has no option {option}{_new_name(option, known) or nearest(option, known)}")
+    missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _is_required(f)]  # type: ignore[arg-type]
     if missing:
         raise UserError(f"{name} needs the option {missing[0]}: {known[missing[0]].col.doc}")
-    return step(**{key: _checked(name, known[key], value, defaults.get(key)) for key, value in options.items()})
+    return step(**{key: _check(name, known[key], value, defaults.get(key)) for key, value in options.items()})
 
 
-def _needed(field: dataclasses.Field[Any]) -> bool:
+def _new_name(option: str, known: Iterable[str]) -> str:
+    """Where an option of earlier versions has another name now, which."""
+    names = _NEW_NAMES.get(option, ())
+    return f"; it is now called {next((n for n in names if n in known), names[0])}" if names else ""
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
@@ -47,7 +56,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
+def _check(name: str, field: Field, value: Any, default: Any) -> Any:
     if value is None and field.optional:
         return None
     if (inner := _inner(field.type)) is not None:
@@ -58,7 +67,7 @@ def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
         made = _adapter(field.type).validate_python(value)
     except ValidationError as error:
         said = error.errors()[0]["msg"]
-        raise UserError(f"{name}.{field.name} is {shown(value)}: {said[0].lower()}{said[1:]}") from None
+        raise UserError(f"{name}.{field.name} is {format_value(value)}: {said[0].lower()}{said[1:]}") from None
     check_numbers(f"{name}.{field.name}", made)
     col = field.col
     if isinstance(made, (int, float)) and not isinstance(made, bool):
@@ -69,9 +78,8 @@ def _checked(name: str, field: Field, value: Any, default: Any) -> Any:
             )
             raise UserError(f"{name}.{field.name} is {made:g}: it must be {span}")
     if col.choices and isinstance(made, str) and made not in col.choices:
-        raise UserError(
-            f"{name}.{field.name} is {shown(made)}{nearest(made, col.choices) or ': one of ' + ', '.join(col.choices)}"
-        )
+        hint = nearest(made, col.choices) or f": one of {', '.join(col.choices)}"
+        raise UserError(f"{name}.{field.name} is {format_value(made)}{hint}")
     return made
 
 
@@ -86,10 +94,10 @@ def check_numbers(name: str, value: Any) -> None:
         for item in value:
             check_numbers(name, item)
     elif isinstance(value, float) and not math.isfinite(value) or isinstance(value, int) and abs(value) >= 2**63:
-        raise UserError(f"{name} is {shown(value)}: it must be finite, and of at most 64 bits")
+        raise UserError(f"{name} is {format_value(value)}: it must be finite, and of at most 64 bits")
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as messages show it: in one line, and not all of a long one."""
     return repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}…"
 
@@ -108,11 +116,11 @@ def _nested(name: str, hint: Any, inner: Any, value: Any, default: Any = None) -
         own = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)} if default is not None else {}
         return make_step(name, inner, {**own, **given})  # what is not said is as this step would have it
     if not isinstance(value, Mapping):
-        raise UserError(f"{name} is {shown(value)}: it must be a mapping")
+        raise UserError(f"{name} is {format_value(value)}: it must be a mapping")
     return {str(key): _nested(f"{name}.{key}", inner, inner, item) for key, item in value.items()}
 
 
-@cached
+@memoize
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     # Numbers may be written as 2 for 2.0; words are never taken for numbers.
     return TypeAdapter(hint, config=None if dataclasses.is_dataclass(hint) else {"strict": hint in (int, bool, str)})

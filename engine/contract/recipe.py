@@ -13,7 +13,7 @@ import yaml
 
 from .catalog import step_class, step_name
 from .errors import UserError, nearest
-from .options import check_numbers, make_step, plain_options, shown
+from .options import check_numbers, format_value, make_step, plain_options
 from .step import Step
 from .usage import Budget
 from .yaml_text import MOST_CHARS, YamlError, read_yaml
@@ -25,17 +25,17 @@ _STEP_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True)
-class Use:
+class StepUse:
     """One step of a recipe: under which name, and whose rows it reads."""
 
     step: Step
     name: str = ""  # "" becomes the step's own name
     reads_from: tuple[str, ...] = ()  # names of earlier steps; () reads what the rules say
-    patience_s: float | None = None  # overrides the step's time limit
+    timeout_s: float | None = None  # overrides the step's time limit
     where: str = ""  # "file:line", for messages
 
 
-StepEntry = Step | Use | str | tuple[str, Mapping[str, Any]]
+StepEntry = Step | StepUse | str | tuple[str, Mapping[str, Any]]
 """A step in a recipe: itself, its name, or its name and options as in a recipe file, ``as`` and ``from`` included."""
 
 
@@ -59,11 +59,11 @@ class Recipe:
         object.__setattr__(self, "steps", steps)
         _check_head(self)
 
-    def uses(self) -> list[Use]:
+    def uses(self) -> list[StepUse]:
         """The steps in order, each with its name; ``UserError`` for one used twice, or that is no file name."""
-        found = [use for use in self.steps if isinstance(use, Use)]
+        found = [use for use in self.steps if isinstance(use, StepUse)]
         named = [replace(u, name=u.name or step_name(type(u.step))) for u in found]
-        seen: dict[str, Use] = {}
+        seen: dict[str, StepUse] = {}
         for use in named:
             _check_use(use)
             key = use.name.casefold()  # some file systems take both cases for one
@@ -82,23 +82,23 @@ def _check_head(recipe: Recipe) -> None:
     if not isinstance(name, str) or not name.strip():
         raise UserError("name is missing: the recipe needs a name")
     if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-        raise UserError(f"name is {shown(name)}: it must be one line of at most {_LONGEST_NAME} bytes")
+        raise UserError(f"name is {format_value(name)}: it must be one line of at most {_LONGEST_NAME} bytes")
     if type(shards) is not int or not 1 <= shards <= 4096:
-        raise UserError(f"shards is {shown(shards)}: it must be a whole number, 1 to 4096")
+        raise UserError(f"shards is {format_value(shards)}: it must be a whole number, 1 to 4096")
     if type(max_bad) not in (int, float) or not 0 <= max_bad <= 1:
-        raise UserError(f"max_bad is {shown(max_bad)}: it must be a number, 0 to 1")
+        raise UserError(f"max_bad is {format_value(max_bad)}: it must be a number, 0 to 1")
     check_numbers("budget", recipe.budget)
 
 
-def _check_use(use: Use) -> None:
+def _check_use(use: StepUse) -> None:
     """Raise ``UserError`` for a name that is no plain file name, or a number that is none."""
     if not _STEP_NAME.fullmatch(use.name) or len(use.name.encode()) > _LONGEST_NAME:
         hint = f"letters, digits, _, - and ., at most {_LONGEST_NAME} bytes: it becomes the name of a folder"
-        raise UserError(_at(use.where, f"a step cannot be called {shown(use.name)}"), hint)
+        raise UserError(_at(use.where, f"a step cannot be called {format_value(use.name)}"), hint)
     check_numbers(use.name, use.step)
-    limit = use.patience_s
+    limit = use.timeout_s
     if limit is not None and (type(limit) not in (int, float) or not 0 < limit < math.inf):
-        raise UserError(_at(use.where, f"`patience_s:` is {shown(limit)}: it must be a number of seconds"))
+        raise UserError(_at(use.where, f"`timeout_s:` is {format_value(limit)}: it must be a number of seconds"))
 
 
 class Mark(NamedTuple):
@@ -151,14 +151,14 @@ def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
 
 def _budget(given: Any, where: str) -> Budget:
     if given is not None and not isinstance(given, dict):
-        raise UserError(f"{where}: budget is {shown(given)}: it must be a mapping, such as {{max_cost: 5}}")
+        raise UserError(f"{where}: budget is {format_value(given)}: it must be a mapping, such as {{max_cost: 5}}")
     try:
         return make_step("budget", Budget, given or {})
     except UserError as error:
         raise UserError(f"{where}: {error.message}", error.hint) from None
 
 
-class Entry(NamedTuple):
+class RecipeEntry(NamedTuple):
     """One item of ``steps:`` as it was written."""
 
     step: str
@@ -172,24 +172,24 @@ class Entry(NamedTuple):
         return str(self.options.get("as", self.step))
 
 
-def _entries(node: yaml.MappingNode, data: Mapping[str, Any], file: str) -> Iterator[Entry]:
+def _entries(node: yaml.MappingNode, data: Mapping[str, Any], file: str) -> Iterator[RecipeEntry]:
     found = next((value for key, value in node.value if key.value == "steps"), None)
     if not isinstance(found, yaml.SequenceNode) or not found.value:
         raise UserError(f"{file}:1: the recipe needs a list of steps under `steps:`")
     for item, value in zip(found.value, data["steps"], strict=True):
         line = item.start_mark.line + 1
         if isinstance(value, str):
-            yield Entry(value, {}, line, {})
+            yield RecipeEntry(value, {}, line, {})
         elif isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), (dict, type(None))):
             [(step, options)] = value.items()
             inner = item.value[0][1]
             pairs = inner.value if isinstance(inner, yaml.MappingNode) else []
-            yield Entry(str(step), dict(options or {}), line, {k.value: k.start_mark.line + 1 for k, _ in pairs})
+            yield RecipeEntry(str(step), dict(options or {}), line, {k.value: k.start_mark.line + 1 for k, _ in pairs})
         else:
             raise UserError(f"{file}:{line}: write a step as `- folder.step: {{option: value}}`")
 
 
-def _override(entries: list[Entry], settings: Sequence[str]) -> list[Entry]:
+def _override(entries: list[RecipeEntry], settings: Sequence[str]) -> list[RecipeEntry]:
     made = list(entries)
     for setting in settings:
         target, found, value = setting.partition("=")
@@ -219,36 +219,38 @@ def _with(options: dict[str, Any], path: Sequence[str], value: Any) -> dict[str,
     return {**options, first: value}
 
 
-def _use_of_entry(number: int, entry: StepEntry) -> Use:
-    if isinstance(entry, Use):
+def _use_of_entry(number: int, entry: StepEntry) -> StepUse:
+    if isinstance(entry, StepUse):
         return entry
     if isinstance(entry, Step):
-        return Use(entry)
+        return StepUse(entry)
     if isinstance(entry, str):
         entry = (entry, {})
     match entry:
         case (str(name), Mapping() as options):
-            return _use(Entry(name, dict(options), number, {}), "step ")
+            return _use(RecipeEntry(name, dict(options), number, {}), "step ")
     hint = 'write it as "folder.step", as ("folder.step", {"option": value}), or give a step'
-    raise UserError(f"step {number} is {shown(entry)}", hint)
+    raise UserError(f"step {number} is {format_value(entry)}", hint)
 
 
-def _use(entry: Entry, place: str) -> Use:
+def _use(entry: RecipeEntry, place: str) -> StepUse:
     where = f"{place}{entry.line}"
     options = dict(entry.options)
-    name, source, patience = options.pop("as", ""), options.pop("from", ()), options.pop("patience_s", None)
+    name, source, patience = options.pop("as", ""), options.pop("from", ()), options.pop("timeout_s", None)
     if not isinstance(name, str):
-        raise UserError(f"{where}: `as:` is {shown(name)}: it must be a word")
+        raise UserError(f"{where}: `as:` is {format_value(name)}: it must be a word")
     sources = [source] if isinstance(source, str) else source
     if not isinstance(sources, (list, tuple)) or not all(isinstance(s, str) for s in sources):
-        raise UserError(f"{where}: `from:` is {shown(source)}: it must be the name of a step, or a list of names")
+        raise UserError(
+            f"{where}: `from:` is {format_value(source)}: it must be the name of a step, or a list of names"
+        )
     try:
         made = make_step(entry.step, step_class(entry.step), options)
     except UserError as error:
         option = next((o for o in entry.lines if f".{o} " in error.message or f"option {o}" in error.message), None)
         line = entry.lines.get(option or "", entry.line)
         raise UserError(f"{place}{line}: {error.message}", error.hint) from None
-    return Use(made, name, tuple(sources), patience, where)
+    return StepUse(made, name, tuple(sources), patience, where)
 
 
 def dump_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -259,7 +261,7 @@ def dump_recipe(recipe: Recipe) -> dict[str, Any]:
         entry: dict[str, Any] = dict(plain_options(use.step))
         entry |= {"as": use.name} if use.name != kind else {}
         entry |= {"from": list(use.reads_from)} if use.reads_from else {}
-        entry |= {"patience_s": use.patience_s} if use.patience_s else {}
+        entry |= {"timeout_s": use.timeout_s} if use.timeout_s else {}
         steps.append({kind: entry})
     head = {"name": recipe.name, "shards": recipe.shards, "max_bad": recipe.max_bad}
     return {**head, "budget": plain_options(recipe.budget), "steps": steps}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
-from ...schemas import Row, cached
+from ...schemas import Row, memoize
 from .errors import RowError
-from .usage import Spend
+from .usage import UsageCounter
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +27,7 @@ Cost = Literal["row", "io", "cpu", "llm", "gpu"]
 class Drop(NamedTuple):
     """A verdict: what has this id leaves the build here, and why.
 
-    A ``Whole`` step says it of a row that it reads; a ``Split`` of a part of its input that it makes no row of.
+    A ``Global`` step says it of a row that it reads; a ``Split`` of a part of its input that it makes no row of.
     """
 
     id: str
@@ -36,13 +36,13 @@ class Drop(NamedTuple):
     detail: str = ""
 
 
-Answer = Sequence[Out | Drop] | RowError
+RowAnswer = Sequence[Out | Drop] | RowError
 """What a step says of one input row: its rows and drops (none is an answer too), or why it cannot be done."""
-Work = Callable[[list[In]], Sequence[Answer[Out]]]
+BatchFunction = Callable[[list[In]], Sequence[RowAnswer[Out]]]
 """A batch of input rows to one answer each, in the same order."""
-StreamWork = Callable[[In], Awaitable[Answer[Out]]]
+AsyncFunction = Callable[[In], Awaitable[RowAnswer[Out]]]
 """One input row to its answer; many are under way at once."""
-FanWork = Callable[[list[In], frozenset[str]], Sequence[dict[str, Answer[Row]]]]
+MultiOutputFunction = Callable[[list[In], frozenset[str]], Sequence[dict[str, RowAnswer[Row]]]]
 """A batch of input rows and the names of the wanted parts, to one answer per row and part."""
 
 
@@ -71,8 +71,8 @@ class Item(NamedTuple):
     payload: Any
 
 
-class Part(NamedTuple):
-    """One table of a ``Fan``: its name, its row type, and the options that its rows depend on."""
+class OutputTable(NamedTuple):
+    """One table of a ``MultiOutput``: its name, its row type, and the options that its rows depend on."""
 
     name: str
     out: type[Row]
@@ -81,12 +81,12 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class StepContext:
     """Where a step works. Files that rows name are relative to ``root``, the build folder."""
 
     root: Path
     folders: dict[str, Path]  # by part; "" for a step of one table
-    spend: Spend = field(default_factory=Spend)  # what the step's models cost; its own count
+    usage: UsageCounter = field(default_factory=UsageCounter)  # what the step's models cost; its own count
 
     def folder(self, part: str = "") -> Path:
         """This step's own folder for files, made if need be. Replace files whole (``os.replace``)."""
@@ -105,12 +105,12 @@ class Step:
     version: ClassVar[int] = 1  # raise it when the same options give other rows
     cost: ClassVar[Cost] = "cpu"
     memory_mb: ClassVar[int] = 300  # of one worker process
-    patience_s: ClassVar[float] = 600.0  # a row that takes longer is given up
+    timeout_s: ClassVar[float] = 600.0  # a row that takes longer is given up
     batch: ClassVar[int] = 16  # rows per call of the work function
     isolate: ClassVar[bool] = False  # decodes untrusted media: its workers get a memory limit
-    narrows: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
+    replaces_inputs: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
     corrects: ClassVar[bool] = False  # its captions replace some that it drops; what measured those measures them too
-    watch: ClassVar[tuple[str, ...]] = ()  # the input's fields that matter; empty: all of them
+    depends_on: ClassVar[tuple[str, ...]] = ()  # the input's fields that matter; empty: all of them
     measures: ClassVar[tuple[str, ...]] = ()  # names of the scores that it writes
 
     def check(self, earlier: Sequence[Step]) -> None:
@@ -140,23 +140,23 @@ class Step:
 class Split(Step, Generic[In, Out]):
     """One input row to any number of rows: override ``process``, or ``open`` for what must be loaded first."""
 
-    def process(self, row: In) -> Answer[Out]:
+    def process(self, row: In) -> RowAnswer[Out]:
         """The rows that come of ``row``, and drops of parts of it; or a ``RowError``, returned or raised."""
         raise NotImplementedError
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[In, Out]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[In, Out]]:
         """Load what it takes, yield the batch function, close. Called once in each worker."""
         yield each_row(self.process)
 
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         """How many rows it only waits for at once (answers of a server): 0 for work done in worker processes.
 
-        With lanes the runner calls ``stream`` in place of ``open``, on an event loop in its own process.
+        With lanes the runner calls ``open_async`` in place of ``open``, on an event loop in its own process.
         """
         return 0
 
-    def stream(self, site: Site) -> AbstractAsyncContextManager[StreamWork[In, Out]]:
+    def open_async(self, context: StepContext) -> AbstractAsyncContextManager[AsyncFunction[In, Out]]:
         """As ``open``, for a step with lanes: yields a coroutine function of one row."""
         raise NotImplementedError
 
@@ -168,7 +168,7 @@ class Map(Split[In, Out]):
         """The row that comes of ``row``; raises ``RowError`` where there is none."""
         raise NotImplementedError
 
-    def process(self, row: In) -> Answer[Out]:
+    def process(self, row: In) -> RowAnswer[Out]:
         """The row that ``make`` makes, as the answer."""
         return [self.make(row)]
 
@@ -185,14 +185,14 @@ class Source(Split[Item, Out]):
         return ()
 
 
-class Fan(Step, Generic[In]):
+class MultiOutput(Step, Generic[In]):
     """One input row, rows of several tables, each with a fingerprint of its own (the decode pass)."""
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[OutputTable]:
         """The tables that it writes."""
         raise NotImplementedError
 
-    def open(self, site: Site) -> AbstractContextManager[FanWork[In]]:
+    def open(self, context: StepContext) -> AbstractContextManager[MultiOutputFunction[In]]:
         """As for ``Split``; the work function is told which parts are wanted."""
         raise NotImplementedError
 
@@ -208,21 +208,21 @@ class Filter(Step, Generic[In]):
         raise NotImplementedError
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:
+    def open(self, context: StepContext) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:
         """Yield the batch function; override it where a whole batch is cheaper to judge."""
         yield each_row(self.drop)
 
 
-class Whole(Step, Generic[In, Out]):
+class Global(Step, Generic[In, Out]):
     """Reads everything that reaches it, across all shards, once it has all arrived."""
 
-    patience_s = 86_400.0  # it has no rows to give up one by one
+    timeout_s = 86_400.0  # it has no rows to give up one by one
 
     def drops(self) -> bool:
         """May it drop rows? All later steps wait for one that may; by default, one that writes no rows."""
         return writes(type(self)) is None
 
-    def rows(self, db: duckdb.DuckDBPyConnection, site: Site) -> Iterator[Out | Drop]:
+    def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Out | Drop]:
         """Its rows or verdicts, from a database with a view per table it reads (``clips``, …).
 
         The views hold only what filters let through. Order by ids: the result must not depend on
@@ -230,12 +230,12 @@ class Whole(Step, Generic[In, Out]):
         """
         raise NotImplementedError
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, context: StepContext) -> str:
         """A digest of what it reads besides tables (an answer sheet); a change runs it again."""
         return ""
 
 
-class Join(NamedTuple):
+class JoinSpec(NamedTuple):
     """One field of a view: rows of ``row`` that belong to the anchor."""
 
     name: str
@@ -244,33 +244,33 @@ class Join(NamedTuple):
     required: bool  # False where the view has a default: nothing need write that table
 
 
-class Reads(NamedTuple):
+class InputSpec(NamedTuple):
     """What a step reads: the anchor, whose id keys the ledger, and what is joined to it."""
 
     anchor: type[Row] | None  # None for a source
     view: type | None  # the NamedTuple, or None for plain rows
-    joins: tuple[Join, ...]
+    joins: tuple[JoinSpec, ...]
 
 
-@cached
-def reads(step: type[Step]) -> Reads:
+@memoize
+def reads(step: type[Step]) -> InputSpec:
     """What a step class reads, from its header."""
     first = _arguments(step)[0]
     if first is Item:
-        return Reads(None, None, ())
+        return InputSpec(None, None, ())
     if isinstance(first, type) and issubclass(first, Row):
-        return Reads(first, None, ())
+        return InputSpec(first, None, ())
     from typing import get_type_hints
 
     hints = get_type_hints(first)
     anchor, *others = hints.items()
     defaults = first._field_defaults
-    joins = [Join(n, get_args(h)[0] if get_origin(h) is list else h, get_origin(h) is list, n not in defaults)
+    joins = [JoinSpec(n, get_args(h)[0] if get_origin(h) is list else h, get_origin(h) is list, n not in defaults)
              for n, h in others]  # fmt: skip
-    return Reads(anchor[1], first, tuple(joins))
+    return InputSpec(anchor[1], first, tuple(joins))
 
 
-@cached
+@memoize
 def writes(step: type[Step]) -> type[Row] | None:
     """The row type that a step class writes; None for filters, fans and verdicts alone."""
     arguments = _arguments(step)

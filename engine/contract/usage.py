@@ -17,7 +17,7 @@ from ...schemas import Col
 from ..storage.files import read_json, write_json
 from .errors import Waiting
 
-FOLDER = "spend"
+FOLDER = "usage"
 _WRITE_EVERY_S = 0.5
 _READ_EVERY_S = 1.0
 _ROOM_EVERY_S = 0.02
@@ -62,17 +62,17 @@ class Usage(NamedTuple):
 Usages = dict[str, Usage]  # by model
 
 
-class Tally(NamedTuple):
+class UsageTotals(NamedTuple):
     """What a step's answers cost, and what those from the cache would have."""
 
     spent: Usages
     saved: Usages
 
 
-_HERE: WeakValueDictionary[Path, Spend] = WeakValueDictionary()  # the counters in use in this process, by file
+_HERE: WeakValueDictionary[Path, UsageCounter] = WeakValueDictionary()  # the counters in use in this process, by file
 
 
-class Call:
+class PendingCall:
     """A question that is under way; ``ends`` says what it took."""
 
     def __init__(self, reserved: Usage) -> None:
@@ -84,7 +84,7 @@ class Call:
         self.taken = Usage(0, prompt_tokens, completion_tokens)
 
 
-class Spend:
+class UsageCounter:
     """One step's count, kept in ``<build>/spend/<step>.json``, checked against the whole build's.
 
     A step has one counter at a time. It is written twice a second and when it is closed: a build that is
@@ -95,17 +95,17 @@ class Spend:
     def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         self._file = root / FOLDER / f"{quote(step, safe='')}.json" if root else None
-        self._own: Tally | None = None
+        self._own: UsageTotals | None = None
         self._written = self._read = 0.0
         self._others, self._known = Usage(), set[Path | None]()  # of steps elsewhere; the files of those here
-        self._calls: dict[str, list[Call]] = {}  # under way, by model
+        self._calls: dict[str, list[PendingCall]] = {}  # under way, by model
         self._most: dict[str, Usage] = {}  # what one call has taken at most, by model
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_own": None, "_calls": {}}  # each process counts from what is on disk
 
     @asynccontextmanager
-    async def call(self, model: str, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[Call]:
+    async def call(self, model: str, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[PendingCall]:
         """A call with these tokens at most, as far as its caller knows; it waits while those under way may need all.
 
         A call counts when it begins, its tokens when it ends. Where tokens or money are limited the first call of a
@@ -125,30 +125,30 @@ class Spend:
                     self._most[model] = _larger(call.taken, self._most.get(model, Usage()))
                 self._add(self._mine().spent, model, call.taken)
 
-    def _begin(self, model: str, likely: Usage) -> Call | None:
+    def _begin(self, model: str, likely: Usage) -> PendingCall | None:
         """The call, begun; None where it must wait for others to end."""
         with _LOCK:
             under_way = self._calls.setdefault(model, [])
             if self._is_limited():
                 expected = self._priced(model, _larger(likely, self._most.get(model, Usage())))
-                reserved = total(call.reserved for spend in self._here() for c in spend._calls.values() for call in c)
+                reserved = total(call.reserved for usage in self._here() for c in usage._calls.values() for call in c)
                 wait = self._lacks(expected, reserved) or (
                     bool(under_way) and model not in self._most and not self._counts_calls_only()
                 )
                 if wait:
                     return None
                 likely = expected
-            under_way.append(call := Call(likely))
+            under_way.append(call := PendingCall(likely))
             self._add(self._mine().spent, model, Usage(calls=1))
             return call
 
     def _lacks(self, expected: Usage, reserved: Usage) -> bool:
         """Whether there is no room before calls under way end. Raises ``Waiting`` where there will be none then."""
-        spent, limits = self.total(), self.budget
+        read_usage, limits = self.total(), self.budget
         for name, limit, value, next_, aside in (
-            ("max_calls", limits.max_calls, spent.calls, 1, 0),
-            ("max_tokens", limits.max_tokens, _tokens(spent), _tokens(expected), _tokens(reserved)),
-            ("max_cost", limits.max_cost, spent.cost, expected.cost, reserved.cost),
+            ("max_calls", limits.max_calls, read_usage.calls, 1, 0),
+            ("max_tokens", limits.max_tokens, _tokens(read_usage), _tokens(expected), _tokens(reserved)),
+            ("max_cost", limits.max_cost, read_usage.cost, expected.cost, reserved.cost),
         ):
             if limit is None or value + aside + next_ <= limit * _ROUNDED:
                 continue
@@ -165,12 +165,12 @@ class Spend:
     def _counts_calls_only(self) -> bool:
         return self.budget.max_tokens is self.budget.max_cost is None
 
-    def _here(self) -> list[Spend]:
+    def _here(self) -> list[UsageCounter]:
         """The counters of this build in this process; this one is among them."""
         if self._file is None:
             return [self]
         _HERE[self._file] = self
-        return [spend for file, spend in _HERE.items() if file.parent == self._file.parent]
+        return [usage for file, usage in _HERE.items() if file.parent == self._file.parent]
 
     def save(self, model: str, prompt_tokens: int, completion_tokens: int) -> None:
         """An answer came from the cache: what it would have cost."""
@@ -192,12 +192,12 @@ class Spend:
         if self._file is None:
             return total(self._mine().spent.values())
         here = self._here()
-        known = {spend._file for spend in here}
+        known = {counter._file for counter in here}
         if known != self._known or time.monotonic() - self._read >= _READ_EVERY_S:
             self._read, self._known = time.monotonic(), known
             others = (file for file in self._file.parent.glob("*.json") if file not in known)
             self._others = total(usage for file in others for usage in _read(file).spent.values())
-        return total(usage for spend in here for usage in spend._mine().spent.values()).plus(self._others)
+        return total(usage for counter in here for usage in counter._mine().spent.values()).plus(self._others)
 
     def close(self) -> None:
         """Write the count down; from now on it is known from there."""
@@ -213,9 +213,9 @@ class Spend:
             plain = {k: {m: u._asdict() for m, u in usages.items()} for k, usages in self._own._asdict().items()}
             write_json(self._file, plain)
 
-    def _mine(self) -> Tally:
+    def _mine(self) -> UsageTotals:
         if self._own is None:
-            self._own = _read(self._file) if self._file else Tally({}, {})
+            self._own = _read(self._file) if self._file else UsageTotals({}, {})
         return self._own
 
 
@@ -227,14 +227,14 @@ def _tokens(usage: Usage) -> int:
     return usage.prompt_tokens + usage.completion_tokens
 
 
-def spent(root: Path) -> dict[str, Tally]:
+def read_usage(root: Path) -> dict[str, UsageTotals]:
     """What a build folder's steps have cost so far, by step."""
     return {unquote(file.stem): _read(file) for file in sorted((root / FOLDER).glob("*.json"))}
 
 
-def _read(file: Path) -> Tally:
-    found: dict[str, dict[str, dict[str, Any]]] = read_json(file, Tally._fields) or {"spent": {}, "saved": {}}
-    return Tally(*({m: Usage(**u) for m, u in found[kind].items()} for kind in Tally._fields))
+def _read(file: Path) -> UsageTotals:
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(file, UsageTotals._fields) or {"spent": {}, "saved": {}}
+    return UsageTotals(*({m: Usage(**u) for m, u in found[kind].items()} for kind in UsageTotals._fields))
 
 
 def total(usages: Iterable[Usage]) -> Usage:

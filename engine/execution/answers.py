@@ -15,22 +15,22 @@ from ..contract.errors import RowError, Waiting
 from ..contract.step import Drop, Source
 from ..planning.plan import Node, TableRef
 from ..storage.join import Batch, output_version
-from ..storage.ledger import DONE, DROPPED, FAILED, Entry
-from ..storage.row_files import stored_schema
+from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
+from ..storage.row_files import storage_schema
 from .failures import attempt, in_words, plain_text
 
 
-class Outcome(NamedTuple):
+class TableOutcome(NamedTuple):
     """What became of a batch in one table."""
 
-    entries: list[Entry]
+    entries: list[LedgerEntry]
     rows: pa.Table | None
 
 
 class BatchOutcome(NamedTuple):
     """What became of a batch. Rows that were not reached have no entry: they are still to do."""
 
-    tables: dict[str, Outcome]
+    tables: dict[str, TableOutcome]
     waiting: str = ""  # what the step waits for
 
 
@@ -41,18 +41,18 @@ class TimedAnswer(NamedTuple):
     seconds: float = 0.0
 
 
-class _Judged(NamedTuple):
+class _Judgement(NamedTuple):
     """An input's entry, the rows made of it, and entries of the parts that were dropped from it."""
 
-    entry: Entry
+    entry: LedgerEntry
     rows: Sequence[Row] = ()
-    dropped: Sequence[Entry] = ()
+    dropped: Sequence[LedgerEntry] = ()
 
 
-def judged(node: Node, batch: Batch, answers: Sequence[TimedAnswer]) -> BatchOutcome:
+def judge_batch(node: Node, batch: Batch, answers: Sequence[TimedAnswer]) -> BatchOutcome:
     """A batch's answers as entries and rows, by table name."""
     waiting = next((plain_text(a.answer) for a in answers if isinstance(a.answer, Waiting)), "")
-    made: dict[str, Outcome] = {}
+    made: dict[str, TableOutcome] = {}
     for part in sorted(batch.wanted):
         table = node.table(part)
         made[table.name] = _outcome(node, table, part, batch, answers)
@@ -60,24 +60,26 @@ def judged(node: Node, batch: Batch, answers: Sequence[TimedAnswer]) -> BatchOut
     return BatchOutcome(made, waiting)
 
 
-def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> Outcome:
-    entries: list[Entry] = []
+def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> TableOutcome:
+    entries: list[LedgerEntry] = []
     rows: list[Row] = []
     origins: list[str] = []
     versions: list[int] = []
     for id_, video, digest, said in zip(batch.ids, batch.videos, batch.digests, answers, strict=True):
         if isinstance(said.answer, Waiting):
             continue
-        begun = Entry(id_, video, digest, DONE, seconds=said.seconds)
+        begun = LedgerEntry(id_, video, digest, DONE, seconds=said.seconds)
         verdict = attempt(_judge, table, part, begun, said.answer)
-        entry, made, dropped = verdict.value or _failed(begun, "BadAnswer", in_words(_raised(verdict.error), node.step))
+        entry, made, dropped = verdict.value or _failed_entry(
+            begun, "BadAnswer", in_words(_raised(verdict.error), node.step)
+        )
         entries += [entry, *dropped]
         rows += made
         origins += [id_] * len(made)
         version = output_version(digest, table.fingerprint)
         content = isinstance(node.step, Source)
         versions += [content_version(row) if content else version for row in made]
-    return Outcome(entries, stored(table.row, rows, origins, versions) if table.row and rows else None)
+    return TableOutcome(entries, to_stored_table(table.row, rows, origins, versions) if table.row and rows else None)
 
 
 def _raised(error: BaseException | None) -> BaseException:
@@ -85,75 +87,77 @@ def _raised(error: BaseException | None) -> BaseException:
     return error
 
 
-def stored(row: type[Row], rows: Sequence[Row], origins: list[str], versions: list[int]) -> pa.Table:
+def to_stored_table(row: type[Row], rows: Sequence[Row], origins: list[str], versions: list[int]) -> pa.Table:
     """Rows as the store keeps them, with the hidden columns."""
     table = to_arrow(row, rows)
     columns = [*table.columns, pa.array(origins, pa.string()), pa.array(versions, pa.int64())]
-    return pa.Table.from_arrays(columns, schema=stored_schema(row).with_metadata(None)).cast(stored_schema(row))
+    return pa.Table.from_arrays(columns, schema=storage_schema(row).with_metadata(None)).cast(storage_schema(row))
 
 
 def content_version(row: Row) -> int:
     """A hash of what a row says, without facts of this machine: an unchanged row changes nothing after it."""
-    said = repr(_published(row)).encode("utf-8", "surrogatepass")
+    said = repr(_portable(row)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), signed=True)
 
 
-def _published(value: Any) -> Any:
+def _portable(value: Any) -> Any:
     if isinstance(value, list):
-        return [_published(item) for item in value]
+        return [_portable(item) for item in value]
     if isinstance(value, np.ndarray):
         return value.tobytes()
     if not hasattr(value, "__dataclass_fields__"):
         return value
     fields: tuple[Field, ...] = row_fields(type(value))
-    return [(f.name, _published(getattr(value, f.name))) for f in fields if not f.col.local]
+    return [(f.name, _portable(getattr(value, f.name))) for f in fields if not f.col.local]
 
 
-def _judge(table: TableRef, part: str, entry: Entry, answer: Any) -> _Judged:
+def _judge(table: TableRef, part: str, entry: LedgerEntry, answer: Any) -> _Judgement:
     if part and not isinstance(answer, RowError):
         if not isinstance(answer, Mapping):
-            return _failed(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a table for each part")
+            return _failed_entry(
+                entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a table for each part"
+            )
         answer = answer.get(part)
     if isinstance(answer, RowError):
-        return _failed(entry, answer.kind, answer)
+        return _failed_entry(entry, answer.kind, answer)
     return _rows(table.row, entry, answer) if table.row else _verdict(entry, answer)
 
 
-def _failed(entry: Entry, kind: object, message: object) -> _Judged:
+def _failed_entry(entry: LedgerEntry, kind: object, message: object) -> _Judgement:
     word = plain_text(kind, 100) if isinstance(kind, str) and kind else "RowError"
-    return _Judged(entry._replace(status=FAILED, kind=word, message=plain_text(message)))
+    return _Judgement(entry._replace(status=FAILED, kind=word, message=plain_text(message)))
 
 
-def _verdict(entry: Entry, answer: Any) -> _Judged:
+def _verdict(entry: LedgerEntry, answer: Any) -> _Judgement:
     if answer is None:
-        return _Judged(entry)
+        return _Judgement(entry)
     if wrong := unwritable(answer):
-        return _failed(entry, "BadAnswer", f"the reason to drop it {wrong}; None keeps a row")
-    return _Judged(entry._replace(status=DROPPED, kind=answer))
+        return _failed_entry(entry, "BadAnswer", f"the reason to drop it {wrong}; None keeps a row")
+    return _Judgement(entry._replace(status=DROPPED, kind=answer))
 
 
-def _rows(row_type: type[Row], entry: Entry, answer: Any) -> _Judged:
+def _rows(row_type: type[Row], entry: LedgerEntry, answer: Any) -> _Judgement:
     if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes, bytearray, Drop)):
-        return _failed(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
+        return _failed_entry(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
     answers = list(answer)
     rows = [row for row in answers if not isinstance(row, Drop)]
     drops = [drop for drop in answers if isinstance(drop, Drop)]
     if wrong := next((said for row in rows if (said := wrong_row(row_type, row, entry.video_id))), None):
-        return _failed(entry, "BadRow", wrong)
+        return _failed_entry(entry, "BadRow", wrong)
     if wrong := next((said for drop in drops if (said := wrong_drop(drop, entry.video_id))), None):
-        return _failed(entry, "BadAnswer", wrong)
+        return _failed_entry(entry, "BadAnswer", wrong)
     if len({row.id for row in rows}) < len(rows):
         twice = Counter(row.id for row in rows).most_common(1)[0]
-        return _failed(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
+        return _failed_entry(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
     dropped = [
-        Entry(d.id, entry.video_id, entry.digest, DROPPED, d.reason, plain_text(d.detail), part_of=entry.id)
+        LedgerEntry(d.id, entry.video_id, entry.digest, DROPPED, d.reason, plain_text(d.detail), part_of=entry.id)
         for d in drops
         if d.id != entry.id
     ]
     own = next((d for d in drops if d.id == entry.id), None)
     if own is not None and not rows:  # nothing of it is left
         entry = entry._replace(status=DROPPED, kind=own.reason, message=plain_text(own.detail))
-    return _Judged(entry._replace(rows=len(rows)), rows, dropped)
+    return _Judgement(entry._replace(rows=len(rows)), rows, dropped)
 
 
 def wrong_row(row_type: type[Row], row: Any, video_id: str | None = None) -> str | None:

@@ -8,30 +8,30 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 
-from ..contract.step import Site
+from ..contract.step import StepContext
 from ..planning.plan import Node
 from ..storage.join import Batch
 from .answers import BatchOutcome
-from .row_loop import StreamJob
+from .row_loop import AsyncJob
 
 _BEAT_S = 0.5
 _CLOSE_S = 1.5  # for a step to give up what is under way
 
 
-class Stream:
+class AsyncWorker:
     """One step on a loop of its own. The runner treats it as a seat that takes several batches at once."""
 
-    def __init__(self, node: Node, site: Site) -> None:
-        self.node, self.site = node, site
+    def __init__(self, node: Node, context: StepContext) -> None:
+        self.node, self.context = node, context
         self.rows = 0  # under way
-        self._most = 2 * node.step.lanes()  # type: ignore[attr-defined]  # as many wait as are asked: no lane idles
+        self._most = 2 * node.step.max_concurrency()  # type: ignore[attr-defined]  # as many wait as are asked: no lane idles
         self._loop = asyncio.new_event_loop()
         self._closing = False
         self._beat = time.monotonic()
         self._loop.call_soon(self._mark_time)
         self._thread = threading.Thread(target=self._run, name=f"stream {node.name}", daemon=True)
         self._thread.start()
-        self._job: StreamJob | None = None
+        self._job: AsyncJob | None = None
         self.opening: Future[None] = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
 
     def _run(self) -> None:
@@ -45,7 +45,7 @@ class Stream:
         self._loop.call_later(_BEAT_S, self._mark_time)
 
     async def _open(self) -> None:
-        job = StreamJob(self.node, self.site)
+        job = AsyncJob(self.node, self.context)
         await job.open()
         self._job = job
 
@@ -57,7 +57,7 @@ class Stream:
     @property
     def is_blocked(self) -> bool:
         """Has a row held up the whole loop for longer than a row may take?"""
-        return time.monotonic() - self._beat > self.node.patience_s + 2 * _BEAT_S
+        return time.monotonic() - self._beat > self.node.timeout_s + 2 * _BEAT_S
 
     def submit(self, batch: Batch) -> Future[BatchOutcome]:
         """Start a batch."""
@@ -65,7 +65,7 @@ class Stream:
         self.rows += len(batch.ids)
         return asyncio.run_coroutine_threadsafe(self._job.do(batch), self._loop)
 
-    def landed(self, batch: Batch) -> None:
+    def complete(self, batch: Batch) -> None:
         """A batch is done."""
         self.rows -= len(batch.ids)
 

@@ -17,7 +17,7 @@ from ..planning.plan import Node
 
 LOCK = "recipe.lock.yaml"
 OWN_FILES = (LOCK, "build.lock")  # one of them is there from the first moment
-OWN_FOLDERS = ("tables", "media", "dataset", "spend")
+OWN_FOLDERS = ("tables", "media", "dataset", "usage")
 ESTIMATE = "estimate"  # the folder, itself a build folder, in which a few videos are tried
 _LONGEST_PATH = 3000  # bytes; systems take 4096, and what is in the folder has long names too
 _CHOOSE = "choose another folder with --out"

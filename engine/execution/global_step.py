@@ -15,16 +15,16 @@ import pyarrow as pa
 from ...schemas import Row, id_name, unwritable
 from ..contract.errors import UserError, Waiting
 from ..contract.options import digest
-from ..contract.recipe import Use
-from ..contract.step import Drop, Site, Step, Whole
-from ..contract.usage import Budget, Spend
+from ..contract.recipe import StepUse
+from ..contract.step import Drop, Global, Step, StepContext
+from ..contract.usage import Budget, UsageCounter
 from ..planning.plan import Node, may_drop
-from ..storage.join import repeated_id
-from ..storage.ledger import DONE, DROPPED, FAILED, Entry
+from ..storage.join import duplicate_id_error
+from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
 from ..storage.shard import Shard
 from ..storage.sql import step_database
-from ..storage.store import Store, WholeState, shard_of
-from .answers import content_version, stored, wrong_drop, wrong_row
+from ..storage.store import GlobalState, Store, shard_of
+from .answers import content_version, to_stored_table, wrong_drop, wrong_row
 from .failures import attempt, in_words, plain_text
 from .row_loop import answers_of_all
 
@@ -34,19 +34,21 @@ if TYPE_CHECKING:
 _COMMIT_ROWS = 20_000
 
 
-def whole_key(node: Node, store: Store, site: Site) -> str:
+def global_key(node: Node, store: Store, context: StepContext) -> str:
     """A hash of the set that reaches the step, and of what it reads besides."""
-    assert isinstance(node.step, Whole)
-    return digest(store.whole_token(node.depends_on), node.step.outside(site))
+    assert isinstance(node.step, Global)
+    return digest(store.global_token(node.depends_on), node.step.external_digest(context))
 
 
-def outlined(nodes: Sequence[Node], node: Node) -> list[Node]:
+def outline_nodes(nodes: Sequence[Node], node: Node) -> list[Node]:
     """The nodes as the process of one of them needs them: it need not be able to import the steps of the others."""
     bare = Step()
-    return [n if n is node else replace(n, step=bare, use=Use(bare), reads=n.reads._replace(view=None)) for n in nodes]
+    return [
+        n if n is node else replace(n, step=bare, use=StepUse(bare), reads=n.reads._replace(view=None)) for n in nodes
+    ]
 
 
-def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, site: Site) -> str:
+def run_global(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, context: StepContext) -> str:
     """Run the step and commit its tables under ``key``; returns what it waits for, or "".
 
     Until it gets to its end its table is empty: what it left before is not what it makes of what reaches it now.
@@ -54,20 +56,20 @@ def run_whole(nodes: Sequence[Node], index: int, root: Path, shards: int, key: s
     node, store = nodes[index], Store(root, shards)
     [table] = node.tables
     base = store.base(table)
-    store.begin_whole(table)
+    store.begin_global(table)
     shutil.rmtree(base / key, ignore_errors=True)
     waiting = ""
     with step_database(nodes, node, store) as db:
-        assert isinstance(node.step, Whole) and node.reads.anchor is not None
+        assert isinstance(node.step, Global) and node.reads.anchor is not None
         came = _count(db, node)
         sink = _Sink(node, store, key)
         try:
-            for answer in answers_of_all(node, partial(node.step.rows, db, site)):
+            for answer in answers_of_all(node, partial(node.step.rows, db, context)):
                 sink.add(answer)
         except Waiting as error:
             waiting = plain_text(error)
         sink.finish()
-    store.end_whole(table, WholeState(key, store.whole_token(node.depends_on), waiting, came))
+    store.end_global(table, GlobalState(key, store.global_token(node.depends_on), waiting, came))
     for old in base.iterdir():
         if old.is_dir() and old.name != key:
             shutil.rmtree(old, ignore_errors=True)
@@ -81,7 +83,7 @@ def _count(db: duckdb.DuckDBPyConnection, node: Node) -> int:
     if len(node.anchors) > 1:
         query = f"SELECT {key} FROM {table} GROUP BY {key} HAVING count(*) > 1 ORDER BY {key} LIMIT 1"
         if twice := db.execute(query).fetchall():
-            raise repeated_id(node, twice[0][0])
+            raise duplicate_id_error(node, twice[0][0])
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
@@ -90,7 +92,7 @@ class _Sink:
 
     def __init__(self, node: Node, store: Store, key: str) -> None:
         self.node, self.store, self.key = node, store, key
-        self.entries: dict[int, list[Entry]] = defaultdict(list)
+        self.entries: dict[int, list[LedgerEntry]] = defaultdict(list)
         self.rows: dict[int, list[Row]] = defaultdict(list)
         self.held = 0
         self.shards: dict[int, Shard] = {}
@@ -102,7 +104,7 @@ class _Sink:
         if said is None:
             entry = self._entry(answer)
         elif key := attempt(_key, answer).value:
-            entry = Entry(key[0], key[1], 0, FAILED, "BadRow", plain_text(said))
+            entry = LedgerEntry(key[0], key[1], 0, FAILED, "BadRow", plain_text(said))
         else:
             raise UserError(f"{self.node.name} gave a wrong answer: {plain_text(said)}")
         self.entries[shard_of(entry.video_id, self.store.shards)].append(entry)
@@ -110,11 +112,11 @@ class _Sink:
         if self.held >= _COMMIT_ROWS:
             self._flush()
 
-    def _entry(self, answer: Any) -> Entry:
+    def _entry(self, answer: Any) -> LedgerEntry:
         if isinstance(answer, Drop):
-            return Entry(answer.id, answer.video_id, 0, DROPPED, answer.reason, plain_text(answer.detail))
+            return LedgerEntry(answer.id, answer.video_id, 0, DROPPED, answer.reason, plain_text(answer.detail))
         self.rows[shard_of(answer.video_id, self.store.shards)].append(answer)
-        return Entry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
+        return LedgerEntry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
 
     def _wrong(self, answer: Any) -> str | None:
         row = self.node.tables[0].row
@@ -131,7 +133,7 @@ class _Sink:
             rows: pa.Table | None = None
             if table.row and self.rows[number]:
                 made = self.rows[number]
-                rows = stored(table.row, made, [r.id for r in made], [content_version(r) for r in made])
+                rows = to_stored_table(table.row, made, [r.id for r in made], [content_version(r) for r in made])
             shard.commit(entries, rows)
         self.entries.clear()
         self.rows.clear()
@@ -144,12 +146,12 @@ class _Sink:
             shard.finish({e.id: e.digest for e in shard.live_entries()}, self.key)
 
 
-def sites(node: Node, root: Path, budget: Budget | None = None) -> Site:
+def make_context(node: Node, root: Path, budget: Budget | None = None) -> StepContext:
     """Where a node's steps put files: ``media/<step>/<fingerprint>``; and what they may cost."""
     folders = {
         t.name.removeprefix(node.name).removeprefix("."): Path("media") / t.name / t.fingerprint for t in node.tables
     }
-    return Site(root, folders, Spend(root, node.name, budget))
+    return StepContext(root, folders, UsageCounter(root, node.name, budget))
 
 
 def _key(answer: Any) -> tuple[str, str] | None:

@@ -17,10 +17,10 @@ from types import FrameType
 from typing import Any
 
 from ..contract.errors import RowError, TransientError, UserError, Waiting
-from ..contract.step import EachRow, Fan, Item, Site
+from ..contract.step import EachRow, Item, MultiOutput, StepContext
 from ..planning.plan import Node
 from ..storage.join import Batch, rows_of
-from .answers import BatchOutcome, TimedAnswer, judged
+from .answers import BatchOutcome, TimedAnswer, judge_batch
 from .failures import (
     Attempt,
     WorkerLost,
@@ -42,7 +42,7 @@ class Job:
     """A step, opened and ready for batches. ``check`` raises what the user has asked for meanwhile: to stop."""
 
     node: Node
-    site: Site
+    context: StepContext
     check: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -52,14 +52,14 @@ class Job:
 
     def open(self) -> None:
         """Load what the step needs; ``UserError`` for what is missing, or cannot be loaded."""
-        done = attempt(lambda: self.stack.enter_context(self.node.step.open(self.site)))  # type: ignore[attr-defined]
+        done = attempt(lambda: self.stack.enter_context(self.node.step.open(self.context)))  # type: ignore[attr-defined]
         self.check()
         self.work = _result(done, self.node, "cannot start")
 
     def close(self) -> None:
         """Let go of it."""
         attempt(self.stack.close)  # what it made is judged and kept by now
-        self.site.spend.close()
+        self.context.usage.close()
 
     def do(self, batch: Batch) -> BatchOutcome:
         """Every row of the batch to an entry and its rows, by table name.
@@ -71,7 +71,7 @@ class Job:
         rows = rows_of(batch, self.node.reads)
         lacks = [_missing(self.node, row) for row in rows]
         given = iter(self._answers([row for row, lack in zip(rows, lacks, strict=True) if not lack], batch.wanted))
-        found = judged(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
+        found = judge_batch(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
         self.check()
         return found
 
@@ -79,7 +79,7 @@ class Job:
         if not rows:
             return []
         step, work = self.node.step, self.work
-        if isinstance(step, Fan):
+        if isinstance(step, MultiOutput):
             return self._called(lambda some: work(some, wanted), rows)
         return self._one_by_one(work, rows) if isinstance(work, EachRow) else self._called(work, rows)
 
@@ -122,7 +122,7 @@ def time_limit(job: Job) -> Iterator[None]:
     For a job that has no process of its own. A call into a library is given up when it returns. Outside the main
     thread there is no limit: signals do not arrive there.
     """
-    limit_s = job.node.patience_s
+    limit_s = job.node.timeout_s
 
     def stop(number: int, frame: FrameType | None) -> None:
         if job.called_at is not None and time.monotonic() - job.called_at > limit_s:
@@ -141,16 +141,16 @@ def time_limit(job: Job) -> Iterator[None]:
 
 
 @dataclass
-class StreamJob:
+class AsyncJob:
     """A step with lanes, opened on an event loop: its rows are under way all at once."""
 
     node: Node
-    site: Site
+    context: StepContext
 
     def __post_init__(self) -> None:
         self.stack = AsyncExitStack()
         self.work: Any = None
-        self.lanes = asyncio.Semaphore(self.node.step.lanes())  # type: ignore[attr-defined]
+        self.max_concurrency = asyncio.Semaphore(self.node.step.max_concurrency())  # type: ignore[attr-defined]
 
     async def open(self) -> None:
         """As ``Job.open``."""
@@ -159,12 +159,12 @@ class StreamJob:
 
     async def _enter(self) -> Any:
         async with asyncio.timeout(LOAD_PATIENCE_S):
-            return await self.stack.enter_async_context(self.node.step.stream(self.site))  # type: ignore[attr-defined]
+            return await self.stack.enter_async_context(self.node.step.open_async(self.context))  # type: ignore[attr-defined]
 
     async def close(self) -> None:
         """Let go of it."""
         await attempt_async(self.stack.aclose())
-        self.site.spend.close()
+        self.context.usage.close()
 
     async def do(self, batch: Batch) -> BatchOutcome:
         """As ``Job.do``."""
@@ -175,12 +175,12 @@ class StreamJob:
         for said in answers:
             if isinstance(said.answer, UserError):
                 raise said.answer
-        return judged(self.node, batch, answers)
+        return judge_batch(self.node, batch, answers)
 
     async def _timed(self, row: Any) -> TimedAnswer:
         if lack := _missing(self.node, row):
             return TimedAnswer(lack)
-        async with self.lanes:
+        async with self.max_concurrency:
             for tries in range(1, TRIES + 1):
                 started = time.monotonic()
                 done = await attempt_async(self._limited(row))
@@ -193,7 +193,7 @@ class StreamJob:
         raise AssertionError("unreachable")
 
     async def _limited(self, row: Any) -> Any:
-        limit_s = self.node.patience_s
+        limit_s = self.node.timeout_s
         try:
             async with asyncio.timeout(limit_s) as limit:
                 return await self.work(row)

@@ -12,22 +12,22 @@ from typing import Any, NamedTuple
 from ..contract.errors import UserError, Waiting
 from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
-from ..contract.step import Item, Site
-from ..planning.plan import Node, lanes_of
+from ..contract.step import Item, StepContext
+from ..planning.plan import Node, concurrency_of
 from ..storage.join import Batch
-from ..storage.ledger import Entry
+from ..storage.ledger import LedgerEntry
 from ..storage.store import Store
 from .answers import BatchOutcome
-from .async_worker import Stream
+from .async_worker import AsyncWorker
 from .build_lock import interruptible
 from .failures import WorkerLost, plain_text
-from .global_step import outlined, run_whole, sites, whole_key
+from .global_step import global_key, make_context, outline_nodes, run_global
 from .row_loop import Job, time_limit
 from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
 from .worker import Worker
-from .worker_pool import Crew, Seat, check_importable
+from .worker_pool import WorkerPool, WorkerProcess, check_importable
 
 _OPEN_TASKS = 4  # shards of one step that are read ahead
 
@@ -41,10 +41,10 @@ class RunOptions:
     retry_failed: bool = False
 
 
-class Flight(NamedTuple):
+class InFlight(NamedTuple):
     """A batch on a seat or stream; no batch while that loads its step."""
 
-    seat: Seat | Stream
+    worker: WorkerProcess | AsyncWorker
     task: Task | None
     batch: Batch | None
 
@@ -61,11 +61,11 @@ class Runner:
         self.schedule = Schedule(nodes, store.shards)
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
-        self.crew = Crew(
-            options.workers, self._site, self._begins, lambda n, said: self.tell("warning", n.name, message=said)
+        self.pool = WorkerPool(
+            options.workers, self._site, self._begin, lambda n, said: self.tell("warning", n.name, message=said)
         )
-        self.flights: dict[Future[Any], Flight] = {}
-        self.wholes: dict[Future[str], tuple[Node, Worker]] = {}
+        self.in_flight_futures: dict[Future[Any], InFlight] = {}
+        self.globals: dict[Future[str], tuple[Node, Worker]] = {}
         self.inline: dict[int, Job] = {}
         self.tallies: dict[int, RowTally] = defaultdict(RowTally)
         self.check: Callable[[], None] = lambda: None  # raises what a signal asks for
@@ -77,7 +77,7 @@ class Runner:
             UserError: a step cannot do its work, or too many rows of it fail.
         """
         for node in self.nodes:
-            if node.step.cost != "row" and not lanes_of(node):
+            if node.step.cost != "row" and not concurrency_of(node):
                 check_importable(node)
         self.items = deal_items(self.nodes, self.options.limit, self.store.shards)
         try:
@@ -87,9 +87,9 @@ class Runner:
         finally:
             for task in self.tasks.values():
                 task.save()
-            for _, worker in self.wholes.values():
+            for _, worker in self.globals.values():
                 worker.kill()
-            self.crew.end()
+            self.pool.end()
             for job in self.inline.values():
                 job.close()
 
@@ -98,13 +98,13 @@ class Runner:
         opened = self._open_ready()
         worked = self._work_inline()
         finished = self._hand_out()
-        if (node := self.crew.blocked) is not None:
+        if (node := self.pool.blocked) is not None:
             raise UserError(f"{node.name} blocks its event loop: it must await what takes long, and nothing else")
-        if self.flights or self.wholes:
+        if self.in_flight_futures or self.globals:
             patience = 0.0 if worked or opened or finished else 1.0
-            for future in wait([*self.flights, *self.wholes], patience, FIRST_COMPLETED).done:
-                if future in self.wholes:
-                    self._land_whole(future)
+            for future in wait([*self.in_flight_futures, *self.globals], patience, FIRST_COMPLETED).done:
+                if future in self.globals:
+                    self._complete_global(future)
                 else:
                     self._land(future)
             return True
@@ -113,8 +113,8 @@ class Runner:
     def _open_ready(self) -> bool:
         opened = False
         for node in self.nodes:
-            if node.shape == "whole":
-                opened |= self._open_whole(node)
+            if node.shape == "global":
+                opened |= self._open_global(node)
                 continue
             ready = self.schedule.ready[node.index]
             ahead = sum(1 for index, _ in self.tasks if index == node.index)
@@ -125,7 +125,7 @@ class Runner:
 
     def _open_task(self, node: Node, number: int) -> bool:
         task = Task(self.nodes, node, self.store, number, self.items.get(node.index, {}).get(number, ()))
-        if task.settled(self.options.retry_failed):
+        if task.is_up_to_date(self.options.retry_failed):
             self._mark(node, number)
             return False
         task.open(self.options.retry_failed)
@@ -134,23 +134,23 @@ class Runner:
         self.tasks[node.index, number] = task
         return True
 
-    def _open_whole(self, node: Node) -> bool:
-        runs = any(node is other for other, _ in self.wholes.values())
+    def _open_global(self, node: Node) -> bool:
+        runs = any(node is other for other, _ in self.globals.values())
         if runs or self.schedule.is_done(node.index) or node.name in self.waiting:
             return False
         held = self._held()
         if node.index in held or not all(need in held or self.schedule.is_done(need) for need in node.needs):
             return False
-        site = self._site(node)
-        key = whole_key(node, self.store, site)
+        context = self._site(node)
+        key = global_key(node, self.store, context)
         state = self.store.whole(node.tables[0])
         if state and state.key == key and not state.waiting:
             self.schedule.finish(node.index, 0)
             return True
         self.tell("step", node.name, state="runs")
-        worker, nodes = Worker(node.step.isolate), outlined(self.nodes, node)
-        given = (nodes, node.index, self.store.root, self.store.shards, key, site)
-        self.wholes[worker.submit(node.patience_s, run_whole, *given)] = (node, worker)
+        worker, nodes = Worker(node.step.isolate), outline_nodes(self.nodes, node)
+        given = (nodes, node.index, self.store.root, self.store.shards, key, context)
+        self.globals[worker.submit(node.timeout_s, run_global, *given)] = (node, worker)
         return True
 
     def _held(self) -> set[int]:
@@ -161,8 +161,8 @@ class Runner:
                 held.add(node.index)
         return held
 
-    def _land_whole(self, future: Future[str]) -> None:
-        node, worker = self.wholes.pop(future)
+    def _complete_global(self, future: Future[str]) -> None:
+        node, worker = self.globals.pop(future)
         self.store.refresh(node.tables[0])
         try:
             said = future.result()
@@ -214,49 +214,49 @@ class Runner:
             if task.node.name in self.waiting:
                 finished |= self._leave(task)
                 continue
-            while task.more() and (seat := self.crew.free(task.node)):
+            while task.more() and (worker := self.pool.free(task.node)):
                 batch = task.next_batch()
                 assert batch is not None
-                task.flying += 1
-                self.flights[seat.submit(batch)] = Flight(seat, task, batch)
-            if not task.flying and not task.more():
+                task.in_flight += 1
+                self.in_flight_futures[worker.submit(batch)] = InFlight(worker, task, batch)
+            if not task.in_flight and not task.more():
                 self._finish(task)
                 finished = True
         return finished
 
     def _leave(self, task: Task) -> bool:
         """Keep what a task of a waiting step has done; the next build goes on with it."""
-        if task.flying:
+        if task.in_flight:
             return False
         task.save()
         del self.tasks[task.node.index, task.number]
         return True
 
-    def _begins(self, seat: Seat | Stream) -> None:
-        self.flights[seat.opening] = Flight(seat, None, None)
+    def _begin(self, worker: WorkerProcess | AsyncWorker) -> None:
+        self.in_flight_futures[worker.opening] = InFlight(worker, None, None)
 
-    def _site(self, node: Node) -> Site:
-        return sites(node, self.store.root, self.budget)
+    def _site(self, node: Node) -> StepContext:
+        return make_context(node, self.store.root, self.budget)
 
     def _land(self, future: Future[Any]) -> None:
-        seat, task, batch = self.flights.pop(future)
+        worker, task, batch = self.in_flight_futures.pop(future)
         if task is None or batch is None:
-            self._opened(future, seat)
+            self._opened(future, worker)
             return
-        task.flying -= 1
+        task.in_flight -= 1
         try:
             outcome = future.result()
         except WorkerLost as error:
-            self._renew(seat, error)
+            self._renew(worker, error)
             self._count(task.node, task.lose(batch, error.kind, error.message))
         else:
-            seat.landed(batch)
+            worker.complete(batch)
             self._take(task, outcome)
 
-    def _renew(self, seat: Seat | Stream, error: WorkerLost) -> None:
-        assert isinstance(seat, Seat)  # a stream has no process to lose
-        seat.renew(error)
-        self._begins(seat)
+    def _renew(self, worker: WorkerProcess | AsyncWorker, error: WorkerLost) -> None:
+        assert isinstance(worker, WorkerProcess)  # a stream has no process to lose
+        worker.renew(error)
+        self._begin(worker)
 
     def _take(self, task: Task, outcome: BatchOutcome) -> None:
         self._count(task.node, task.land(outcome.tables))
@@ -268,23 +268,23 @@ class Runner:
             self.waiting[node.name] = said = plain_text(message)
             self.tell("waiting", node.name, message=said)
 
-    def _opened(self, future: Future[Any], seat: Seat | Stream) -> None:
+    def _opened(self, future: Future[Any], worker: WorkerProcess | AsyncWorker) -> None:
         try:
             future.result()
         except WorkerLost as error:
-            self._renew(seat, error)
+            self._renew(worker, error)
             return
         except Waiting as error:
-            self._wait(seat.node, str(error))
-        if isinstance(seat, Seat):
-            seat.opened()
+            self._wait(worker.node, str(error))
+        if isinstance(worker, WorkerProcess):
+            worker.opened()
 
-    def _count(self, node: Node, landed: Sequence[Entry]) -> None:
-        if not landed:
+    def _count(self, node: Node, complete: Sequence[LedgerEntry]) -> None:
+        if not complete:
             return
         tally = self.tallies[node.index]
-        tally.add(landed)
-        self.tell("rows", node.name, n=len(landed), failed=tally.failed)
+        tally.add(complete)
+        self.tell("rows", node.name, n=len(complete), failed=tally.failed)
         tally.check(node.name, self.max_bad)
 
     def _finish(self, task: Task) -> None:
@@ -298,7 +298,7 @@ class Runner:
             for table in node.tables:
                 self.store.check_ids(table)
             self.tell("step", node.name, state="done")
-            self.crew.dismiss(node)
+            self.pool.dismiss(node)
 
     def tell(self, kind: Kind, step: str, **said: Any) -> None:
         """Say what happened to whoever listens."""

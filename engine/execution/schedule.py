@@ -9,15 +9,15 @@ from ..planning.plan import Node
 
 
 class Schedule:
-    """The shards that are finished, and those whose inputs are, by node. A ``Whole`` step has one shard, number 0.
+    """The shards that are finished, and those whose inputs are, by node. A ``Global`` step has one shard, number 0.
 
     Finishing a shard looks at what reads it and at nothing else, so that a shard among many costs what it costs
-    among few. When a ``Whole`` step is ready depends on more than what it reads: that is not decided here.
+    among few. When a ``Global`` step is ready depends on more than what it reads: that is not decided here.
     """
 
     def __init__(self, nodes: Sequence[Node], shards: int) -> None:
-        self._left = {node.index: 1 if node.shape == "whole" else shards for node in nodes}
-        self._wholes = {node.index for node in nodes if node.shape == "whole"}
+        self._left = {node.index: 1 if node.shape == "global" else shards for node in nodes}
+        self._wholes = {node.index for node in nodes if node.shape == "global"}
         self._readers: dict[int, list[int]] = {node.index: [] for node in nodes}
         self._lacks: dict[int, list[int]] = {}  # by shard, how many of its inputs are not finished
         for node in nodes:

@@ -13,10 +13,10 @@ from ..contract.errors import UserError
 from ..contract.step import Item, Source
 from ..planning.plan import Node, TableRef
 from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
-from ..storage.ledger import FAILED, Entry, Key
+from ..storage.ledger import FAILED, Key, LedgerEntry
 from ..storage.shard import Shard
 from ..storage.store import Store, shard_of
-from .answers import Outcome
+from .answers import TableOutcome
 from .sources import items_of
 
 _COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
@@ -26,7 +26,7 @@ _COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
 class Pending:
     """Outcomes of one table that are not on disk yet."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
     size: int = 0  # of the rows, in bytes
     since: float = field(default_factory=time.monotonic)
@@ -48,7 +48,7 @@ class Task:
         self.node, self.number = node, number
         self.shards = {t.name: store.shard(t, number) for t in node.tables}
         self.token = store.input_token(node.depends_on, number, items)
-        self.flying = 0
+        self.in_flight = 0
         self.suspects: set[str] = set()  # ids that were alone when their worker was lost
         self.again: deque[Batch] = deque()  # what goes out next: a batch read ahead, the rows of a lost one
         self.pending = {t.name: Pending() for t in node.tables}
@@ -56,11 +56,11 @@ class Task:
         self.wanted: Mapping[str, frozenset[str]] = {}
         self._source: Iterator[Batch] = iter(())
 
-    def settled(self, retry_failed: bool) -> bool:
+    def is_up_to_date(self, retry_failed: bool) -> bool:
         """Was all this done before, from the very same inputs?"""
-        return all(self._settled(shard, retry_failed) for shard in self.shards.values())
+        return all(self._is_up_to_date(shard, retry_failed) for shard in self.shards.values())
 
-    def _settled(self, shard: Shard, retry_failed: bool) -> bool:
+    def _is_up_to_date(self, shard: Shard, retry_failed: bool) -> bool:
         if shard.untouched:
             return not self._inputs_exist()
         return shard.is_outcome(self.token) and not (retry_failed and shard.counts().failed)
@@ -107,12 +107,12 @@ class Task:
         """The next batch to hand out; None when all are."""
         return self.again.popleft() if self.more() else None
 
-    def land(self, outcomes: Mapping[str, Outcome]) -> list[Entry]:
+    def land(self, outcomes: Mapping[str, TableOutcome]) -> list[LedgerEntry]:
         """Take a batch's outcome; commits when enough has come together.
 
         Returns an entry for each input of the batch that was dealt with: a failed one where it failed in any table.
         """
-        landed: dict[str, Entry] = {}
+        complete: dict[str, LedgerEntry] = {}
         for name, outcome in outcomes.items():
             before = self.shards[name].ledger()
             pending = self.pending[name]
@@ -120,16 +120,16 @@ class Task:
                 old = before.get(entry.key)
                 tries = old.attempts if old and old.digest == entry.digest and old.status == FAILED else 0
                 pending.entries.append(entry._replace(attempts=tries + 1) if tries else entry)
-                if not entry.part_of and (entry.status == FAILED or entry.id not in landed):
-                    landed[entry.id] = entry
+                if not entry.part_of and (entry.status == FAILED or entry.id not in complete):
+                    complete[entry.id] = entry
             if outcome.rows is not None:
                 pending.rows.append(outcome.rows)
                 pending.size += outcome.rows.nbytes
             if pending.full:
                 self.commit(name)
-        return list(landed.values())
+        return list(complete.values())
 
-    def lose(self, batch: Batch, kind: str, message: str) -> list[Entry]:
+    def lose(self, batch: Batch, kind: str, message: str) -> list[LedgerEntry]:
         """The worker was lost on this batch: try its rows one by one, or give up the only one. As ``land``.
 
         One that was alone when its worker died is tried once more: it may have been killed from outside.
@@ -144,8 +144,8 @@ class Task:
             self.suspects.add(batch.ids[0])
             self.again.append(batch)
             return []
-        entry = Entry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
-        return self.land({self.node.table(part).name: Outcome([entry], None) for part in batch.wanted})
+        entry = LedgerEntry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
+        return self.land({self.node.table(part).name: TableOutcome([entry], None) for part in batch.wanted})
 
     def commit(self, name: str) -> None:
         """Put what is pending on disk."""
@@ -191,7 +191,7 @@ def deal_items(nodes: Sequence[Node], limit: int | None, shards: int) -> dict[in
     return dealt
 
 
-def todo(ledger: Mapping[Key, Entry], inputs: Inputs, retry_failed: bool) -> list[str]:
+def todo(ledger: Mapping[Key, LedgerEntry], inputs: Inputs, retry_failed: bool) -> list[str]:
     """The ids that the ledger lacks, that have changed since, or that are to be tried again."""
     found = []
     for id_, digest_ in inputs.digests.items():

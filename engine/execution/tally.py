@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..contract.errors import UserError
-from ..storage.ledger import FAILED, Entry
+from ..storage.ledger import FAILED, LedgerEntry
 
 _FEW = 20  # rows after which max_bad counts
 _LONGEST_MESSAGE = 200
@@ -22,7 +22,7 @@ class RowTally:
     causes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)  # cause -> a message
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Iterable[LedgerEntry]) -> None:
         """Take inputs that were dealt with."""
         for entry in entries:
             self.rows += 1

@@ -57,7 +57,7 @@ def _follow(runner: int) -> None:
 
 def _serve(calls: connection.Connection) -> None:
     while message := calls.recv_bytes():
-        calls.send_bytes(_packed(attempt(_perform, message)))
+        calls.send_bytes(_pack(attempt(_perform, message)))
 
 
 def _perform(message: bytes) -> Any:
@@ -70,7 +70,7 @@ def _perform(message: bytes) -> Any:
     return function(*args)
 
 
-def _packed(done: Attempt) -> bytes:
+def _pack(done: Attempt) -> bytes:
     """An answer as bytes. An error that cannot travel is put into words; one that is not ours brings its traceback."""
     error = done.error
     if error is None:

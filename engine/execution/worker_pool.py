@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.errors import UserError
-from ..contract.step import Site
-from ..planning.plan import Node, lanes_of
+from ..contract.step import StepContext
+from ..planning.plan import Node, concurrency_of
 from ..storage.join import Batch
 from .answers import BatchOutcome
-from .async_worker import Stream
+from .async_worker import AsyncWorker
 from .failures import WorkerLost
 from .row_loop import LOAD_PATIENCE_S, Job
 from .worker import Worker
@@ -25,10 +25,10 @@ _LOADS = 3  # times that a step is loaded again because its worker died before a
 _job: Job | None = None  # of a worker process
 
 
-def open_step(node: Node, site: Site) -> None:
+def open_step(node: Node, context: StepContext) -> None:
     """Load the step in this worker process."""
     global _job
-    _job = Job(node, site)
+    _job = Job(node, context)
     _job.open()
 
 
@@ -44,18 +44,18 @@ def close_step() -> None:
         _job.close()
 
 
-class Seat:
+class WorkerProcess:
     """One worker process that has one step open."""
 
-    def __init__(self, node: Node, site: Site) -> None:
-        self.node, self.site = node, site
+    def __init__(self, node: Node, context: StepContext) -> None:
+        self.node, self.context = node, context
         self._idle_losses = 0  # of workers that died while loading or waiting, one after another
         self._open()
 
     def _open(self) -> None:
         self.busy, self._is_open = True, False
         self._worker = Worker(self.node.step.isolate)
-        self.opening: Future[None] = self._worker.submit(LOAD_PATIENCE_S, open_step, self.node, self.site)
+        self.opening: Future[None] = self._worker.submit(LOAD_PATIENCE_S, open_step, self.node, self.context)
 
     def opened(self) -> None:
         """The step is loaded."""
@@ -64,9 +64,9 @@ class Seat:
     def submit(self, batch: Batch) -> Future[BatchOutcome]:
         """Start a batch; the future may raise ``WorkerLost``."""
         self.busy = True
-        return self._worker.submit(self.node.patience_s, do_batch, batch)
+        return self._worker.submit(self.node.timeout_s, do_batch, batch)
 
-    def landed(self, batch: Batch) -> None:
+    def complete(self, batch: Batch) -> None:
         """The batch is done."""
         self.busy, self._idle_losses = False, 0
 
@@ -89,47 +89,47 @@ class Seat:
         self._worker.kill()
 
 
-class Crew:
+class WorkerPool:
     """The workers that there are now. New ones are told of through ``begins``, so that their loading is waited for."""
 
     def __init__(
-        self, most: int, site_of: Callable[[Node], Site], begins: Callable[[Seat | Stream], None],
+        self, most: int, site_of: Callable[[Node], StepContext], begins: Callable[[WorkerProcess | AsyncWorker], None],
         warn: Callable[[Node, str], None],
     ) -> None:  # fmt: skip
-        self._most, self._site_of, self._begins, self._warn = most, site_of, begins, warn
-        self._seats: list[Seat] = []
-        self._streams: dict[int, Stream] = {}
+        self._most, self._site_of, self._begin, self._warn = most, site_of, begins, warn
+        self._workers: list[WorkerProcess] = []
+        self._async_workers: dict[int, AsyncWorker] = {}
 
-    def free(self, node: Node) -> Seat | Stream | None:
+    def free(self, node: Node) -> WorkerProcess | AsyncWorker | None:
         """One that takes a batch of this node now; else None, and perhaps one more is on its way."""
-        return self._stream(node) if lanes_of(node) else self._seat(node)
+        return self._async_worker(node) if concurrency_of(node) else self._worker(node)
 
-    def _stream(self, node: Node) -> Stream | None:
-        stream = self._streams.get(node.index)
+    def _async_worker(self, node: Node) -> AsyncWorker | None:
+        stream = self._async_workers.get(node.index)
         if stream is None:
-            stream = self._streams[node.index] = Stream(node, self._site_of(node))
-            self._begins(stream)
+            stream = self._async_workers[node.index] = AsyncWorker(node, self._site_of(node))
+            self._begin(stream)
         return stream if stream.ready else None
 
-    def _seat(self, node: Node) -> Seat | None:
-        mine = [seat for seat in self._seats if seat.node is node]
-        if sum(seat.busy for seat in self._seats) >= self._most:
+    def _worker(self, node: Node) -> WorkerProcess | None:
+        mine = [worker for worker in self._workers if worker.node is node]
+        if sum(worker.busy for worker in self._workers) >= self._most:
             return None
-        idle = next((seat for seat in mine if not seat.busy), None)
+        idle = next((worker for worker in mine if not worker.busy), None)
         most = 1 if node.step.cost in ("llm", "gpu") else self._most
         if idle is None and len(mine) < most and self._room_for(node):
-            seat = Seat(node, self._site_of(node))
-            self._seats.append(seat)
-            self._begins(seat)
+            worker = WorkerProcess(node, self._site_of(node))
+            self._workers.append(worker)
+            self._begin(worker)
         return idle
 
     def _room_for(self, node: Node) -> bool:
         """Is there memory for one more worker? Idle ones of other steps make room."""
-        while self._seats and available_mb() < node.step.memory_mb * 1.25:
-            idle = next((seat for seat in self._seats if not seat.busy and seat.node is not node), None)
+        while self._workers and available_mb() < node.step.memory_mb * 1.25:
+            idle = next((worker for worker in self._workers if not worker.busy and worker.node is not node), None)
             if idle is None:
                 return False
-            self._seats.remove(idle)
+            self._workers.remove(idle)
             idle.close()
         if available_mb() < node.step.memory_mb:
             self._warn(node, f"needs about {node.step.memory_mb} MB, {available_mb()} MB are free")
@@ -137,26 +137,26 @@ class Crew:
 
     def dismiss(self, node: Node) -> None:
         """The node is done: its workers let go of what they hold, and end."""
-        for seat in [s for s in self._seats if s.node is node]:
-            self._seats.remove(seat)
-            seat.close()
-        if node.index in self._streams:
-            self._streams.pop(node.index).close()
+        for worker in [s for s in self._workers if s.node is node]:
+            self._workers.remove(worker)
+            worker.close()
+        if node.index in self._async_workers:
+            self._async_workers.pop(node.index).close()
 
     @property
     def blocked(self) -> Node | None:
         """A node one of whose rows holds up all others."""
-        return next((s.node for s in self._streams.values() if s.is_blocked), None)
+        return next((s.node for s in self._async_workers.values() if s.is_blocked), None)
 
     def end(self) -> None:
         """End all of them now."""
-        for seat in self._seats:
-            seat.kill()
-        for stream in self._streams.values():
+        for worker in self._workers:
+            worker.kill()
+        for stream in self._async_workers.values():
             stream.close()
 
 
-class _Scout(pickle.Pickler):
+class _ImportFinder(pickle.Pickler):
     """Finds what a worker process could not import."""
 
     def reducer_override(self, value: Any) -> Any:
@@ -171,7 +171,7 @@ class _Scout(pickle.Pickler):
 def check_importable(node: Node) -> None:
     """``UserError`` for a step that worker processes could not import."""
     try:
-        _Scout(io.BytesIO()).dump((node.step, node.reads))
+        _ImportFinder(io.BytesIO()).dump((node.step, node.reads))
     except UserError as error:
         raise UserError(f"{node.name}: {error.message}", error.hint) from None
     except (pickle.PicklingError, AttributeError, TypeError) as error:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from ...schemas import Caption, Embedding, Row, row_fields
 from ..contract.catalog import ROW_PLUGINS, is_ours, row_types, shape_name, step_faults, step_name, steps_that_write
 from ..contract.errors import UserError, nearest
-from ..contract.options import digest, plain_options, shown
-from ..contract.recipe import Recipe, Use
-from ..contract.step import Fan, Filter, Reads, Split, Step, Whole, reads, writes
+from ..contract.options import digest, format_value, plain_options
+from ..contract.recipe import Recipe, StepUse
+from ..contract.step import Filter, Global, InputSpec, MultiOutput, Split, Step, reads, writes
 from ..contract.usage import Budget
 
 
@@ -31,25 +31,25 @@ class Node:
 
     index: int
     name: str
-    use: Use
+    use: StepUse
     step: Step
     shape: str
     tables: tuple[TableRef, ...]
-    reads: Reads
+    reads: InputSpec
     anchors: tuple[TableRef, ...]  # the tables that the anchor's rows come from
     joined: tuple[tuple[TableRef, ...], ...]  # the same for each join
     filters: tuple[TableRef, ...]  # verdicts that count for what it reads
     amends: frozenset[str] = frozenset()  # steps whose rows its rows complete: `from:` one of them means this too
 
     @property
-    def patience_s(self) -> float:
+    def timeout_s(self) -> float:
         """The time limit of one call."""
-        return self.use.patience_s or self.step.patience_s
+        return self.use.timeout_s or self.step.timeout_s
 
     @property
     def needs(self) -> set[int]:
         """The nodes that are done before this one; a barrier comes after all before it that do not wait themselves."""
-        return set(range(self.index)) if self.shape == "whole" else self.sources
+        return set(range(self.index)) if self.shape == "global" else self.sources
 
     @property
     def sources(self) -> set[int]:
@@ -71,9 +71,9 @@ class Node:
         return next(t for t in self.tables if t.name == (f"{self.name}.{part}" if part else self.name))
 
 
-def lanes_of(node: Node) -> int:
+def concurrency_of(node: Node) -> int:
     """Rows that the node's step waits for at once on an event loop; 0 for one that works."""
-    return node.step.lanes() if isinstance(node.step, Split) else 0
+    return node.step.max_concurrency() if isinstance(node.step, Split) else 0
 
 
 def make_plan(recipe: Recipe) -> list[Node]:
@@ -99,7 +99,7 @@ def make_plan(recipe: Recipe) -> list[Node]:
             place = f"{use.where}: " if use.where and not error.message.startswith(use.where) else ""
             raise UserError(f"{place}{error.message}", error.hint) from None
         except OSError as error:  # of a file that an option names
-            said = f"{use.name}: cannot read {shown(error.filename)}: {error.strerror}"
+            said = f"{use.name}: cannot read {format_value(error.filename)}: {error.strerror}"
             raise UserError(f"{use.where}: {said}" if use.where else said) from None
     _check_tables(nodes)
     _check_prices(nodes, recipe.budget)
@@ -130,28 +130,28 @@ def _check_tables(nodes: Sequence[Node]) -> None:
         seen.add(table.name.casefold())
 
 
-def _append(nodes: list[Node], use: Use, suffix: str, step: Step) -> None:
+def _append(nodes: list[Node], use: StepUse, suffix: str, step: Step) -> None:
     """Add the node of a step, or of one that its use expands to, and what must come with it."""
     name = f"{use.name}.{suffix}" if suffix else use.name
     if step.corrects and suffix:  # it reads what the rest of its use writes
         use = replace(use, name=name, reads_from=(use.name, *use.reads_from))
     node = _node(len(nodes), name, use, step, nodes)
     if step.corrects:
-        node = replace(node, amends=frozenset(_written_by(node.anchors, nodes)))
+        node = replace(node, amends=frozenset(_writers(node.anchors, nodes)))
     nodes.append(node)
     if step.corrects:
-        nodes += _measured_again(nodes, name.removesuffix(f".{suffix}"))
+        nodes += _rescore(nodes, name.removesuffix(f".{suffix}"))
 
 
-def _written_by(captions: Sequence[TableRef], nodes: Sequence[Node]) -> Iterator[str]:
+def _writers(captions: Sequence[TableRef], nodes: Sequence[Node]) -> Iterator[str]:
     """The names of the steps that wrote these captions, and of those that wrote what they were made of."""
     for table in captions:
         node = nodes[table.node]
         yield node.use.name
-        yield from _written_by([t for t in node.inputs if t.row is table.row], nodes)
+        yield from _writers([t for t in node.inputs if t.row is table.row], nodes)
 
 
-def _measured_again(nodes: Sequence[Node], name: str) -> list[Node]:
+def _rescore(nodes: Sequence[Node], name: str) -> list[Node]:
     """What measures captions, once more for the corrections that the last node writes.
 
     A copy reads the corrections in place of the captions, and vectors of the corrections in place of the captions'.
@@ -183,7 +183,7 @@ def _measures_captions(node: Node) -> bool:
     return node.shape in ("map", "split") and out not in (None, Caption) and "caption_id" in link_columns(out)
 
 
-def _check_from(source: str, at: int, names: Sequence[str], use: Use) -> None:
+def _check_from(source: str, at: int, names: Sequence[str], use: StepUse) -> None:
     place = f"{use.where}: " if use.where else ""
     if source not in names:
         raise UserError(f"{place}{use.name} reads from {source}, which is no step{nearest(source, names[:at])}")
@@ -192,7 +192,7 @@ def _check_from(source: str, at: int, names: Sequence[str], use: Use) -> None:
         raise UserError(f"{place}{use.name} reads from {what}: a step reads only what steps before it write")
 
 
-def _node(index: int, name: str, use: Use, step: Step, before: Sequence[Node]) -> Node:
+def _node(index: int, name: str, use: StepUse, step: Step, before: Sequence[Node]) -> Node:
     what = reads(type(step))
     anchors = _sources(what.anchor, use, before, True) if what.anchor else ()
     joined = tuple(_sources(j.row, use, before, j.required) for j in what.joins)
@@ -211,12 +211,12 @@ def _filters(before: Sequence[Node]) -> tuple[TableRef, ...]:
 
 def may_drop(step: Step) -> bool:
     """Can it take rows out of the build?"""
-    return isinstance(step, Filter) or (isinstance(step, Whole) and step.drops())
+    return isinstance(step, Filter) or (isinstance(step, Global) and step.drops())
 
 
 def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[TableRef]:
     kind, options = step_name(type(step)), plain_options(step, hashed=True)
-    if not isinstance(step, Fan):
+    if not isinstance(step, MultiOutput):
         said: list[Any] = [kind, step.version, options, step.revision(), inputs]
         yield TableRef(index, name, writes(type(step)), digest(*said))
         return
@@ -226,14 +226,14 @@ def _tables(index: int, name: str, step: Step, inputs: list[str]) -> Iterator[Ta
         yield TableRef(index, f"{name}.{part.name}", part.out, print_)
 
 
-def _sources(row: type[Row], use: Use, before: Sequence[Node], required: bool) -> tuple[TableRef, ...]:
+def _sources(row: type[Row], use: StepUse, before: Sequence[Node], required: bool) -> tuple[TableRef, ...]:
     """The tables of a row type that a step reads: all writers since the last that narrows, or those named."""
     others = [node for node in before if node.use is not use]  # what one step expands to does not read each other
     writers = [(node, t) for node in others for t in node.tables if t.row is row]
     named = [(node, t) for node, t in writers if {node.use.name, *node.amends} & {*use.reads_from}]
     if named:
         return tuple(t for _, t in named)
-    narrowing = [i for i, (node, _) in enumerate(writers) if node.step.narrows]
+    narrowing = [i for i, (node, _) in enumerate(writers) if node.step.replaces_inputs]
     if narrowing:
         last = writers[narrowing[-1]][0].use.name
         first = next(i for i, (node, _) in enumerate(writers) if node.use.name == last)

@@ -18,7 +18,7 @@ UNFINISHED = "unfinished"
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """Write to the yielded ``.part`` path; on a clean exit it takes the place of ``path``.
 
     The content is on disk before it has the name. The name itself is only after ``sync_folder``: without it a power
@@ -45,7 +45,7 @@ def sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
-    with replaced(path) as part:
+    with replace_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from ...schemas import Row, from_arrow, id_name, row_fields
 from ..contract.errors import UserError
-from ..contract.step import Item, Join, Reads
+from ..contract.step import InputSpec, Item, JoinSpec
 from ..planning.plan import Node, TableRef, link_columns
-from .row_files import UNIQUE_IDS, VERSION, read_window, stored_schema, windows
+from .row_files import UNIQUE_IDS, VERSION, read_window, storage_schema, windows
 from .store import Store
 
 
@@ -49,11 +49,11 @@ class Batch:
         )
 
     def __reduce__(self) -> Any:
-        tables = [None if t is None else _packed(t) for t in (self.anchor, *self.joined)]
-        return _unpacked, (self.ids, self.videos, self.digests, self.wanted, self.items, tables)
+        tables = [None if t is None else _pack(t) for t in (self.anchor, *self.joined)]
+        return _unpack, (self.ids, self.videos, self.digests, self.wanted, self.items, tables)
 
 
-def _packed(table: pa.Table) -> pa.Buffer:
+def _pack(table: pa.Table) -> pa.Buffer:
     """A table as bytes. Those of a slice hold its rows alone, where its pickle would hold the whole table's."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -61,13 +61,13 @@ def _packed(table: pa.Table) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _unpacked(*parts: Any) -> Batch:
+def _unpack(*parts: Any) -> Batch:
     ids, videos, digests, wanted, items, packed = parts
     anchor, *joined = (None if t is None else pa.ipc.open_stream(t).read_all() for t in packed)
     return Batch(ids, videos, digests, wanted, items, anchor, tuple(joined))
 
 
-def dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) -> dict[str, pa.Array]:
+def find_dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) -> dict[str, pa.Array]:
     """By id column, the ids that filters before the step took out of this shard."""
     found: dict[str, set[str]] = defaultdict(set)
     for table in node.filters:
@@ -81,8 +81,8 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     """Which rows reach the step in this shard, with the digests of what they and their joins hold."""
     anchor = node.reads.anchor
     assert anchor is not None
-    dropped = dropped_ids(nodes, node, store, number)
-    watch = node.step.watch
+    dropped = find_dropped_ids(nodes, node, store, number)
+    watch = node.step.depends_on
     key, light = id_name(anchor), _light(anchor)
     table = _load(
         node.anchors, store, number, [*light, *(w for w in watch if w not in light)], _applying(dropped, anchor)
@@ -91,7 +91,7 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
         return Inputs({}, {})
     ids, videos = table.column(key).to_pylist(), table.column("video_id").to_pylist()
     if len(set(ids)) < len(ids):
-        raise repeated_id(node, next(id_ for id_, n in Counter(ids).items() if n > 1))
+        raise duplicate_id_error(node, next(id_ for id_, n in Counter(ids).items() if n > 1))
     if watch:
         values = zip(*(table.column(w).to_pylist() for w in watch), strict=True)
         versions = [_hash(repr(v)) for v in values]
@@ -102,7 +102,7 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     return Inputs(dict(zip(ids, videos, strict=True)), dict(zip(ids, versions, strict=True)))
 
 
-def repeated_id(node: Node, id_: str) -> UserError:
+def duplicate_id_error(node: Node, id_: str) -> UserError:
     """What is wrong where two rows with one id reach a step."""
     assert node.reads.anchor is not None
     steps = " and ".join(t.name for t in node.anchors)
@@ -168,7 +168,7 @@ def _load(
     tables: Iterable[TableRef], store: Store, number: int, columns: list[str], dropped: Mapping[str, pa.Array]
 ) -> pa.Table | None:
     parts = [read_window(file, columns, "", "") for file in _files(tables, store, number)]
-    return _ordered(_passing(pa.concat_tables(parts), dropped)) if parts else None
+    return _sort(_passing(pa.concat_tables(parts), dropped)) if parts else None
 
 
 def _applying(dropped: Mapping[str, pa.Array], row: type[Row]) -> dict[str, pa.Array]:
@@ -183,7 +183,7 @@ def _passing(table: pa.Table, dropped: Mapping[str, pa.Array]) -> pa.Table:
     return table
 
 
-def _ordered(table: pa.Table) -> pa.Table:
+def _sort(table: pa.Table) -> pa.Table:
     key = table.column_names[0]
     order = [("video_id", "ascending"), (key, "ascending")] if key != "video_id" else [(key, "ascending")]
     return table.take(pc.sort_indices(table, sort_keys=order))
@@ -197,7 +197,7 @@ def batches(
     A window of videos at a time, so that memory does not grow with the shard.
     """
     assert node.reads.anchor is not None
-    dropped = dropped_ids(nodes, node, store, number)
+    dropped = find_dropped_ids(nodes, node, store, number)
     anchor_files = _files(node.anchors, store, number)
     join_files = [_files(tables, store, number) for tables in node.joined]
     videos = sorted({inputs.videos[i] for i in wanted})
@@ -207,11 +207,11 @@ def batches(
         if first == len(videos) or (high and videos[first] >= high):
             continue
         table = pa.concat_tables([read_window(f, None, low, high) for f in anchor_files])
-        table = _ordered(table.filter(pc.is_in(table.column(key), ids)))
+        table = _sort(table.filter(pc.is_in(table.column(key), ids)))
         joined = [
             _passing(pa.concat_tables([read_window(f, None, low, high) for f in files]), _applying(dropped, join.row))
             if files
-            else stored_schema(join.row).empty_table()
+            else storage_schema(join.row).empty_table()
             for files, join in zip(join_files, node.reads.joins, strict=True)
         ]
         yield from _cut(node, table, joined, inputs, wanted)
@@ -234,7 +234,7 @@ def _cut(
         start = stop
 
 
-def _belonging(node: Node, join: Join, table: pa.Table, anchor: pa.Table) -> pa.Table:
+def _belonging(node: Node, join: JoinSpec, table: pa.Table, anchor: pa.Table) -> pa.Table:
     """The joined rows that any of these anchors may want."""
     assert node.reads.anchor is not None
     on = join_column(node.reads.anchor, join.row)
@@ -247,18 +247,18 @@ def _belonging(node: Node, join: Join, table: pa.Table, anchor: pa.Table) -> pa.
     return table.filter(mask)
 
 
-def rows_of(batch: Batch, what: Reads) -> list[Any]:
+def rows_of(batch: Batch, what: InputSpec) -> list[Any]:
     """The batch as the step's input rows: items, plain rows or views."""
     if what.anchor is None:
         return list(batch.items)
     anchors = list(from_arrow(what.anchor, batch.anchor))
     if what.view is None:
         return anchors
-    columns = [_joined_rows(what.anchor, join, t, anchors) for join, t in zip(what.joins, batch.joined, strict=True)]
+    columns = [_rows_by_anchor(what.anchor, join, t, anchors) for join, t in zip(what.joins, batch.joined, strict=True)]
     return [what.view(*values) for values in zip(anchors, *columns, strict=True)]
 
 
-def _joined_rows(anchor: type[Row], join: Join, table: pa.Table, anchors: Sequence[Any]) -> list[Any]:
+def _rows_by_anchor(anchor: type[Row], join: JoinSpec, table: pa.Table, anchors: Sequence[Any]) -> list[Any]:
     on, times = join_column(anchor, join.row), by_time(anchor, join.row)
     groups: dict[str, list[Any]] = defaultdict(list)
     for row in sorted(from_arrow(join.row, table), key=lambda r: r.id):

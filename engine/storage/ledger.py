@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .files import intact, replaced
+from .files import intact, replace_file
 
 DONE, DROPPED, FAILED = "done", "dropped", "failed"
 
@@ -31,7 +31,7 @@ LEDGER = pa.schema(
 )
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """One input row that a step has handled, or a part of one that it dropped. ``digest`` is that of what it read."""
 
     id: str
@@ -79,25 +79,25 @@ class Counts(NamedTuple):
         return self.done + self.dropped + self.failed
 
 
-def write_ledger(path: Path, entries: Iterable[Entry], said: Mapping[str, str]) -> None:
+def write_ledger(path: Path, entries: Iterable[LedgerEntry], said: Mapping[str, str]) -> None:
     """Replace a ledger file; ``said`` goes into its metadata. This write is the commit."""
     columns = list(zip(*entries, strict=True)) or [()] * len(LEDGER)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, LEDGER, strict=True)]
     table = pa.Table.from_arrays(arrays, schema=LEDGER.with_metadata(dict(said)))
-    with replaced(path) as part:
+    with replace_file(path) as part:
         pq.write_table(table, part, compression="zstd")
 
 
-def read_ledger(path: Path) -> tuple[list[Entry], dict[str, str]]:
+def read_ledger(path: Path) -> tuple[list[LedgerEntry], dict[str, str]]:
     """The entries of a ledger file and what its metadata says."""
     with intact(path, path.parent):
         table = pq.read_table(path, partitioning=None)
         said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         columns = [table.column(name).to_pylist() for name in LEDGER.names]
-    return [Entry(*values) for values in zip(*columns, strict=True)], said
+    return [LedgerEntry(*values) for values in zip(*columns, strict=True)], said
 
 
-def count(entries: Iterable[Entry]) -> Counts:
+def count(entries: Iterable[LedgerEntry]) -> Counts:
     """Add up the live entries of a ledger."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()

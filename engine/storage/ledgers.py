@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..planning.plan import TableRef
-from .ledger import DONE, Counts, Entry, total
+from .ledger import DONE, Counts, LedgerEntry, total
 from .shard import Shard
 from .store import Store
 
@@ -15,7 +15,7 @@ class Ledgers:
     """The ledgers of a build's tables as they stand, in the recipe's order.
 
     A table is ``finished`` if it is the outcome of what the tables before it hold now. One that is not still counts,
-    row by row, unless it is that of a ``Whole`` step: that is the outcome of one set, and of another set it says
+    row by row, unless it is that of a ``Global`` step: that is the outcome of one set, and of another set it says
     nothing. Those that count are ``current``.
     """
 
@@ -29,9 +29,9 @@ class Ledgers:
             names = [*step.get("reads", ()), *step.get("filters", ())]
             before = all(self.finished[name] for name in names)
             inputs, anchors = [named[n] for n in names], [named[n] for n in step.get("anchors", ())]
-            if step["shape"] == "whole":
+            if step["shape"] == "global":
                 whole = store.whole(table)
-                self.current[table.name] = before and whole is not None and whole.inputs == store.whole_token(inputs)
+                self.current[table.name] = before and whole is not None and whole.inputs == store.global_token(inputs)
                 self.finished[table.name] = self.current[table.name] and whole is not None and not whole.waiting
             else:
                 self.current[table.name] = True
@@ -69,7 +69,7 @@ class Ledgers:
         whole = self.store.whole(table)
         return whole.came if whole and self.current[table.name] else None
 
-    def misses(self, table: TableRef) -> Iterator[Entry]:
+    def misses(self, table: TableRef) -> Iterator[LedgerEntry]:
         """What a table's step dropped, and what it failed on."""
         for shard in self._shards(table):
             counts = shard.counts()

@@ -30,12 +30,12 @@ class Chunk(NamedTuple):
     ids: frozenset[str]
 
 
-def stored_schema(row: type[Row]) -> pa.Schema:
+def storage_schema(row: type[Row]) -> pa.Schema:
     """A row type's schema with the hidden columns."""
     return arrow_schema(row).append(pa.field(IN, pa.string())).append(pa.field(VERSION, pa.int64()))
 
 
-def merged(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
+def merge_chunks(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
     """The rows of all chunks in order of video and id, a window of videos at a time."""
     key = id_name(row)
     for low, high in windows([c.file for c in chunks]):
@@ -61,7 +61,7 @@ def _check_ids(table: pa.Table, row: type[Row]) -> None:
             raise UserError(f"two {row.table} have the id {after}: one made of {one}, one of {other}", UNIQUE_IDS)
 
 
-def regrouped(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+def regroup(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
     """The same rows in tables of exactly ``size`` rows, so that files do not tell how they were made."""
     rest: pa.Table | None = None
     for table in tables:

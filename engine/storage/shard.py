@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...schemas import Row, id_name, row_fields
-from .files import intact, read_json, replaced, sync_folder, write_json
-from .ledger import DROPPED, FAILED, Counts, Entry, Key, count, read_ledger, write_ledger
-from .row_files import VERSION, Chunk, merged, regrouped, stored_schema
+from .files import intact, read_json, replace_file, sync_folder, write_json
+from .ledger import DROPPED, FAILED, Counts, Key, LedgerEntry, count, read_ledger, write_ledger
+from .row_files import VERSION, Chunk, merge_chunks, regroup, storage_schema
 
 _HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
 _FORMAT = 2  # of state.json; one of another format counts as none, and is made anew from the ledger
@@ -58,7 +58,7 @@ class Shard:
     def __init__(self, folder: str, row: type[Row] | None, states: dict[str, ShardState | None] | None = None) -> None:
         self._path, self.row = folder, row
         self._states = {} if states is None else states  # those that were read, by folder
-        self._ledger: dict[Key, Entry] | None = None
+        self._ledger: dict[Key, LedgerEntry] | None = None
         self._sources: dict[Key, str] = {}  # the name of the file that an input's rows are in, or ""
         self._chunks: list[int] = []
         self._meta: dict[str, str] = {}  # of the folded ledger: its last chunk, its files of rows
@@ -102,7 +102,7 @@ class Shard:
         """Its ledger in numbers, also while a step is at work or after a stop."""
         return state.counts if (state := self.state) else count(self.ledger().values())
 
-    def live_entries(self) -> Iterator[Entry]:
+    def live_entries(self) -> Iterator[LedgerEntry]:
         """The entries that ``counts`` counts."""
         return (entry for entry in self.ledger().values() if entry.live)
 
@@ -116,7 +116,7 @@ class Shard:
         there = (name for name in names if name and (self.folder / name).exists())
         return [RowPart(self.folder / name, frozenset(self._outdated[name])) for name in there]
 
-    def ledger(self) -> dict[Key, Entry]:
+    def ledger(self) -> dict[Key, LedgerEntry]:
         """The newest entry for each input, and those of parts."""
         if self._ledger is None:
             self._ledger = {}
@@ -134,13 +134,13 @@ class Shard:
             entries, _ = read_ledger(self.folder / _chunk(number, "ledger"))
             self._take([(entry, _chunk(number, "rows")) for entry in entries], names)
 
-    def _take(self, entries: Iterable[tuple[Entry, str]], names: set[str]) -> None:
+    def _take(self, entries: Iterable[tuple[LedgerEntry, str]], names: set[str]) -> None:
         """Entries that were read, with the files of their rows; without those whose file a power cut took."""
         for entry, name in entries:
             if not entry.rows or name in names:
                 self._put(entry, name)
 
-    def _put(self, entry: Entry, name: str) -> None:
+    def _put(self, entry: LedgerEntry, name: str) -> None:
         before = self._sources.get(entry.key, "")
         if before and before != name:
             self._outdated[before].add(entry.id)
@@ -155,7 +155,7 @@ class Shard:
     def _base(self, live: bool) -> str:
         return self._meta.get("rows" if live else "parked", "")
 
-    def commit(self, entries: Iterable[Entry], rows: pa.Table | None) -> None:
+    def commit(self, entries: Iterable[LedgerEntry], rows: pa.Table | None) -> None:
         """Add a chunk: the outcome of some inputs and their rows, all or nothing."""
         self.ledger()
         entries = list(entries)
@@ -165,7 +165,7 @@ class Shard:
         number = max(self._chunks, default=self._upto) + 1
         file = self.folder / _chunk(number, "rows")
         if rows is not None and rows.num_rows:
-            with replaced(file) as part:
+            with replace_file(file) as part:
                 pq.write_table(rows, part, compression="zstd", row_group_size=self._group)
         write_ledger(self.folder / _chunk(number, "ledger"), entries, {})
         sync_folder(self.folder)
@@ -217,7 +217,7 @@ class Shard:
         token = hashlib.blake2b(json.dumps([rows, drops]).encode(), digest_size=8).hexdigest() if rows or drops else ""
         return ShardState(inputs, token, rows, count(self.ledger().values()), int(self._meta.get("strays", 0)))
 
-    def _leaves(self, entry: Entry) -> bool:
+    def _leaves(self, entry: LedgerEntry) -> bool:
         """Does the row that this verdict is about stay behind? One that could not be judged does too."""
         return entry.status == DROPPED or (entry.status == FAILED and self.row is None)
 
@@ -235,7 +235,7 @@ class Shard:
             if name not in keep:
                 (self.folder / name).unlink()
 
-    def _merge(self, name: str, entries: Iterable[Entry]) -> _RowFile:
+    def _merge(self, name: str, entries: Iterable[LedgerEntry]) -> _RowFile:
         """Write the rows of these inputs into one sorted file named by its content."""
         by_file: dict[str, set[str]] = defaultdict(set)
         for entry in entries:
@@ -246,9 +246,9 @@ class Shard:
         chunks = [Chunk(self.folder / file, frozenset(wanted)) for file, wanted in by_file.items()]
         hasher, strays = hashlib.blake2b(digest_size=8), 0
         target = self.folder / f"{name}.merged"
-        schema = stored_schema(self.row)
-        with replaced(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for table in regrouped(merged(chunks, self.row), self._group):
+        schema = storage_schema(self.row)
+        with replace_file(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            for table in regroup(merge_chunks(chunks, self.row), self._group):
                 ids, videos = (table.column(c).to_pylist() for c in (id_name(self.row), "video_id"))
                 strays += sum(not id_.startswith(video) for id_, video in zip(ids, videos, strict=True))
                 hasher.update("\n".join(ids).encode())

@@ -14,7 +14,7 @@ from ...schemas import Row, arrow_schema
 from ..contract.catalog import row_types
 from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
-from .join import dropped_ids
+from .join import find_dropped_ids
 from .row_files import IN
 from .store import Store
 
@@ -34,7 +34,7 @@ def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
 
 
 def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.DuckDBPyConnection:
-    """The views of a ``Whole`` step: what reaches it; tables that it does not read are empty."""
+    """The views of a ``Global`` step: what reaches it; tables that it does not read are empty."""
     assert node.reads.anchor is not None
     sources: dict[type[Row], list[TableRef]] = {node.reads.anchor: list(node.anchors)}
     for join, tables in zip(node.reads.joins, node.joined, strict=True):
@@ -42,7 +42,7 @@ def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.Duc
     db = connect()
     dropped: dict[str, set[str]] = {}
     for number in range(store.shards):
-        for column, ids in dropped_ids(nodes, node, store, number).items():
+        for column, ids in find_dropped_ids(nodes, node, store, number).items():
             dropped.setdefault(column, set()).update(ids.to_pylist())
     for column, gone in dropped.items():
         db.register(f"_dropped_{column}", pa.table({"id": pa.array(sorted(gone), pa.string())}))
@@ -77,11 +77,11 @@ def _create_empty(db: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -
 
 def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
     parts = [part for number in range(store.shards) for part in store.shard(table, number).row_parts()]
-    selected = f"SELECT {', '.join(columns)}, {quoted(table.name)} AS _step FROM "
+    selected = f"SELECT {', '.join(columns)}, {quote_literal(table.name)} AS _step FROM "
     queries = [selected + parquet_table(whole)] if (whole := [p.file for p in parts if not p.outdated]) else []
     for part in parts:  # of a shard that is being worked at
         if part.outdated:
-            ids = ", ".join(map(quoted, sorted(part.outdated)))
+            ids = ", ".join(map(quote_literal, sorted(part.outdated)))
             queries.append(f"{selected}{parquet_table([part.file])} WHERE {IN} NOT IN ({ids})")
     return " UNION ALL ".join(queries)
 
@@ -109,7 +109,7 @@ def parquet_table(files: Iterable[Path], options: str = "") -> str:
     Raises:
         UserError: a path that DuckDB has no way to name.
     """
-    listed = ", ".join(quoted(literal_path(file)) for file in files)
+    listed = ", ".join(quote_literal(literal_path(file)) for file in files)
     return f"read_parquet([{listed}], hive_partitioning=false{options})"
 
 
@@ -121,6 +121,6 @@ def literal_path(file: Path) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", path)
 
 
-def quoted(text: str) -> str:
+def quote_literal(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

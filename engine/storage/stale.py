@@ -15,23 +15,23 @@ from .files import UNFINISHED
 _PARTS = ("tables", "media")
 
 
-class Leftover(NamedTuple):
+class StaleFile(NamedTuple):
     """A file or folder that the build does not read."""
 
     path: Path
     size_bytes: int
 
 
-def leftovers(build: Build) -> list[Leftover]:
+def find_stale(build: Build) -> list[StaleFile]:
     """Everything below ``tables/`` and ``media/`` that ``recipe.lock.yaml`` does not name, old estimates, and what was
     under way when a build was killed."""
-    return [Leftover(path, _size(path)) for path in sorted({*_unnamed(build), *_unfinished(build)})]
+    return [StaleFile(path, _size(path)) for path in sorted({*_stale_folders(build), *_partial_files(build)})]
 
 
-def remove_leftovers(build: Build) -> list[Leftover]:
+def remove_stale(build: Build) -> list[StaleFile]:
     """Delete them; ``UserError`` while a build works in the folder."""
     with build_lock(build.root):
-        found = leftovers(build)
+        found = find_stale(build)
         for leftover in found:
             if leftover.path.is_dir():
                 shutil.rmtree(leftover.path)
@@ -44,7 +44,7 @@ def remove_leftovers(build: Build) -> list[Leftover]:
     return found
 
 
-def _unnamed(build: Build) -> Iterator[Path]:
+def _stale_folders(build: Build) -> Iterator[Path]:
     named = {(table.name, table.fingerprint) for _, table in build.tables()}
     for part in _PARTS:
         for folder in (build.root / part).glob("*/*"):
@@ -54,7 +54,7 @@ def _unnamed(build: Build) -> Iterator[Path]:
         yield build.root / ESTIMATE
 
 
-def _unfinished(build: Build) -> Iterator[Path]:
+def _partial_files(build: Build) -> Iterator[Path]:
     """In folders that are still named: no build works here now, so nobody goes on with these but a later one."""
     named = [build.root / part / table.name / table.fingerprint for _, table in build.tables() for part in _PARTS]
     for folder in named:

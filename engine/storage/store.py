@@ -18,8 +18,8 @@ from .row_files import UNIQUE_IDS, read_window
 from .shard import Shard, ShardState
 
 
-class WholeState(NamedTuple):
-    """What the last run of a ``Whole`` step that got to its end left."""
+class GlobalState(NamedTuple):
+    """What the last run of a ``Global`` step that got to its end left."""
 
     key: str  # of the folder with its shards: a hash of ``inputs`` and of what else it read
     inputs: str  # token of the set that reached it
@@ -32,7 +32,7 @@ class _Folder:
     """Where the shards of a table are, and the states of those that were looked at."""
 
     path: str
-    whole: WholeState | None
+    whole: GlobalState | None
     states: dict[str, ShardState | None] = field(default_factory=dict)
 
 
@@ -55,21 +55,21 @@ class Store:
         if known is None:
             base = self.base(table)
             found = read_json(base / "whole.json", ("key",))
-            whole = WholeState(**found) if found and found.keys() == set(WholeState._fields) else None
+            whole = GlobalState(**found) if found and found.keys() == set(GlobalState._fields) else None
             known = _Folder(str(base / whole.key if whole else base), whole)
             self._folders[table.name, table.fingerprint] = known
         return known
 
-    def whole(self, table: TableRef) -> WholeState | None:
-        """What a ``Whole`` step left; None where it did not get to its end, and for other steps."""
+    def whole(self, table: TableRef) -> GlobalState | None:
+        """What a ``Global`` step left; None where it did not get to its end, and for other steps."""
         return self._folder(table).whole
 
-    def begin_whole(self, table: TableRef) -> None:
-        """From now on a ``Whole`` step's table is empty, until ``end_whole``."""
+    def begin_global(self, table: TableRef) -> None:
+        """From now on a ``Global`` step's table is empty, until ``end_whole``."""
         (self.base(table) / "whole.json").unlink(missing_ok=True)
         self.refresh(table)
 
-    def end_whole(self, table: TableRef, state: WholeState) -> None:
+    def end_global(self, table: TableRef, state: GlobalState) -> None:
         """The shards of this key are the table now."""
         self.base(table).mkdir(parents=True, exist_ok=True)
         write_json(self.base(table) / "whole.json", state._asdict())
@@ -80,7 +80,7 @@ class Store:
         self._folders.pop((table.name, table.fingerprint), None)
 
     def shard(self, table: TableRef, number: int, key: str | None = None) -> Shard:
-        """One shard. A ``Whole`` step's table has a folder per key; without one, the current."""
+        """One shard. A ``Global`` step's table has a folder per key; without one, the current."""
         if key is not None:
             return Shard(f"{self.base(table) / key}/{number:04d}", table.row)
         folder = self._folder(table)
@@ -91,7 +91,7 @@ class Store:
         named = {table.name: self.shard(table, number).token for table in tables}
         return digest(named, [(item.video_id, item.digest) for item in items])
 
-    def whole_token(self, tables: Iterable[TableRef]) -> str:
+    def global_token(self, tables: Iterable[TableRef]) -> str:
         """The same over all shards."""
         listed = list(tables)
         return digest([self.input_token(listed, number) for number in range(self.shards)])

@@ -19,7 +19,7 @@ LABELS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ClipMeasures:
     """What is known of a clip; the names are those of its scores."""
 
     still_share: float
@@ -36,7 +36,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LabelLimits:
     """From where on a label is given."""
 
     score: float = 0.43
@@ -50,27 +50,27 @@ class Limits:
     quiet: float = 0.4
 
 
-def low_score(clip: Measured, limits: Limits) -> bool:
+def low_score(clip: ClipMeasures, limits: LabelLimits) -> bool:
     """Its caption fits it badly: ``score`` is below the limit. 0.43 is Panda-70M's, for its own retrieval model."""
     return clip.score is not None and clip.score < limits.score
 
 
-def still_foreground(clip: Measured, limits: Limits) -> bool:
+def still_foreground(clip: ClipMeasures, limits: LabelLimits) -> bool:
     """Nothing moves in the middle of the picture: ``still_share`` reaches the limit."""
     return clip.still_share >= limits.still
 
 
-def tiny_camera(clip: Measured, limits: Limits) -> bool:
+def tiny_camera(clip: ClipMeasures, limits: LabelLimits) -> bool:
     """What moves is a slow camera over a still: less ``camera_motion`` and ``unexplained_motion`` than the limits."""
     return clip.camera_motion < limits.camera and clip.unexplained_motion < limits.unexplained
 
 
-def screen_in_screen(clip: Measured, limits: Limits) -> bool:
+def screen_in_screen(clip: ClipMeasures, limits: LabelLimits) -> bool:
     """A rectangle moves and its surroundings do not, and its borders are seen: ``inset`` and ``inset_border``."""
     return clip.inset >= limits.inset and clip.inset_border >= limits.border
 
 
-def screen_recording(clip: Measured, limits: Limits) -> bool:
+def screen_recording(clip: ClipMeasures, limits: LabelLimits) -> bool:
     """Drawn, with letters, and mostly quiet: ``flat_share``, ``plain_share``, ``edge_share``, ``quiet_share``.
 
     Where someone looked for texts on the screen and found none, it is none.
@@ -79,7 +79,7 @@ def screen_recording(clip: Measured, limits: Limits) -> bool:
     return drawn and clip.quiet_share >= limits.quiet and clip.texts != 0
 
 
-def label(clip: Measured, limits: Limits) -> int:
+def label(clip: ClipMeasures, limits: LabelLimits) -> int:
     """The place in ``LABELS`` of the first that fits: of 0, then of the special ones before the general ones."""
     rules = ((1, low_score), (5, screen_recording), (4, screen_in_screen), (2, still_foreground), (3, tiny_camera))
     return next((number for number, rule in rules if rule(clip, limits)), 0)

@@ -33,7 +33,7 @@ class Inset(NamedTuple):
     border: float  # the second strongest of the rectangle's four borders, as a step of gray, 0..255
 
 
-class Drawn(NamedTuple):
+class CartoonMeasures(NamedTuple):
     """How like something drawn by a computer a picture is; all are shares of its pixels."""
 
     flat: float  # like those beside and below them
@@ -68,14 +68,14 @@ def movement(pictures: Pictures, times_s: NDArray[np.float64], shots: Whole) -> 
     pairs = np.flatnonzero(shots[1:] == shots[:-1])
     if not len(pairs):
         return Movement(0.0, 0.0)
-    smooth = _blurred(pictures.astype(np.float64))
+    smooth = _blur(pictures.astype(np.float64))
     found = np.asarray([_camera(smooth[at], smooth[at + 1]) for at in pairs])
     way, left, all_ = found.sum(axis=0)
     seconds = float((times_s[pairs + 1] - times_s[pairs]).sum())
     return Movement(float(way / pictures.shape[2] / seconds), float(left / all_) if all_ > 0 else 0.0)
 
 
-def _blurred(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blur(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means of 5 x 5 pixels; the picture loses two pixels on each side."""
     for axis in (1, 2):
         windows = np.lib.stride_tricks.sliding_window_view(pictures, 5, axis=axis)
@@ -145,7 +145,7 @@ def _stretch(shares: NDArray[np.float64]) -> slice | None:
     return slice(int(busy[0]), int(busy[-1]) + 1) if len(busy) else None
 
 
-def drawn(picture: NDArray[np.uint8]) -> Drawn:
+def measure_cartoon(picture: NDArray[np.uint8]) -> CartoonMeasures:
     """Measures of one whole gray picture, ``(H, W)`` uint8."""
     values = picture.astype(np.int16)
     across, down = np.abs(np.diff(values, axis=1)[:-1]), np.abs(np.diff(values, axis=0)[:, :-1])
@@ -156,7 +156,7 @@ def drawn(picture: NDArray[np.uint8]) -> Drawn:
         window = slice(max(0, commonest - 2), commonest + 3)
         plain += int(counts[window].sum())
         counts[window] = 0
-    return Drawn(float((most <= 1).mean()), plain / picture.size, float((most >= 40).mean()))
+    return CartoonMeasures(float((most <= 1).mean()), plain / picture.size, float((most >= 40).mean()))
 
 
 def quiet_share(motion: NDArray[np.float32]) -> float:

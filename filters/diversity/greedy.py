@@ -118,7 +118,7 @@ def _exact(units: Floats) -> NDArray[np.float64]:
     return made
 
 
-class _Turn(NamedTuple):
+class _Rotation(NamedTuple):
     """Axes, the weightiest first, ``(D, D)``, and how many of them make a head."""
 
     axes: Floats
@@ -140,7 +140,7 @@ def _heads(units: Floats, threshold: float) -> Floats:
     return heads
 
 
-def _turn(units: Floats, threshold: float) -> _Turn:
+def _turn(units: Floats, threshold: float) -> _Rotation:
     """The axes of a sample, and the width at which bounds and comparisons cost least there."""
     count, numbers = units.shape
     sample = units[np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))]
@@ -154,4 +154,4 @@ def _turn(units: Floats, threshold: float) -> _Turn:
         rest, other_rest = (np.linalg.norm(part[:, width:], axis=1) for part in (some, others))
         bounds = some[:, :width] @ others[:, :width].T + rest[:, None] * other_rest
         costs[width] = width + 1 + _DEAR * numbers * float((bounds >= threshold - _SLACK).mean())
-    return _Turn(axes, min(costs, key=lambda width: costs[width]))
+    return _Rotation(axes, min(costs, key=lambda width: costs[width]))

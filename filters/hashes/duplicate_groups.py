@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .neighbours import Hashes, Near, Places, near_pairs, ranges
+from .neighbours import Hashes, NeighbourPairs, Places, near_pairs, ranges
 
 _AT_ONCE = 1 << 22  # pairs of clips in memory
 
@@ -25,7 +25,7 @@ class Rule(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
+class ClipHashes:
     """The hashes of many clips: for clip ``i`` the entries ``start[i]:start[i + 1]``, each hash once with its count."""
 
     hashes: Hashes  # all different hashes, ascending
@@ -42,7 +42,7 @@ class Pictures:
         return self.hashes[self.entry[part]], self.count[part]
 
 
-def gather(hashes: Hashes, clip: Places, seconds: NDArray[np.float64], video: Places) -> Pictures:
+def gather(hashes: Hashes, clip: Places, seconds: NDArray[np.float64], video: Places) -> ClipHashes:
     """From one hash and one clip number per frame, and the length and video of each clip."""
     unique, place = np.unique(hashes, return_inverse=True)
     width = max(len(unique), 1)
@@ -50,10 +50,10 @@ def gather(hashes: Hashes, clip: Places, seconds: NDArray[np.float64], video: Pl
     owner, entry = both // width, both % width
     start = np.searchsorted(owner, np.arange(len(seconds) + 1))
     frames = np.bincount(clip, minlength=len(seconds))
-    return Pictures(unique, start, entry, count, frames, seconds, video)
+    return ClipHashes(unique, start, entry, count, frames, seconds, video)
 
 
-def groups(pictures: Pictures, rule: Rule) -> Places:
+def groups(pictures: ClipHashes, rule: Rule) -> Places:
     """For each clip the number of the first clip of its group: alike, or alike to one that is, and so on."""
     union = _Union(len(pictures.seconds))
     for first, same in _identical(pictures, rule):
@@ -71,7 +71,7 @@ def groups(pictures: Pictures, rule: Rule) -> Places:
     return union.roots()
 
 
-def alike(pictures: Pictures, rule: Rule, one: int, other: int) -> bool:
+def alike(pictures: ClipHashes, rule: Rule, one: int, other: int) -> bool:
     """Are two clips alike? The share is taken of the one with fewer frames; of both where they have as many."""
     if min(pictures.frames[one], pictures.frames[other]) < rule.min_frames:
         return False
@@ -84,10 +84,10 @@ def alike(pictures: Pictures, rule: Rule, one: int, other: int) -> bool:
     sides = [(a_count[near.any(axis=1)].sum(), pictures.frames[one])]
     sides += [(b_count[near.any(axis=0)].sum(), pictures.frames[other])]
     fewest = min(frames for _, frames in sides)
-    return all(found >= _needed(frames, rule.share) for found, frames in sides if frames == fewest)
+    return all(found >= _min_matches(frames, rule.share) for found, frames in sides if frames == fewest)
 
 
-def _needed(frames: int, share: float) -> int:
+def _min_matches(frames: int, share: float) -> int:
     return int(np.ceil(frames * share - 1e-9))
 
 
@@ -95,7 +95,7 @@ def _like_lengths(one: float, other: float, rule: Rule) -> bool:
     return bool(min(one, other) >= rule.length_ratio * max(one, other) - 1e-6)
 
 
-def _identical(pictures: Pictures, rule: Rule) -> Iterator[tuple[int, int]]:
+def _identical(pictures: ClipHashes, rule: Rule) -> Iterator[tuple[int, int]]:
     """Clips of one length with the same frames, each with the first of them: to all others they are one."""
     if not rule.within_video:
         return
@@ -108,7 +108,7 @@ def _identical(pictures: Pictures, rule: Rule) -> Iterator[tuple[int, int]]:
             yield first, clip
 
 
-def _candidates(pictures: Pictures, rule: Rule, chosen: NDArray[np.bool_]) -> Iterator[Places]:
+def _candidates(pictures: ClipHashes, rule: Rule, chosen: NDArray[np.bool_]) -> Iterator[Places]:
     """Pairs of clips, (N, 2), that may be alike: all that are, and few that are not.
 
     If so many frames of a clip have a like one in another, then one of any few of them has: those are looked up,
@@ -122,7 +122,7 @@ def _candidates(pictures: Pictures, rule: Rule, chosen: NDArray[np.bool_]) -> It
     askers = _Lists(entry[probe], owner[probe], len(pictures.hashes))
     asked = np.unique(entry[probe])
     for near in near_pairs(pictures.hashes, pictures.hashes[asked], rule.max_bits):
-        yield from _pairs(pictures, rule, askers, holders, Near(asked[near.query], near.found))
+        yield from _pairs(pictures, rule, askers, holders, NeighbourPairs(asked[near.query], near.found))
 
 
 def _probes(owner: Places, count: Places, rarity: Places, frames: Places, rule: Rule) -> Places:
@@ -135,7 +135,7 @@ def _probes(owner: Places, count: Places, rarity: Places, frames: Places, rule: 
     return np.asarray(order[before - before[first] < enough])
 
 
-def _pairs(pictures: Pictures, rule: Rule, askers: _Lists, holders: _Lists, near: Near) -> Iterator[Places]:
+def _pairs(pictures: ClipHashes, rule: Rule, askers: _Lists, holders: _Lists, near: NeighbourPairs) -> Iterator[Places]:
     many = askers.counts(near.query) * holders.counts(near.found)
     run = np.cumsum(many) // _AT_ONCE
     for some in np.split(np.arange(len(many)), np.flatnonzero(np.diff(run)) + 1):

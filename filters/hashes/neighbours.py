@@ -15,14 +15,14 @@ Places = NDArray[np.int64]
 _AT_ONCE = 1 << 22  # candidates in memory
 
 
-class Near(NamedTuple):
+class NeighbourPairs(NamedTuple):
     """Pairs of places: ``query`` into the hashes asked for, ``found`` into all."""
 
     query: Places
     found: Places
 
 
-def near_pairs(hashes: Hashes, queries: Hashes, max_bits: int) -> Iterator[Near]:
+def near_pairs(hashes: Hashes, queries: Hashes, max_bits: int) -> Iterator[NeighbourPairs]:
     """Every pair of a query and a hash that differ in at most ``max_bits`` bits, some of them more than once.
 
     Multi-index hashing (Norouzi, Punjani and Fleet, CVPR 2012): of ``m`` pieces of two hashes within ``d`` bits of
@@ -46,7 +46,9 @@ def _pieces(count: int) -> list[tuple[int, int]]:
     return [(low, high - low) for low, high in pairwise(edges)]
 
 
-def _look_up(hashes: Hashes, queries: Hashes, shift: int, width: int, reach: int, max_bits: int) -> Iterator[Near]:
+def _look_up(
+    hashes: Hashes, queries: Hashes, shift: int, width: int, reach: int, max_bits: int
+) -> Iterator[NeighbourPairs]:
     keys = _piece(hashes, shift, width)
     order = np.argsort(keys, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=1 << width))])
@@ -59,7 +61,7 @@ def _look_up(hashes: Hashes, queries: Hashes, shift: int, width: int, reach: int
             query = np.repeat(some, counts[some])
             found = order[ranges(first[some], counts[some])]
             near = np.bitwise_count(hashes[found] ^ queries[query]) <= max_bits
-            yield Near(query[near], found[near])
+            yield NeighbourPairs(query[near], found[near])
 
 
 def _piece(hashes: Hashes, shift: int, width: int) -> Places:

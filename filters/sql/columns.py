@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ...schemas import Caption, Clip, Field, Score, Tags, Video, arrow_schema, cached, row_fields, to_arrow
+from ...schemas import Caption, Clip, Field, Score, Tags, Video, arrow_schema, memoize, row_fields, to_arrow
 
 
-class Kept(NamedTuple):
+class KeepInput(NamedTuple):
     """A clip with what was said and measured of it."""
 
     clip: Clip
@@ -35,7 +35,7 @@ _MADE = {
 }
 
 
-@cached
+@memoize
 def base_schema() -> pa.Schema:
     """The columns that every clip has: its own, those of its captions and tags, and those of its video."""
     video = [pa.field(f.name, arrow_schema(Video).field(f.name).type) for f in _video_fields()]
@@ -50,11 +50,11 @@ def full_schema(scores: Iterable[str]) -> pa.Schema:
     return pa.schema([*base, *(pa.field(s, pa.float64()) for s in scores if s.lower() not in taken)])
 
 
-def to_table(rows: Sequence[Kept], scores: Iterable[str]) -> pa.Table:
+def to_table(rows: Sequence[KeepInput], scores: Iterable[str]) -> pa.Table:
     """The clips as a table of the full schema."""
     schema = full_schema(scores)
     columns = to_arrow(Clip, [row.clip for row in rows]).columns
-    made = [_made(row) for row in rows]
+    made = [_caption_columns(row) for row in rows]
     numbers = [_numbers(row) for row in rows]
     found: list[Any] = [*columns]
     found += [pa.array([one[name] for one in made], type_) for name, type_ in _MADE.items()]
@@ -65,9 +65,9 @@ def to_table(rows: Sequence[Kept], scores: Iterable[str]) -> pa.Table:
     return pa.Table.from_arrays(found, schema=schema)
 
 
-def _made(row: Kept) -> dict[str, Any]:
+def _caption_columns(row: KeepInput) -> dict[str, Any]:
     first = row.captions[0] if row.captions else None
-    said = _said(row)
+    said = _caption_lineage(row)
     tags = [tags for tags in row.tags if tags.caption_id in said]
     objects = list(dict.fromkeys(word for one in tags for word in one.objects))
     attributes = list(dict.fromkeys(word for one in tags for word in one.attributes))
@@ -86,9 +86,9 @@ def _made(row: Kept) -> dict[str, Any]:
     }
 
 
-def _numbers(row: Kept) -> dict[str, float]:
+def _numbers(row: KeepInput) -> dict[str, float]:
     """The clip's scores and those of its captions, by name in lower case; the highest where there are several."""
-    said, found = _said(row), dict[str, float]()
+    said, found = _caption_lineage(row), dict[str, float]()
     for score in row.scores:
         if score.caption_id is None or score.caption_id in said:
             name = score.name.lower()
@@ -96,12 +96,12 @@ def _numbers(row: Kept) -> dict[str, float]:
     return found
 
 
-def _said(row: Kept) -> set[str]:
+def _caption_lineage(row: KeepInput) -> set[str]:
     """Its captions and what they were chosen or made from: a caption that was not chosen has no say."""
     return {id_ for caption in row.captions for id_ in (caption.caption_id, *caption.parents)}
 
 
-@cached
+@memoize
 def _video_fields() -> tuple[Field, ...]:
     taken = {*arrow_schema(Clip).names, *_MADE}
     plain = (str, int, float, bool)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...engine.contract.errors import UserError
-from ...schemas import cached
+from ...schemas import memoize
 from .syntax import Node, arguments_of, columns_in, method_owner, parse_expression, text_of, walk
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _calls_of_macro(db: duckdb.DuckDBPyConnection, macro: _Overload, of: str) ->
     return _calls(root)
 
 
-@cached
+@memoize
 def _all_overloads() -> dict[str, list[_Overload]]:
     """DuckDB's own functions by name in lower case."""
     import duckdb

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..display import Size, orientation
-from .encoder import Coded, Encoder, edge_encoder, whole_encoder
+from .encoder import FramePacket, H264Encoder, edge_encoder, whole_encoder
 from .h264 import ParameterSets, avcc, nal_units, packet
-from .measure import Measures, measure
+from .measure import StreamTimes, measure
 from .pictures import upright_size
-from .sound import Heard, SoundCut
-from .timing import Timing, timing
+from .sound import SoundCut, SoundRun
+from .timing import ClipTiming, timing
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from .plan import Plan
-    from .source import Source
+    from .plan import CutPlan
+    from .source import VideoSource
 
 _IN_MEMORY = 8 << 20
 BEFORE, COPIED, AFTER = range(3)
 
 
-class _Kept(NamedTuple):
+class _SourcePacket(NamedTuple):
     part: int
     ticks: int
     key: bool
@@ -39,7 +39,7 @@ class _Kept(NamedTuple):
     size: int
 
 
-class _Timed(NamedTuple):
+class _FrameAtTime(NamedTuple):
     sent_s: float
     packet: Packet[Any]
 
@@ -50,7 +50,7 @@ class _Timed(NamedTuple):
 class ClipFile:
     """Takes a clip's packets, frames and sound, in any order between the three; then ``write``."""
 
-    def __init__(self, path: Path, plan: Plan, source: Source) -> None:
+    def __init__(self, path: Path, plan: CutPlan, source: VideoSource) -> None:
         import av
 
         self.plan, self._source, self._path = plan, source, path
@@ -60,11 +60,11 @@ class ClipFile:
         options = {"movflags": "faststart", "movie_timescale": "90000"}
         self._container: OutputContainer = av.open(str(self._part), "w", format="mp4", container_options=options)
         self._stream = self._video_stream()
-        self._encoders: dict[int, Encoder] = {}
+        self._encoders: dict[int, H264Encoder] = {}
         self._edges: list[ParameterSets] = []
         self._latest: dict[int, int] = {}
         self._size: Size | None = None
-        self._kept: list[_Kept] = []
+        self._kept: list[_SourcePacket] = []
         self._data = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(path.parent))  # noqa: SIM115 - closed by discard
         index = source.index
         self.start_s, self.end_s = index.seconds(plan.start), index.seconds(plan.end)
@@ -79,7 +79,7 @@ class ClipFile:
         data = bytes(packet)
         if self.plan.cut == "smart":
             data = self._joinable(data)
-        self._keep(COPIED, [Coded(ticks, packet.is_keyframe, data)])
+        self._keep(COPIED, [FramePacket(ticks, packet.is_keyframe, data)])
 
     def encode(self, part: int, frame: VideoFrame, ticks: int) -> None:
         """Take a frame to be encoded; ``part`` is ``BEFORE`` or ``AFTER`` what is copied."""
@@ -100,12 +100,12 @@ class ClipFile:
             if self.plan.cut == "smart":
                 self._edges.append(encoder.sets)
 
-    def hear(self, heard: Heard) -> None:
+    def hear(self, heard: SoundRun) -> None:
         """Take sound, if it is the clip's."""
         if self._sound is not None:
             self._sound.add(heard)
 
-    def write(self, sounds: bool) -> Measures | None:
+    def write(self, sounds: bool) -> StreamTimes | None:
         """Write the file and say how its streams lie; None, and no file, where nothing of it decodes.
 
         ``sounds``: anything was heard in the video.
@@ -156,9 +156,9 @@ class ClipFile:
             self._encoders[part] = whole_encoder(self._stream, shown, upright, self._source)
         return shown
 
-    def _keep(self, part: int, frames: list[Coded]) -> None:
+    def _keep(self, part: int, frames: list[FramePacket]) -> None:
         for frame in frames:
-            self._kept.append(_Kept(part, frame.ticks, frame.key, self._data.tell(), len(frame.data)))
+            self._kept.append(_SourcePacket(part, frame.ticks, frame.key, self._data.tell(), len(frame.data)))
             self._data.write(frame.data)
 
     def _joinable(self, data: bytes) -> bytes:
@@ -172,16 +172,16 @@ class ClipFile:
         assert sets is not None
         return avcc([sets, *self._edges])
 
-    def _mux(self, times: Timing, sound: SoundCut | None) -> None:
-        streams: list[Iterator[_Timed]] = [self._pictures(times)]
+    def _mux(self, times: ClipTiming, sound: SoundCut | None) -> None:
+        streams: list[Iterator[_FrameAtTime]] = [self._pictures(times)]
         if sound is not None:
             base = float(sound.close())
-            streams.append(_Timed((p.dts or 0) * base, p) for p in sound.packets)
-        for timed in heapq.merge(*streams, key=_Timed.when):
+            streams.append(_FrameAtTime((p.dts or 0) * base, p) for p in sound.packets)
+        for timed in heapq.merge(*streams, key=_FrameAtTime.when):
             self._container.mux_one(timed.packet)
         self._container.close()
 
-    def _pictures(self, times: Timing) -> Iterator[_Timed]:
+    def _pictures(self, times: ClipTiming) -> Iterator[_FrameAtTime]:
         import av
 
         tick = self._source.index.tick
@@ -191,4 +191,4 @@ class ClipFile:
             one: Packet[Any] = av.Packet(self._data.read(kept.size))
             one.pts, one.dts, one.duration, one.time_base = shown, sent, lasts, tick
             one.is_keyframe, one.stream = kept.key, self._stream
-            yield _Timed(sent * tick_s, one)
+            yield _FrameAtTime(sent * tick_s, one)

@@ -14,8 +14,8 @@ from ..decode import demuxed
 from ..deinterlace import Deinterlacer
 from .clip_file import AFTER, BEFORE, ClipFile
 from .index import reorder
-from .measure import Measures
-from .plan import Plan, Reach, merged
+from .measure import StreamTimes
+from .plan import CutPlan, IndexRange, merge_ranges
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
-    from .sound import Heard
-    from .source import Source
+    from .sound import SoundRun
+    from .source import VideoSource
 
 _LEAD_S, _TRAIL_S = 0.5, 0.25
 """Sound is decoded from before a clip, as codecs take some packets to get going, until after it."""
@@ -34,14 +34,14 @@ _LAG_S = 30.0
 """Sound that lies this far behind the pictures in the file is given up: the track has ended."""
 
 
-class Order(NamedTuple):
+class ClipOrder(NamedTuple):
     """A clip to be cut, and its file."""
 
-    plan: Plan
+    plan: CutPlan
     path: Path
 
 
-class Want(NamedTuple):
+class FrameRequest(NamedTuple):
     """Something that one clip wants of a stretch of the video."""
 
     first: float
@@ -50,20 +50,20 @@ class Want(NamedTuple):
     part: int = 0
 
 
-class Window:
+class RequestWindow:
     """Who wants what is at a position that only grows."""
 
-    def __init__(self, wants: Iterable[Want]) -> None:
+    def __init__(self, wants: Iterable[FrameRequest]) -> None:
         self._waiting = deque(sorted(wants))
-        self._active: list[Want] = []
+        self._active: list[FrameRequest] = []
 
-    def at(self, position: float) -> list[Want]:
+    def at(self, position: float) -> list[FrameRequest]:
         """Those that begin at or before the position and have not ended."""
         while self._waiting and self._waiting[0].first <= position:
             self._active.append(self._waiting.popleft())
         return self._active
 
-    def ended(self, position: float) -> list[Want]:
+    def ended(self, position: float) -> list[FrameRequest]:
         """Those that end at or before the position; each is told once."""
         over = [w for w in self.at(position) if w.last <= position]
         if over:
@@ -71,17 +71,17 @@ class Window:
         return over
 
 
-class Stage:
+class DecodeStage:
     """One stretch of packets that is decoded, and the frames that are wanted of it."""
 
-    def __init__(self, reach: Reach, wants: Iterable[Want]) -> None:
-        self.reach, self.window = reach, Window(wants)
+    def __init__(self, reach: IndexRange, wants: Iterable[FrameRequest]) -> None:
+        self.reach, self.window = reach, RequestWindow(wants)
 
 
 class Cutter:
     """One video's clips in the making."""
 
-    def __init__(self, container: InputContainer, audio: AudioStream | None, source: Source) -> None:
+    def __init__(self, container: InputContainer, audio: AudioStream | None, source: VideoSource) -> None:
         self._container, self._audio, self._source = container, audio, source
         self._context = decoder(source.stream)
         # Where the stream does not say how far it is out of order, decoders guess too little and lose frames.
@@ -97,21 +97,23 @@ class Cutter:
         self._frames = self._number = 0
         self._deinterlacer: Deinterlacer[int | None] = Deinterlacer()
 
-    def cut(self, orders: list[Order]) -> list[Measures | None]:
+    def cut(self, orders: list[ClipOrder]) -> list[StreamTimes | None]:
         """Write all files; None stands for a clip of which nothing decodes."""
         self._orders = orders
-        self._made: dict[int, Measures | None] = {}
+        self._made: dict[int, StreamTimes | None] = {}
         self._files: dict[int, ClipFile] = {}
         self._left = [self._pieces(o.plan) for o in orders]
         # What is joined to copied pictures stays as those are.
         self._deinterlaces = all(o.plan.cut != "smart" for o in orders)
-        self._copies = Window(Want(*o.plan.copied, i) for i, o in enumerate(orders) if o.plan.copied.last)
-        self._stages = deque(self._staged())
-        self._needed = self._needed_packets()
-        self._sounds = Window(())
+        self._copies = RequestWindow(
+            FrameRequest(*o.plan.copied, i) for i, o in enumerate(orders) if o.plan.copied.last
+        )
+        self._stages = deque(self._iterate_stages())
+        self._needed = self._packets_to_encode()
+        self._sounds = RequestWindow(())
         if self._audio is not None:
             spans = [(self._source.index.seconds(o.plan.start), self._source.index.seconds(o.plan.end)) for o in orders]
-            self._sounds = Window(Want(s - _LEAD_S, e + _TRAIL_S, i) for i, (s, e) in enumerate(spans))
+            self._sounds = RequestWindow(FrameRequest(s - _LEAD_S, e + _TRAIL_S, i) for i, (s, e) in enumerate(spans))
         try:
             self._read()
             for clip in range(len(orders)):
@@ -121,22 +123,22 @@ class Cutter:
                 file.discard()
         return [self._made[clip] for clip in range(len(orders))]
 
-    def _pieces(self, plan: Plan) -> int:
+    def _pieces(self, plan: CutPlan) -> int:
         """How many things must be over before a clip is complete."""
         encoded = sum(r.first < r.last for r in plan.encoded)
         return encoded + (plan.copied.first < plan.copied.last) + (self._audio is not None)
 
-    def _staged(self) -> Iterator[Stage]:
+    def _iterate_stages(self) -> Iterator[DecodeStage]:
         index = self._source.index
         stretches = []
         for clip, order in enumerate(self._orders):
             real = [(r, p) for r, p in zip(order.plan.encoded, (BEFORE, AFTER), strict=False) if r.first < r.last]
             for packets, (ticks, part) in zip(order.plan.packets(index), real, strict=True):
-                stretches.append((packets, Want(*ticks, clip, part)))
-        for reach in merged([packets for packets, _ in stretches]):
-            yield Stage(reach, [w for p, w in stretches if reach.first <= p.first < reach.last])
+                stretches.append((packets, FrameRequest(*ticks, clip, part)))
+        for reach in merge_ranges([packets for packets, _ in stretches]):
+            yield DecodeStage(reach, [w for p, w in stretches if reach.first <= p.first < reach.last])
 
-    def _needed_packets(self) -> Any:
+    def _packets_to_encode(self) -> Any:
         """Of each packet, whether its frame is to be encoded; the others only serve as references."""
         packets = self._source.index.packets
         if packets is None:
@@ -219,7 +221,7 @@ class Cutter:
         self._context.reorder_depth = self._reorder  # flushing forgets it, and frames would be lost
         self._end_stretches(stage.window.ended(float("inf")))
 
-    def _end_stretches(self, wants: list[Want]) -> None:
+    def _end_stretches(self, wants: list[FrameRequest]) -> None:
         for want in wants:
             if want.clip in self._files:
                 self._files[want.clip].end_part(want.part)
@@ -235,7 +237,7 @@ class Cutter:
             self._end_sounds(time_s)
             if not self._sounds.at(time_s):
                 return
-        sounds: list[Heard] = []
+        sounds: list[SoundRun] = []
         try:
             for frame in packet.decode():
                 sounds += listener.add(frame)  # type: ignore[arg-type]
@@ -244,7 +246,7 @@ class Cutter:
         for heard in sounds:
             self._deal(heard)
 
-    def _deal(self, heard: Heard) -> None:
+    def _deal(self, heard: SoundRun) -> None:
         assert self._source.listener is not None
         self._heard = True
         rate = self._source.listener.rate

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from ..display import Orientation
-    from .source import Quality, Source
+    from .source import EncoderQuality, VideoSource
 
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
 _GLOBAL_HEADER = 1 << 22
@@ -23,7 +23,7 @@ _LOOKAHEAD = "mbtree=1:rc-lookahead=5"
 """What the two fastest presets do without: it costs a few per cent of CPU and saves 40 % of the bytes."""
 
 
-class Coded(NamedTuple):
+class FramePacket(NamedTuple):
     """One encoded frame."""
 
     ticks: int
@@ -31,7 +31,7 @@ class Coded(NamedTuple):
     data: bytes
 
 
-class Encoder:
+class H264Encoder:
     """Encodes the frames of one stretch of video; the times of frames are given in ticks."""
 
     def __init__(self, context: VideoCodecContext, tick: Fraction, edges: bool) -> None:
@@ -42,23 +42,23 @@ class Encoder:
         """The parameter sets that it writes."""
         return parameter_sets(self._context.extradata or b"")
 
-    def add(self, frame: VideoFrame, ticks: int) -> list[Coded]:
+    def add(self, frame: VideoFrame, ticks: int) -> list[FramePacket]:
         """Encode one more frame; some come out later."""
         frame.pts, frame.time_base = ticks, self._tick
         frame.pict_type = 0  # else x264 makes key frames where the source had them
-        return self._coded(self._context.encode(frame))
+        return self._collect_packets(self._context.encode(frame))
 
-    def close(self) -> list[Coded]:
+    def close(self) -> list[FramePacket]:
         """The frames that are left."""
-        return self._coded(self._context.encode(None))
+        return self._collect_packets(self._context.encode(None))
 
-    def _coded(self, packets: list[Any]) -> list[Coded]:
+    def _collect_packets(self, packets: list[Any]) -> list[FramePacket]:
         if not self._edges:
-            return [Coded(p.pts, p.is_keyframe, bytes(p)) for p in packets]
-        return [Coded(p.pts, p.is_keyframe, packet(nal_units(bytes(p), 0))) for p in packets]
+            return [FramePacket(p.pts, p.is_keyframe, bytes(p)) for p in packets]
+        return [FramePacket(p.pts, p.is_keyframe, packet(nal_units(bytes(p), 0))) for p in packets]
 
 
-def whole_encoder(target: VideoStream, shown: VideoFrame, upright: Orientation, source: Source) -> Encoder:
+def whole_encoder(target: VideoStream, shown: VideoFrame, upright: Orientation, source: VideoSource) -> H264Encoder:
     """An encoder for all of a clip: it writes for ``target``, a stream of the clip's file.
 
     ``shown`` is its first frame as it will be encoded, ``upright`` how that was turned.
@@ -70,10 +70,10 @@ def whole_encoder(target: VideoStream, shown: VideoFrame, upright: Orientation, 
     context.options = _options(source.quality)
     context.open()
     target.time_base = source.index.tick
-    return Encoder(context, source.index.tick, edges=False)
+    return H264Encoder(context, source.index.tick, edges=False)
 
 
-def edge_encoder(frame: VideoFrame, source: Source) -> Encoder:
+def edge_encoder(frame: VideoFrame, source: VideoSource) -> H264Encoder:
     """An encoder whose pictures may stand beside the source's in one stream.
 
     Its parameter sets get an id that the source does not use, so that one avcC record holds both and
@@ -94,15 +94,15 @@ def edge_encoder(frame: VideoFrame, source: Source) -> Encoder:
         own += f":level={sps.level / 10}"
     context.options = {**_options(source.quality, own), "profile": _PROFILES[sps.profile]}
     context.open()
-    return Encoder(context, source.index.tick, edges=True)
+    return H264Encoder(context, source.index.tick, edges=True)
 
 
-def _options(quality: Quality, own: str = "") -> dict[str, str]:
+def _options(quality: EncoderQuality, own: str = "") -> dict[str, str]:
     params = [own, _LOOKAHEAD if quality.preset in ("ultrafast", "superfast") else ""]
     return {"preset": quality.preset, "crf": str(quality.crf), "x264-params": ":".join(filter(None, params))}
 
 
-def _set_up(context: VideoCodecContext, frame: VideoFrame, source: Source) -> None:
+def _set_up(context: VideoCodecContext, frame: VideoFrame, source: VideoSource) -> None:
     """Give an encoder the size, the colours and the clock of its frames."""
     rate = fraction(source.stream.guessed_rate)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name

@@ -14,7 +14,7 @@ _WITH_CHROMA = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 13
 """profile_idc values whose SPS tells the chroma format and the bit depth."""
 
 
-class Unreadable(ValueError):
+class BitstreamError(ValueError):
     """The bytes are not what they claim to be."""
 
 
@@ -48,40 +48,40 @@ class ParameterSets:
         return unit in self.sps or unit in self.pps
 
     def free_id(self) -> int:
-        """An id, usable for both kinds, that none of these sets has; ``Unreadable`` when all are taken."""
+        """An id, usable for both kinds, that none of these sets has; ``BitstreamError`` when all are taken."""
         used = {read_sps(s).id for s in self.sps} | {pps_id(p) for p in self.pps}
         for number in range(1, 32):
             if number not in used:
                 return number
-        raise Unreadable("all parameter set ids are taken")
+        raise BitstreamError("all parameter set ids are taken")
 
 
 def parameter_sets(extradata: bytes) -> ParameterSets:
-    """The sets of a stream's extradata, which is an avcC record or annex B; may raise ``Unreadable``."""
+    """The sets of a stream's extradata, which is an avcC record or annex B; may raise ``BitstreamError``."""
     if extradata[:1] != b"\1":
-        return _sorted(_annex_b(extradata), 0)
+        return _sort_units(_annex_b(extradata), 0)
     if len(extradata) < 7:
-        raise Unreadable("the avcC record is too short")
+        raise BitstreamError("the avcC record is too short")
     units, at = [], 5
     for mask in (0x1F, 0xFF):
         if at >= len(extradata):
-            raise Unreadable("the avcC record is cut off")
+            raise BitstreamError("the avcC record is cut off")
         count, at = extradata[at] & mask, at + 1
         for _ in range(count):
             size = int.from_bytes(extradata[at : at + 2])
             units.append(extradata[at + 2 : at + 2 + size])
             at += 2 + size
     if at > len(extradata):
-        raise Unreadable("the avcC record is cut off")
-    return _sorted(units, (extradata[4] & 3) + 1)
+        raise BitstreamError("the avcC record is cut off")
+    return _sort_units(units, (extradata[4] & 3) + 1)
 
 
-def _sorted(units: Iterable[bytes], length_size: int) -> ParameterSets:
+def _sort_units(units: Iterable[bytes], length_size: int) -> ParameterSets:
     units = [u for u in units if len(u) > 1]
     sps = tuple(dict.fromkeys(u for u in units if u[0] & 31 == SPS))
     pps = tuple(dict.fromkeys(u for u in units if u[0] & 31 == PPS))
     if not sps or not pps:
-        raise Unreadable("there are no parameter sets")
+        raise BitstreamError("there are no parameter sets")
     return ParameterSets(sps, pps, length_size)
 
 
@@ -129,7 +129,7 @@ def _recovery_frames(payload: bytes) -> int:
         if kind == _RECOVERY_POINT:
             try:
                 return _Bits(data[at : at + size]).ue()
-            except Unreadable:
+            except BitstreamError:
                 return 0
         at += size
     return 0
@@ -152,19 +152,19 @@ def avcc(sets: Sequence[ParameterSets]) -> bytes:
     main = max(read, key=lambda s: s.profile)
     level = max(s.level for s in read)
     head = bytes((1, main.profile, sps[read.index(main)][2], level, 0xFF, 0xE0 | len(sps)))
-    body = _counted(sps) + bytes((len(pps),)) + _counted(pps)
+    body = _length_prefix(sps) + bytes((len(pps),)) + _length_prefix(pps)
     tail = bytes((0xFC | main.chroma, 0xF8 | main.depth - 8, 0xF8 | main.depth - 8, 0)) if main.profile >= 100 else b""
     return head + body + tail
 
 
-def _counted(units: Sequence[bytes]) -> bytes:
+def _length_prefix(units: Sequence[bytes]) -> bytes:
     return b"".join(len(u).to_bytes(2) + u for u in units)
 
 
 def read_sps(unit: bytes) -> Sps:
-    """Read a sequence parameter set (7.3.2.1.1) as far as needed; may raise ``Unreadable``."""
+    """Read a sequence parameter set (7.3.2.1.1) as far as needed; may raise ``BitstreamError``."""
     if len(unit) < 5:
-        raise Unreadable("the sequence parameter set is too short")
+        raise BitstreamError("the sequence parameter set is too short")
     bits = _Bits(unit[4:])
     profile, level, number = unit[1], unit[3], bits.ue()
     chroma, depth = 1, 8
@@ -222,7 +222,7 @@ class _Bits:
         """An unsigned number of ``count`` bits."""
         self._left -= count
         if self._left < 0:
-            raise Unreadable("a parameter set ends too early")
+            raise BitstreamError("a parameter set ends too early")
         return self._value >> self._left & (1 << count) - 1
 
     def ue(self) -> int:
@@ -231,7 +231,7 @@ class _Bits:
         while not self.u(1):
             zeros += 1
             if zeros > 32:
-                raise Unreadable("a number in a parameter set is too long")
+                raise BitstreamError("a number in a parameter set is too long")
         return (1 << zeros) - 1 + self.u(zeros)
 
     def se(self) -> int:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ...engine.contract.errors import RowError
 from ..clock import JUMP_S, Clock
 from ..container import best_video, fraction, is_joinable, open_media
-from ..decode import Watched, decode_all, demuxed
-from .h264 import IDR, PPS, SPS, ParameterSets, Unreadable, begins_anew, nal_units, parameter_sets, read_sps
+from ..decode import StreamObservers, decode_all, demuxed
+from .h264 import IDR, PPS, SPS, BitstreamError, ParameterSets, begins_anew, nal_units, parameter_sets, read_sps
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -172,7 +172,7 @@ def _plain_sets(stream: VideoStream) -> ParameterSets | None:
         sets = parameter_sets(context.extradata)
         sets.free_id()
         return sets if all(read_sps(s).plain for s in sets.sps) else None
-    except Unreadable:
+    except BitstreamError:
         return None
 
 
@@ -212,7 +212,7 @@ def _by_decoding(path: str) -> Index:
         assert stream is not None
         clock = Clock(is_joinable(container))
         step_s = 1 / float(stream.guessed_rate or 25)
-        decode_all(container, [Watched(stream, watch)])
+        decode_all(container, [StreamObservers(stream, watch)])
     count = np.arange(len(times))
     frames = np.round(np.array(times, np.float64) / float(_ODD_TICK)).astype(np.int64)
     frames = np.maximum.accumulate(frames - count) + count  # no two at once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.errors import RowError
 from ..container import best_audio, best_video, open_media
-from ..display import UPRIGHT, Size, displayed_size, first_frame, orientation, pixel_aspect
+from ..display import UPRIGHT, Size, display_size, first_frame, orientation, pixel_aspect
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 _TOGETHER_S = 0.001
 
 
-class Span(NamedTuple):
+class StreamSpan(NamedTuple):
     """Of one stream, in seconds."""
 
     start_s: float
     end_s: float
 
 
-class Measures(NamedTuple):
+class StreamTimes(NamedTuple):
     """How the streams of a file lie, in seconds, and how large its pictures are shown."""
 
     video_s: float
@@ -45,7 +45,7 @@ class Measures(NamedTuple):
             )
 
 
-def measure(path: Path, copied: bool) -> Measures:
+def measure(path: Path, copied: bool) -> StreamTimes:
     """Read a file's packets and tell how its streams lie; what was ``copied`` is decoded as far as its first frame.
 
     Raises:
@@ -66,20 +66,20 @@ def measure(path: Path, copied: bool) -> Measures:
                 raise RowError(f"{path.name}: its first {late_s:.3f} s of pictures do not decode", "av_sync")
             upright = orientation(frame)
         coded = Size(video.codec_context.width, video.codec_context.height)
-        size = displayed_size(coded, pixel_aspect(video), upright)
+        size = display_size(coded, pixel_aspect(video), upright)
     video_s = seen.end_s - seen.start_s
     if not heard:
-        return Measures(video_s, None, None, None, *size)
+        return StreamTimes(video_s, None, None, None, *size)
     (sound,) = heard
     sound_s = sound.end_s - sound.start_s
-    return Measures(video_s, sound_s, sound.start_s - seen.start_s, sound.end_s - seen.end_s, *size)
+    return StreamTimes(video_s, sound_s, sound.start_s - seen.start_s, sound.end_s - seen.end_s, *size)
 
 
-def _spans(container: InputContainer, streams: list[Any]) -> list[Span]:
+def _spans(container: InputContainer, streams: list[Any]) -> list[StreamSpan]:
     """From the first packet that is shown to the end of the track as the file declares it."""
     starts = {s.index: float("inf") for s in streams}
     for packet in container.demux(*streams):
         if packet.pts is not None and packet.size and not packet.is_discard:
             time_s = float(packet.pts * packet.time_base)
             starts[packet.stream_index] = min(starts[packet.stream_index], time_s)
-    return [Span(starts[s.index], starts[s.index] + float((s.duration or 0) * s.time_base)) for s in streams]
+    return [StreamSpan(starts[s.index], starts[s.index] + float((s.duration or 0) * s.time_base)) for s in streams]

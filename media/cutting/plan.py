@@ -13,33 +13,33 @@ CLOSE_S = 5e-4
 """A frame this little before the start of a clip is taken to be its first: ids have milliseconds."""
 
 
-class Reach(NamedTuple):
+class IndexRange(NamedTuple):
     """``[first, last)``: of packets in file order, or of ticks."""
 
     first: int
     last: int
 
 
-NOTHING = Reach(0, 0)
+NOTHING = IndexRange(0, 0)
 
 
-class Plan(NamedTuple):
+class CutPlan(NamedTuple):
     """One clip's file: it begins with its first own frame and ends where the clip ends."""
 
     cut: str  # copy, smart or encode
     start: int  # ticks
     end: int  # ticks
-    copied: Reach  # packets
-    encoded: tuple[Reach, ...]  # ticks: before and after what is copied
+    copied: IndexRange  # packets
+    encoded: tuple[IndexRange, ...]  # ticks: before and after what is copied
 
-    def packets(self, index: Index) -> list[Reach]:
+    def packets(self, index: Index) -> list[IndexRange]:
         """The packets to decode for the frames to encode."""
         if index.packets is None:
-            return [Reach(0, np.iinfo(np.int64).max)]
+            return [IndexRange(0, np.iinfo(np.int64).max)]
         return [to_decode(index.packets, ticks) for ticks in self.encoded if ticks.first < ticks.last]
 
 
-def plan(index: Index, start_s: float, end_s: float, cut: str) -> Plan:
+def plan(index: Index, start_s: float, end_s: float, cut: str) -> CutPlan:
     """Plan the clip ``[start_s, end_s)``; ``smart`` and ``copy`` become ``encode`` where they cannot be.
 
     Raises:
@@ -56,14 +56,14 @@ def plan(index: Index, start_s: float, end_s: float, cut: str) -> Plan:
         made = _copy(index, index.packets, start, final)
     elif index.packets is not None and cut == "smart" and index.sets is not None:
         made = _smart(index.packets, start, end, final)
-    return made or Plan("encode", start, end, NOTHING, (Reach(start, end),))
+    return made or CutPlan("encode", start, end, NOTHING, (IndexRange(start, end),))
 
 
 def _ceil(index: Index, time_s: float) -> int:
     return int(np.ceil((time_s - CLOSE_S) / float(index.tick)))
 
 
-def _smart(packets: Packets, start: int, end: int, final: int) -> Plan | None:
+def _smart(packets: Packets, start: int, end: int, final: int) -> CutPlan | None:
     """Copy from the first IDR frame inside the clip as far as whole groups of frames go."""
     inside = np.flatnonzero(packets.idr & ~packets.hidden & (packets.ticks >= start) & (packets.ticks <= final))
     if not len(inside):
@@ -73,13 +73,13 @@ def _smart(packets: Packets, start: int, end: int, final: int) -> Plan | None:
     ends = ends[np.maximum.accumulate(packets.ticks[first:])[ends - first - 1] <= final]
     if not len(ends):
         return None
-    copied = Reach(first, int(ends[-1]))
+    copied = IndexRange(first, int(ends[-1]))
     resume = _next(packets, copied.last, end)
-    head, tail = Reach(start, int(packets.ticks[first])), Reach(min(resume, end), end)
-    return Plan("smart", start, end, copied, (head, tail))
+    head, tail = IndexRange(start, int(packets.ticks[first])), IndexRange(min(resume, end), end)
+    return CutPlan("smart", start, end, copied, (head, tail))
 
 
-def _copy(index: Index, packets: Packets, start: int, final: int) -> Plan | None:
+def _copy(index: Index, packets: Packets, start: int, final: int) -> CutPlan | None:
     """Copy from the key frame at or before the start up to the last whole group of frames."""
     before = np.flatnonzero(packets.key & ~packets.hidden & (packets.ticks <= start))
     if not len(before):
@@ -91,8 +91,8 @@ def _copy(index: Index, packets: Packets, start: int, final: int) -> Plan | None
     chosen = good[-1:] if len(good) else ends[shown > final][:1]
     if not len(chosen):
         return None
-    copied = Reach(first, int(chosen[0]))
-    return Plan("copy", int(packets.ticks[first]), _next(packets, copied.last, index.end), copied, ())
+    copied = IndexRange(first, int(chosen[0]))
+    return CutPlan("copy", int(packets.ticks[first]), _next(packets, copied.last, index.end), copied, ())
 
 
 def _whole(packets: Packets, first: int) -> np.typing.NDArray[np.int64]:
@@ -111,21 +111,21 @@ def _next(packets: Packets, after: int, default: int) -> int:
     return int(rest.min()) if len(rest) else default
 
 
-def to_decode(packets: Packets, ticks: Reach) -> Reach:
+def to_decode(packets: Packets, ticks: IndexRange) -> IndexRange:
     """The packets that the frames in ``ticks`` need: from a key frame to the last of them."""
     wanted = np.flatnonzero((packets.ticks >= ticks.first) & (packets.ticks < ticks.last) & ~packets.hidden)
     if not len(wanted):
         return NOTHING
     before = np.flatnonzero(packets.key[: wanted[0] + 1] & (packets.ticks[: wanted[0] + 1] <= ticks.first))
-    return Reach(int(before[-1]) if len(before) else 0, int(wanted[-1]) + 1)
+    return IndexRange(int(before[-1]) if len(before) else 0, int(wanted[-1]) + 1)
 
 
-def merged(reaches: list[Reach]) -> list[Reach]:
+def merge_ranges(reaches: list[IndexRange]) -> list[IndexRange]:
     """The same packets in ascending order, each once."""
-    found: list[Reach] = []
+    found: list[IndexRange] = []
     for reach in sorted(r for r in reaches if r.first < r.last):
         if found and reach.first <= found[-1].last:
-            found[-1] = Reach(found[-1].first, max(found[-1].last, reach.last))
+            found[-1] = IndexRange(found[-1].first, max(found[-1].last, reach.last))
         else:
             found.append(reach)
     return found

@@ -13,7 +13,7 @@ SLACK_S = 1e-6
 """Lengths and neighbours are compared this loosely: times are floats."""
 
 
-class Piece(NamedTuple):
+class ClipDraft(NamedTuple):
     """One clip to be: its times and the parts of shots inside it."""
 
     start_s: float
@@ -22,7 +22,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Policy:
+class ClipPolicy:
     """How long clips may be, and what becomes of shots that are shorter or longer.
 
     ``trim_s`` is taken off both ends of a shot (or of shots that were merged), before its length is
@@ -35,7 +35,7 @@ class Policy:
     long: str = "split"  # split, trim, keep or drop
     trim_s: float = 0.0
 
-    def pieces(self, shots: Sequence[Span]) -> list[Piece]:
+    def pieces(self, shots: Sequence[Span]) -> list[ClipDraft]:
         """The clips of one video, in order and disjoint; ``shots`` must be so too.
 
         ``short="merge"`` joins a shot with the next until both together are long enough, and the last
@@ -47,7 +47,7 @@ class Policy:
             for piece_s, stop_s in self._fit(start_s, end_s):
                 parts = _inside(group, piece_s, stop_s)
                 if parts:
-                    found.append(Piece(parts[0].start_s, parts[-1].end_s, parts))  # the very floats, not their sums
+                    found.append(ClipDraft(parts[0].start_s, parts[-1].end_s, parts))  # the very floats, not their sums
         return found
 
     def _groups(self, shots: Sequence[Span]) -> list[list[Span]]:

@@ -25,7 +25,7 @@ _BLOCK = 1024  # samples of an AAC packet
 _BITS_PER_S = {"mono": 96_000, "stereo": 128_000}
 
 
-class Heard(NamedTuple):
+class SoundRun(NamedTuple):
     """Samples ``(channels, N)`` of a run that began at ``run_s``; ``first`` counts from there."""
 
     run_s: float
@@ -33,7 +33,7 @@ class Heard(NamedTuple):
     samples: Samples
 
 
-class Listener:
+class SoundDecoder:
     """Decoded sound as 44.1 or 48 kHz mono or stereo, in runs without a gap."""
 
     def __init__(self, rate: int, channels: int, shift: SoundShift) -> None:
@@ -44,7 +44,7 @@ class Listener:
         self._run_s = self._fed_s = 0.0
         self._shift, self._made = shift, 0
 
-    def add(self, frame: AudioFrame) -> Iterator[Heard]:
+    def add(self, frame: AudioFrame) -> Iterator[SoundRun]:
         """Take in the next decoded frame."""
         if frame.samples <= 0 or frame.sample_rate <= 0:
             return
@@ -57,14 +57,14 @@ class Listener:
         self._fed_s += length_s
         frame.pts = None
         for out in self._resampler.resample(frame):
-            yield self._heard(out)
+            yield self._to_run(out)
 
-    def end_run(self) -> Iterator[Heard]:
+    def end_run(self) -> Iterator[SoundRun]:
         """What the resampler still holds."""
         if self._resampler is not None:
             for out in self._resampler.resample(None):
                 if out is not None:
-                    yield self._heard(out)
+                    yield self._to_run(out)
         self._resampler = self._form = None
 
     def _begin(self, form: tuple[str, str, int], time_s: float) -> None:
@@ -73,16 +73,16 @@ class Listener:
         self._resampler = av.AudioResampler(format="fltp", layout=self.layout, rate=self.rate)
         self._form, self._run_s, self._fed_s, self._made = form, time_s, 0.0, 0
 
-    def _heard(self, out: AudioFrame) -> Heard:
+    def _to_run(self, out: AudioFrame) -> SoundRun:
         samples = out.to_ndarray().astype(np.float32, copy=False)
         first, self._made = self._made, self._made + samples.shape[1]
-        return Heard(self._run_s, first, samples)
+        return SoundRun(self._run_s, first, samples)
 
 
 class SoundCut:
     """The sound of one clip as AAC: exactly its seconds, with silence where the source has none."""
 
-    def __init__(self, container: OutputContainer, listener: Listener, start_s: float, end_s: float) -> None:
+    def __init__(self, container: OutputContainer, listener: SoundDecoder, start_s: float, end_s: float) -> None:
         self.packets: list[Packet[Any]] = []
         self._container = container
         self._stream: AudioStream | None = None
@@ -91,7 +91,7 @@ class SoundCut:
         self._pending: list[Samples] = []
         self._waiting = self._sent = 0
 
-    def add(self, heard: Heard) -> None:
+    def add(self, heard: SoundRun) -> None:
         """Take what lies in the clip and comes after what was taken before."""
         begin = round((heard.run_s - self._start_s) * self._rate) + heard.first
         at = self._sent + self._waiting
@@ -104,7 +104,7 @@ class SoundCut:
         """Fill up the end; all packets are in ``packets`` then, with times in units of what is returned."""
         self._silence(self._total - self._sent - self._waiting)
         self._write(last=True)
-        stream = self._opened()
+        stream = self._open_stream()
         self.packets += stream.encode(None)
         return self._tick
 
@@ -132,11 +132,11 @@ class SoundCut:
             block = np.ascontiguousarray(waiting[:, start : min(start + _BLOCK, cut)])
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=self._layout)
             frame.sample_rate, frame.pts, frame.time_base = self._rate, self._sent, self._tick
-            self.packets += self._opened().encode(frame)
+            self.packets += self._open_stream().encode(frame)
             self._sent += block.shape[1]
         self._pending, self._waiting = [waiting[:, cut:]], self._waiting - cut
 
-    def _opened(self) -> AudioStream:
+    def _open_stream(self) -> AudioStream:
         if self._stream is None:
             # FFmpeg's other coder costs twice the time, for a difference that nobody hears at this rate.
             options = {"aac_coder": "fast"}

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from .index import Index
     from .pictures import Upright
-    from .sound import Listener
+    from .sound import SoundDecoder
 
 
-class Quality(NamedTuple):
+class EncoderQuality(NamedTuple):
     """How frames are encoded."""
 
     crf: float
@@ -22,11 +22,11 @@ class Quality(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class VideoSource:
     """An opened video."""
 
     index: Index
     stream: VideoStream
-    quality: Quality
-    listener: Listener | None  # None for a video without sound
+    quality: EncoderQuality
+    listener: SoundDecoder | None  # None for a video without sound
     upright: Upright

@@ -10,7 +10,7 @@ import numpy as np
 from .index import reorder
 
 
-class When(NamedTuple):
+class PacketTimes(NamedTuple):
     """One packet's times, in ticks; the clip's first picture is shown at 0."""
 
     shown: int
@@ -18,14 +18,14 @@ class When(NamedTuple):
     lasts: int
 
 
-class Timing(NamedTuple):
+class ClipTiming(NamedTuple):
     """The times of all packets in the order of the file, and how long a frame usually is shown."""
 
-    packets: list[When]
+    packets: list[PacketTimes]
     usual: int
 
 
-def timing(ticks: Sequence[int], start: int, end: int) -> Timing:
+def timing(ticks: Sequence[int], start: int, end: int) -> ClipTiming:
     """Times for packets that show their frames at ``ticks``, in the order in which they are sent.
 
     They depend on nothing but when frames are shown: what the source says of sending does not fit
@@ -49,5 +49,5 @@ def timing(ticks: Sequence[int], start: int, end: int) -> Timing:
     lead = max(lead, total - last - int(late[-1])) if delay else 0
     lasts[-1] = last
     sent = np.concatenate((-lead * np.arange(delay, 0, -1) // max(1, delay), late))
-    rows = [When(*row) for row in zip(shown.tolist(), sent.tolist(), lasts.tolist(), strict=True)]
-    return Timing(rows, int(np.median(between)))
+    rows = [PacketTimes(*row) for row in zip(shown.tolist(), sent.tolist(), lasts.tolist(), strict=True)]
+    return ClipTiming(rows, int(np.median(between)))

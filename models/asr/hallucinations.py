@@ -20,7 +20,7 @@ _SAYINGS = 3
 _LONGEST = 30  # words of what is said again
 
 
-class Measures(NamedTuple):
+class SentenceMeasures(NamedTuple):
     """Of one sentence: the worst of what it is made of."""
 
     repetition: float

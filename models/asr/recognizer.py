@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from .windows import Samples
 
 
-class Said(NamedTuple):
+class WordTiming(NamedTuple):
     """One word as a model writes it: with the space before it, where its script has one."""
 
     start_s: float
@@ -19,14 +19,14 @@ class Said(NamedTuple):
 class Utterance(NamedTuple):
     """What a model heard in one go, and how sure it was of it."""
 
-    words: tuple[Said, ...]
+    words: tuple[WordTiming, ...]
     language: str
     no_speech: float  # probability
     compression: float  # zlib ratio of the text of its 30 s window
     log_prob: float  # mean of the tokens of that window
 
 
-class Guess(NamedTuple):
+class SpeechLanguage(NamedTuple):
     """A language, and the probability that a model gives it."""
 
     language: str
@@ -48,7 +48,7 @@ class Recognizer(Protocol):
     def languages(self) -> Collection[str]:
         """Codes of the languages that it writes."""
 
-    def guess(self, samples: Samples) -> Guess:
+    def guess(self, samples: Samples) -> SpeechLanguage:
         """Which language the first 30 s are in. Only asked of a model that has several."""
 
     def hear(self, samples: Samples, language: str) -> list[Utterance]:

@@ -12,18 +12,18 @@ import numpy as np
 from .windows import RATE_HZ, Samples
 
 
-class Stretch(NamedTuple):
+class SpeechSpan(NamedTuple):
     """``[start, end)`` in samples of a window."""
 
     start: int
     end: int
 
 
-class Passage(NamedTuple):
+class SpeechPassage(NamedTuple):
     """Stretches of speech, put together without the silence between them."""
 
     samples: Samples
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[SpeechSpan, ...]
 
     def silence_s(self, at_s: float) -> float:
         """How much of the window is left out before the passage's time ``at_s``."""
@@ -32,22 +32,22 @@ class Passage(NamedTuple):
         return (self.stretches[number].end - ends[number]) / RATE_HZ
 
 
-def passages(samples: Samples, longest_s: float | None = None) -> Iterator[Passage]:
+def passages(samples: Samples, longest_s: float | None = None) -> Iterator[SpeechPassage]:
     """The speech of a window as one passage, or as passages of up to ``longest_s``; none where nobody speaks."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions() if longest_s is None else VadOptions(max_speech_duration_s=longest_s)
-    held: list[Stretch] = []
+    held: list[SpeechSpan] = []
     for found in get_speech_timestamps(samples, options):
-        stretch = Stretch(int(found["start"]), int(found["end"]))
+        stretch = SpeechSpan(int(found["start"]), int(found["end"]))
         length = sum(s.end - s.start for s in [*held, stretch])
         if held and longest_s is not None and length > longest_s * RATE_HZ:
-            yield _joined(samples, held)
+            yield _join(samples, held)
             held = []
         held.append(stretch)
     if held:
-        yield _joined(samples, held)
+        yield _join(samples, held)
 
 
-def _joined(samples: Samples, stretches: list[Stretch]) -> Passage:
-    return Passage(np.concatenate([samples[s.start : s.end] for s in stretches]), tuple(stretches))
+def _join(samples: Samples, stretches: list[SpeechSpan]) -> SpeechPassage:
+    return SpeechPassage(np.concatenate([samples[s.start : s.end] for s in stretches]), tuple(stretches))

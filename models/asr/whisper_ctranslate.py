@@ -9,8 +9,8 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
 from . import whisper_weights
-from .recognizer import Guess, Said, Utterance
-from .whisper_weights import Model, find_model
+from .recognizer import SpeechLanguage, Utterance, WordTiming
+from .whisper_weights import WhisperModelFiles, find_model
 from .windows import Samples
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ _SEED = 0  # the model samples where its first answer repeats itself
 class FasterWhisper:
     """A :class:`Recognizer`."""
 
-    def __init__(self, net: WhisperModel, model: Model, beams: int) -> None:
+    def __init__(self, net: WhisperModel, model: WhisperModelFiles, beams: int) -> None:
         self.name = model.name
         self.source = f"faster-whisper {model.name} ({model.origin})"
         self.languages: Collection[str] = net.supported_languages
         self._net, self._beams = net, beams
 
-    def guess(self, samples: Samples) -> Guess:
+    def guess(self, samples: Samples) -> SpeechLanguage:
         """Costs one more pass through the encoder."""
         language, probability, _ = self._net.detect_language(samples)
-        return Guess(language, float(probability))
+        return SpeechLanguage(language, float(probability))
 
     def hear(self, samples: Samples, language: str) -> list[Utterance]:
         """What is silence to the model (no_speech above 0.6, log_prob below -1) has no words."""
@@ -47,7 +47,7 @@ class FasterWhisper:
         )
         return [
             Utterance(
-                words=tuple(Said(float(w.start), float(w.end), w.word) for w in said.words or ()),
+                words=tuple(WordTiming(float(w.start), float(w.end), w.word) for w in said.words or ()),
                 language=language,
                 no_speech=float(said.no_speech_prob),
                 compression=float(said.compression_ratio),

@@ -10,7 +10,7 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
 from .openai_checkpoints import Checkpoint, alone, find_checkpoint
-from .recognizer import Guess, Said, Utterance
+from .recognizer import SpeechLanguage, Utterance, WordTiming
 from .windows import Samples
 
 _SEED = 0  # the model samples where its first answer repeats itself
@@ -28,14 +28,14 @@ class OriginalWhisper:
         self.languages: Collection[str] = list(LANGUAGES)[: net.num_languages] if net.is_multilingual else ["en"]
         self._net, self._beams = net, beams
 
-    def guess(self, samples: Samples) -> Guess:
+    def guess(self, samples: Samples) -> SpeechLanguage:
         """Costs one more pass through the encoder."""
         import whisper
 
         features = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples), self._net.dims.n_mels)
         _, chances = self._net.detect_language(features.to(self._net.device))
         language = max(chances, key=chances.__getitem__)
-        return Guess(language, float(chances[language]))
+        return SpeechLanguage(language, float(chances[language]))
 
     def hear(self, samples: Samples, language: str) -> list[Utterance]:
         """What is silence to the model (no_speech above 0.6, log_prob below -1) has no words."""
@@ -53,7 +53,7 @@ class OriginalWhisper:
         )
         return [
             Utterance(
-                words=tuple(Said(float(w["start"]), float(w["end"]), w["word"]) for w in said.get("words", ())),
+                words=tuple(WordTiming(float(w["start"]), float(w["end"]), w["word"]) for w in said.get("words", ())),
                 language=language,
                 no_speech=float(said["no_speech_prob"]),
                 compression=float(said["compression_ratio"]),

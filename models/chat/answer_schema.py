@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from ...engine.contract.errors import RowError
-from ...schemas import Col, cached, row_fields
-from .answers import cleaned
+from ...schemas import Col, memoize, row_fields
+from .answers import clean_text
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"\s*-?\d{1,15}(?:\.\d{1,15})?\s*")
@@ -19,10 +19,10 @@ _TROUBLES = frozenset({"error", "message", "reason", "status", "detail", "note",
 _ABSENT = object()
 
 Reader = Callable[[Any, str], Any]
-"""Takes a JSON value and its place, and gives the field's value, or raises ``Misfit``."""
+"""Takes a JSON value and its place, and gives the field's value, or raises ``SchemaMismatch``."""
 
 
-class Misfit(Exception):
+class SchemaMismatch(Exception):
     """A value is not of the shape; ``kind`` is a ``RowError``'s."""
 
     def __init__(self, said: str, kind: str = "invalid") -> None:
@@ -30,7 +30,7 @@ class Misfit(Exception):
         self.kind = kind
 
 
-class _Part(NamedTuple):
+class _SchemaField(NamedTuple):
     """One field: how it is read, and what stands in for it."""
 
     name: str
@@ -38,7 +38,7 @@ class _Part(NamedTuple):
     default: Any  # _ABSENT: it must be there
 
 
-class Shape(Generic[T]):
+class AnswerSchema(Generic[T]):
     """A dataclass as a JSON schema and as a reader of JSON objects."""
 
     def __init__(self, made: type[T]) -> None:
@@ -46,34 +46,34 @@ class Shape(Generic[T]):
         defaults = {f.name: _default(f) for f in dataclasses.fields(made)}  # type: ignore[arg-type]
         fields = row_fields(made)
         self._parts = [
-            _Part(f.name, _reader(f.type, f.col, f.optional, defaults[f.name] is not _ABSENT), defaults[f.name])
+            _SchemaField(f.name, _reader(f.type, f.col, f.optional, defaults[f.name] is not _ABSENT), defaults[f.name])
             for f in fields
         ]
         self.schema: dict[str, Any] = {
             "type": "object",
-            "properties": {f.name: _described(_schema(f.type, f.col, f.optional), f.col) for f in fields},
+            "properties": {f.name: _describe(_schema(f.type, f.col, f.optional), f.col) for f in fields},
             "required": [f.name for f in fields],
             "additionalProperties": False,
         }
 
     def read(self, found: Mapping[str, Any], where: str = "") -> T:
-        """The dataclass of a JSON object; fields that it does not have are ignored. Raises ``Misfit``.
+        """The dataclass of a JSON object; fields that it does not have are ignored. Raises ``SchemaMismatch``.
 
         A field's name counts however it is written (``Sure``, ``is-sure``), and of a shape with one text only any name
         but that of an error.
         """
         values = {}
         for name, read, default in self._parts:
-            value = found[name] if name in found else self._renamed(found, name)
+            value = found[name] if name in found else self._find_value(found, name)
             if value is _ABSENT:
                 if default is _ABSENT:
-                    raise Misfit(f"{where}{name} is missing")
+                    raise SchemaMismatch(f"{where}{name} is missing")
                 values[name] = default() if callable(default) else default
             else:
                 values[name] = read(value, f"{where}{name}")
         return self._made(**values)
 
-    def _renamed(self, found: Mapping[str, Any], name: str) -> Any:
+    def _find_value(self, found: Mapping[str, Any], name: str) -> Any:
         plain = {_NO_LETTERS.sub("", key).casefold(): value for key, value in found.items()}
         if (wanted := _NO_LETTERS.sub("", name)) in plain or len(self._parts) > 1:
             return plain.get(wanted, _ABSENT)
@@ -81,10 +81,10 @@ class Shape(Generic[T]):
         return value if isinstance(value, str) and not others and key not in _TROUBLES else _ABSENT
 
 
-@cached
-def shape_of(made: type[T]) -> Shape[T]:
+@memoize
+def shape_of(made: type[T]) -> AnswerSchema[T]:
     """The shape of a dataclass; ``TypeError`` for fields that JSON cannot give."""
-    return Shape(made)
+    return AnswerSchema(made)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -93,7 +93,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return _ABSENT if field.default is dataclasses.MISSING else field.default
 
 
-def _described(schema: dict[str, Any], col: Col) -> dict[str, Any]:
+def _describe(schema: dict[str, Any], col: Col) -> dict[str, Any]:
     unit = f" ({col.unit})" if col.unit else ""
     return {**schema, "description": f"{col.doc}{unit}"}
 
@@ -141,7 +141,7 @@ def _plain_reader(hint: Any, col: Col, blank: bool) -> Reader:
 def _list_reader(read: Reader) -> Reader:
     def items(value: Any, where: str) -> list[Any]:
         if not isinstance(value, list):
-            raise Misfit(f"{where} is no list")
+            raise SchemaMismatch(f"{where} is no list")
         return [read(item, f"{where}[{i}]") for i, item in enumerate(value)]
 
     return items
@@ -150,7 +150,7 @@ def _list_reader(read: Reader) -> Reader:
 def _object_reader(made: Any) -> Reader:
     def object_(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
-            raise Misfit(f"{where} is no object")
+            raise SchemaMismatch(f"{where} is no object")
         return shape_of(made).read(value, f"{where}.")
 
     return object_
@@ -162,7 +162,7 @@ def _choice_reader(choices: tuple[str, ...]) -> Reader:
     def choice(value: Any, where: str) -> str:
         found = folded.get(value.strip().casefold()) if isinstance(value, str) else None
         if found is None:
-            raise Misfit(f"{where} is {_shown(value)}; it must be one of {', '.join(choices)}")
+            raise SchemaMismatch(f"{where} is {_format_value(value)}; it must be one of {', '.join(choices)}")
         return found
 
     return choice
@@ -173,15 +173,15 @@ def _text_reader(blank: bool) -> Reader:
         while isinstance(value, (list, dict)) and len(value) == 1:
             [value] = value.values() if isinstance(value, dict) else value
         if not isinstance(value, str):
-            raise Misfit(f"{where} is no text")
+            raise SchemaMismatch(f"{where} is no text")
         try:
-            return cleaned(value)
+            return clean_text(value)
         except RowError as error:
             if blank:
                 return ""
             if not value.strip():
-                raise Misfit(f"{where} is empty", "empty") from None
-            raise Misfit(f"{where}: {error.message.partition(':')[0]}", error.kind) from None
+                raise SchemaMismatch(f"{where} is empty", "empty") from None
+            raise SchemaMismatch(f"{where}: {error.message.partition(':')[0]}", error.kind) from None
 
     return text
 
@@ -190,7 +190,7 @@ def _read_bool(value: Any, where: str) -> bool:
     known = {"true": True, "false": False, "yes": True, "no": False}
     found = value if isinstance(value, bool) else known.get(value.strip().lower()) if isinstance(value, str) else None
     if found is None:
-        raise Misfit(f"{where} is {_shown(value)}; it must be true or false")
+        raise SchemaMismatch(f"{where} is {_format_value(value)}; it must be true or false")
     return found
 
 
@@ -201,11 +201,11 @@ def _number_reader(whole: bool, col: Col) -> Reader:
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise Misfit(f"{where} is {_shown(value)}; it must be a number")
+            raise SchemaMismatch(f"{where} is {_format_value(value)}; it must be a number")
         if whole and value != int(value):
-            raise Misfit(f"{where} is {value}; it must be a whole number")
+            raise SchemaMismatch(f"{where} is {value}; it must be a whole number")
         if (low is not None and value < low) or (high is not None and value > high):
-            raise Misfit(f"{where} is {value}; it must be {_span(low, high)}")
+            raise SchemaMismatch(f"{where} is {value}; it must be {_span(low, high)}")
         return int(value) if whole else float(value)
 
     return number
@@ -217,6 +217,6 @@ def _span(low: float | None, high: float | None) -> str:
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

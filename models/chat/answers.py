@@ -22,8 +22,8 @@ from .cleaning.reasoning import final_answer, talks_of_its_task
 from .cleaning.refusals import declines
 from .cleaning.repetition import loops
 from .cleaning.turns import answer_turn
-from .cleaning.wrapping import has_alternatives, unwrapped
-from .model import Answer
+from .cleaning.wrapping import has_alternatives, unwrap
+from .model import ChatAnswer
 
 SHOWN_CHARS = 1500
 """How much of a bad answer its error keeps."""
@@ -40,20 +40,20 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def used(answer: Answer) -> str:
+def clean_answer(answer: ChatAnswer) -> str:
     """The answer as one line of plain text.
 
     Raises:
         RowError: it is ``truncated``, ``empty``, ``refused``, ``looping``, ``reasoning`` or ``several``; the message
             holds the answer.
     """
-    text = spoken(answer)
+    text = final_text(answer)
     if answer.finish_reason == "length":
         raise cut_off(answer)
-    return cleaned(text)
+    return clean_text(text)
 
 
-def spoken(answer: Answer) -> str:
+def final_text(answer: ChatAnswer) -> str:
     """What is left of the whole after the steps 1 to 3.
 
     Raises:
@@ -76,14 +76,14 @@ def spoken(answer: Answer) -> str:
     return found
 
 
-def cut_off(answer: Answer) -> RowError:
+def cut_off(answer: ChatAnswer) -> RowError:
     """What to say of an answer that ran into ``max_tokens``."""
     text = answer.text.strip()
     kind = "looping" if loops(text) else "truncated"
     return unusable(kind, f"the answer was cut off after {answer.completion_tokens} tokens; raise max_tokens", text)
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """A text after all steps, as one line.
 
     Raises:
@@ -96,7 +96,7 @@ def cleaned(text: str) -> str:
     turn = answer_turn(final)
     if has_alternatives(turn):
         raise unusable("several", "the model gave several answers to choose from", text)
-    bare = unwrapped(turn)
+    bare = unwrap(turn)
     if bare[0:1] in ("{", "[") and (objects := json_objects(bare)):
         bare = _only_text(objects, text)
     if not _WORD.search(bare) or _PLACEHOLDER.fullmatch(bare):
@@ -111,7 +111,7 @@ def _only_text(objects: list[dict[str, Any]], said: str) -> str:
     texts = [value for value in objects[-1].values() if isinstance(value, str)]
     if len(texts) != 1:
         raise unusable("malformed", "the answer is an object, not a text", said)
-    return unwrapped(texts[0])
+    return unwrap(texts[0])
 
 
 class Fault(NamedTuple):

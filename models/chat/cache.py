@@ -11,37 +11,41 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from ...engine.contract.errors import RowError, TransientError, UserError, Waiting
-from ...engine.contract.usage import Spend
+from ...engine.contract.usage import UsageCounter
 from .cache_file import AnswerFile, answers_path
-from .model import Answer, ChatModel, Film, Message, Model, Part, Request
+from .model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest, Message, Part, VideoPart
 
 _quoted = encode_basestring_ascii  # the whole encoder takes ten times as long to start
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-class Cached:
+class CachingModel:
     """A model that is asked nothing twice, not even by two that ask at once.
 
     What was cut short is kept too: asked again the model would say the same. Nothing, or what the server's own
     filter took back, is not: `--retry-failed` asks again.
     """
 
-    def __init__(self, model: Model, options: ChatModel, file: AnswerFile, spend: Spend | None = None) -> None:
-        self._model, self._file, self._spend = model, file, spend or Spend()
+    def __init__(
+        self, model: ChatModel, options: ChatModelOptions, file: AnswerFile, usage: UsageCounter | None = None
+    ) -> None:
+        self._model, self._file, self._spend = model, file, usage or UsageCounter()
         self.name, self.revision = model.name, model.revision
         self._made_by = _encode([model.name, model.revision, options.film, options.extra, options.settings])
         self._schemas: dict[int, tuple[Mapping[str, Any], str]] = {}  # kept with the schema, so that its id stays its
-        self._flights: dict[bytes, asyncio.Future[Answer]] = {}
+        self._flights: dict[bytes, asyncio.Future[ChatAnswer]] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, model: Model, options: ChatModel, spend: Spend) -> AsyncIterator[Cached]:
+    async def open(
+        cls, model: ChatModel, options: ChatModelOptions, usage: UsageCounter
+    ) -> AsyncIterator[CachingModel]:
         """Open the file; what it saves is noted in ``spend``. Raises ``UserError`` where it cannot be written."""
         with AnswerFile.open(answers_path()) as file:
-            yield cls(model, options, file, spend)
+            yield cls(model, options, file, usage)
 
-    async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``."""
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """As ``ChatModel.ask``."""
         key = self.key(request)
         while True:
             if (known := self._file.get(key)) is not None:
@@ -55,7 +59,7 @@ class Cached:
                 if not flight.cancelled():
                     raise  # it is we who are cancelled, and not the one who asked
 
-    async def _fly(self, key: bytes, request: Request) -> Answer:
+    async def _fly(self, key: bytes, request: ChatRequest) -> ChatAnswer:
         flight = self._flights[key] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._model.ask(request)
@@ -72,7 +76,7 @@ class Cached:
             flight.cancel()  # unless it is done
             del self._flights[key]
 
-    def key(self, request: Request) -> bytes:
+    def key(self, request: ChatRequest) -> bytes:
         """SHA-256 of everything that an answer depends on, as JSON; pictures count by their own."""
         turns = ",".join([_turn(message) for message in request.messages])
         sampling = f"[{request.max_tokens},{float(request.temperature)},{float(request.top_p)},{request.seed}]"
@@ -98,6 +102,6 @@ def _turn(message: Message) -> str:
 def _part(part: Part) -> Any:
     if isinstance(part, str):
         return part
-    if isinstance(part, Film):
+    if isinstance(part, VideoPart):
         return {"film": [_part(frame) for frame in part.frames], "times_s": part.times_s}
     return {"jpeg": hashlib.sha256(part.jpeg).hexdigest()}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ...engine.contract.errors import UserError
 from ..weights import cache_dir
 from .cleaning.characters import whole_characters
-from .model import Answer
+from .model import ChatAnswer
 
 _GATHER_S = 0.05  # answers are written together; a process that is killed loses those of this time
 _BUSY_S = 60.0  # another process writes for that long at most
@@ -32,7 +32,7 @@ _GET = "SELECT text, finish_reason, prompt_tokens, completion_tokens FROM answer
 _PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class Kept(NamedTuple):
+class CacheUsage(NamedTuple):
     """What is kept of one model; ``size`` is that of the answers' texts, in bytes."""
 
     model: str
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
     last_at: float
 
 
-class _Put(NamedTuple):
+class _CacheWrite(NamedTuple):
     key: bytes
     model: str
     made_at: float
@@ -63,8 +63,8 @@ class AnswerFile:
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self._path, self._db = path, db
-        self._unwritten: dict[bytes, Answer] = {}
-        self._queue: queue.SimpleQueue[_Put | None] = queue.SimpleQueue()
+        self._unwritten: dict[bytes, ChatAnswer] = {}
+        self._queue: queue.SimpleQueue[_CacheWrite | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="answers", daemon=True)
         self._sound = True
         self._broken: sqlite3.DatabaseError | None = None  # why the file must go
@@ -77,7 +77,7 @@ class AnswerFile:
         Raises:
             UserError: it cannot be written.
         """
-        file = cls(path, _connected(path))
+        file = cls(path, _connect(path))
         file._writer.start()
         try:
             yield file
@@ -89,7 +89,7 @@ class AnswerFile:
                 with _alone(path):
                     _set_aside(path, file._broken)
 
-    def get(self, key: bytes) -> Answer | None:
+    def get(self, key: bytes) -> ChatAnswer | None:
         """The answer that was kept under a key."""
         if (new := self._unwritten.get(key)) is not None:
             return new
@@ -98,14 +98,14 @@ class AnswerFile:
         except sqlite3.DatabaseError as error:
             self._give_up(error)
             return None
-        return Answer(*found) if found is not None else None
+        return ChatAnswer(*found) if found is not None else None
 
-    def put(self, key: bytes, model: str, answer: Answer) -> None:
+    def put(self, key: bytes, model: str, answer: ChatAnswer) -> None:
         """Keep an answer; it is on disk within a tenth of a second."""
         if not self._sound or not _is_storable(answer):
             return
         self._unwritten[key] = answer
-        self._queue.put(_Put(key, model, time.time(), len(answer.text.encode()), *answer))
+        self._queue.put(_CacheWrite(key, model, time.time(), len(answer.text.encode()), *answer))
 
     def _give_up(self, error: sqlite3.DatabaseError) -> None:
         if not isinstance(error, sqlite3.OperationalError):  # such as a full disk, or a lock held for a minute
@@ -119,7 +119,7 @@ class AnswerFile:
         db, open_ = _plain_connection(self._path), True
         while open_ and (first := self._queue.get()) is not None:
             time.sleep(_GATHER_S)
-            batch: list[_Put] = [first]
+            batch: list[_CacheWrite] = [first]
             while not self._queue.empty():
                 item = self._queue.get()
                 if item is None:
@@ -137,24 +137,24 @@ class AnswerFile:
         db.close()
 
 
-def _is_storable(answer: Answer) -> bool:
+def _is_storable(answer: ChatAnswer) -> bool:
     """Whether SQLite takes it: a writer that fails keeps nothing any more."""
     whole = all(whole_characters(text) == text for text in (answer.text, answer.finish_reason))
     return whole and max(answer.prompt_tokens, answer.completion_tokens) < 1 << 63
 
 
-def kept(path: Path) -> list[Kept]:
+def cache_usage(path: Path) -> list[CacheUsage]:
     """What the file holds, by model; nothing where there is no file."""
     if not path.exists():
         return []
-    db = _connected(path)
+    db = _connect(path)
     try:
         rows = db.execute(
             "SELECT model, count(*), sum(size), min(made_at), max(made_at) FROM answers GROUP BY model ORDER BY model"
         ).fetchall()
     finally:
         db.close()
-    return [Kept(*row) for row in rows]
+    return [CacheUsage(*row) for row in rows]
 
 
 def prune(path: Path, older_than_s: float | None = None, model: str | None = None, max_bytes: int | None = None) -> int:
@@ -164,7 +164,7 @@ def prune(path: Path, older_than_s: float | None = None, model: str | None = Non
     """
     if not path.exists():
         return 0
-    db = _connected(path)
+    db = _connect(path)
     try:
         before = db.total_changes
         if older_than_s is not None or model is not None:
@@ -184,18 +184,18 @@ def prune(path: Path, older_than_s: float | None = None, model: str | None = Non
     return gone
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     """A connection to a file with the right table."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path):  # two that make it at once would find it locked
             try:
-                return _prepared(path)
+                return _prepare(path)
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError as error:
                 _set_aside(path, error)
-                return _prepared(path)
+                return _prepare(path)
     except (OSError, sqlite3.OperationalError) as error:
         raise UserError(f"cannot write {path}: {error}", "set CLIPLOOM_CACHE to another folder") from error
 
@@ -207,7 +207,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
+def _prepare(path: Path) -> sqlite3.Connection:
     db = _plain_connection(path)
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()

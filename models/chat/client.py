@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from ...engine.contract.errors import UserError, nearest
 from ...engine.contract.requirements import Requirement
-from ...engine.contract.step import Site
-from ...engine.contract.usage import Budget, Spend
-from .cache import Cached
+from ...engine.contract.step import StepContext
+from ...engine.contract.usage import Budget, UsageCounter
+from .cache import CachingModel
 from .cleaning.characters import whole_characters
-from .model import Answer, ChatModel, Model, Request
-from .openai_protocol import shown_url
+from .model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest
+from .openai_protocol import mask_url
 from .token_counts import tokens_read
 
 _HERE = ("embedded", "fake")
@@ -22,15 +22,15 @@ _VLLM_ROWS = 256  # what its engine has under way at once, unless told otherwise
 _SERVER_ROWS = 32
 
 
-class Counted:
+class BudgetModel:
     """A model whose calls count in a build's budget."""
 
-    def __init__(self, model: Model, spend: Spend) -> None:
-        self._model, self._spend = model, spend
+    def __init__(self, model: ChatModel, usage: UsageCounter) -> None:
+        self._model, self._spend = model, usage
         self.name, self.revision = model.name, model.revision
 
-    async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``, within the budget."""
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """As ``ChatModel.ask``, within the budget."""
         async with self._spend.call(self.name, tokens_read(request), request.max_tokens) as call:
             answer = await self._model.ask(request)
             call.ends(answer.prompt_tokens, answer.completion_tokens)
@@ -38,7 +38,7 @@ class Counted:
 
 
 @asynccontextmanager
-async def open_model(model: ChatModel, site: Site) -> AsyncIterator[Model]:
+async def open_model(model: ChatModelOptions, context: StepContext) -> AsyncIterator[ChatModel]:
     """Load a model, or connect to its servers.
 
     Outside in: answers that were given before come from the cache; what is asked counts in the budget;
@@ -49,20 +49,20 @@ async def open_model(model: ChatModel, site: Site) -> AsyncIterator[Model]:
             limited and its price is not known.
     """
     check_model(model)
-    _check_price(model, site.spend.budget)
+    _check_price(model, context.usage.budget)
     async with _backend(model) as backend:
-        counted = Counted(backend, site.spend)
+        counted = BudgetModel(backend, context.usage)
         try:
             if _is_here(model, "fake"):
                 yield counted  # it is quicker than the cache
             else:
-                async with Cached.open(counted, model, site.spend) as cached:
+                async with CachingModel.open(counted, model, context.usage) as cached:
                     yield cached
         finally:
-            site.spend.close()
+            context.usage.close()
 
 
-def check_model(model: ChatModel) -> None:
+def check_model(model: ChatModelOptions) -> None:
     """Raise ``UserError`` for a model that there is not; loads nothing."""
     if model.url and model.run:
         raise UserError(f"the model {model.name} has url and run: it is asked there, or runs here", "take one out")
@@ -74,7 +74,7 @@ def check_model(model: ChatModel) -> None:
         raise UserError(f"there is no model {model.name} here{nearest(model.name, _HERE)}", models)
     for url in model.url:
         if not _is_address(url):
-            raise UserError(f"{shown_url(url)!r} is no server's address", "write it as http://host:port/v1")
+            raise UserError(f"{mask_url(url)!r} is no server's address", "write it as http://host:port/v1")
 
 
 def _is_address(url: str) -> bool:
@@ -86,7 +86,7 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _check_price(model: ChatModel, budget: Budget) -> None:
+def _check_price(model: ChatModelOptions, budget: Budget) -> None:
     if not model.url or budget.max_cost is None or model.name in budget.prices:
         return
     raise UserError(
@@ -95,7 +95,7 @@ def _check_price(model: ChatModel, budget: Budget) -> None:
     )
 
 
-def model_requirements(model: ChatModel) -> Sequence[Requirement]:
+def model_requirements(model: ChatModelOptions) -> Sequence[Requirement]:
     """The packages and weights that a model takes."""
     from . import embedded, remote, vllm_model
 
@@ -106,25 +106,25 @@ def model_requirements(model: ChatModel) -> Sequence[Requirement]:
     return embedded.requirements() if _is_here(model, "embedded") else ()
 
 
-def model_revision(model: ChatModel) -> str:
+def model_revision(model: ChatModelOptions) -> str:
     """Which weights and settings a model stands for, as far as they are known without loading it."""
     from .embedded import REVISION
 
     return REVISION if _is_here(model, "embedded") else model.revision
 
 
-def rows_at_once(model: ChatModel) -> int:
+def rows_at_once(model: ChatModelOptions) -> int:
     """Rows per batch that make good use of a model."""
     if model.run == "vllm":
         return int(model.settings.get("max_num_seqs", _VLLM_ROWS))
     return _SERVER_ROWS if model.url else _ROWS.get(model.name, 1)
 
 
-def _is_here(model: ChatModel, name: str) -> bool:
+def _is_here(model: ChatModelOptions, name: str) -> bool:
     return model.name == name and not model.url and not model.run
 
 
-def _backend(model: ChatModel) -> AbstractAsyncContextManager[Model]:
+def _backend(model: ChatModelOptions) -> AbstractAsyncContextManager[ChatModel]:
     if model.url:
         from .remote import open_remote
 

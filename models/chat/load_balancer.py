@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 from warnings import warn
 
 from ...engine.contract.errors import RowError, TransientError, Waiting
-from .model import Answer, Message, Request
+from .model import ChatAnswer, ChatRequest, Message
 
 BACK_OFF_S = 0.5
 """The shortest pause after a failure; it doubles with each one that follows."""
@@ -21,13 +21,13 @@ _TAKES = {"failed": 3, "broken": 4, "slow": 6}
 """What a failure takes of a question's patience: four errors, three answers that were paid, two times out of time."""
 _STREAK = 3  # failures in a row after which a server is left alone for a while, and must then show that it is well
 _LONG_S = 10.0  # a pause that people are told of
-HELLO = Request([Message(role="user", content="Hello.")], max_tokens=16)
+HELLO = ChatRequest([Message(role="user", content="Hello.")], max_tokens=16)
 """What a server is asked that failed again and again: is it the server, or are it the questions?"""
 
 Kind = Literal["gone", "busy", "failed", "broken", "slow"]
 
 
-class Trouble(TransientError):
+class ServerTrouble(TransientError):
     """A question has no answer yet.
 
     ``gone``: nobody takes the connection; ``busy``: the server asks for time; ``failed``: an error of the server's
@@ -46,12 +46,12 @@ class Server(Protocol):
     def url(self) -> str:
         """How people know it."""
 
-    async def ask(self, request: Request) -> Answer:
-        """Ask once. Raises ``Trouble``, or what ``Model.ask`` raises except ``TransientError``."""
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """Ask once. Raises ``ServerTrouble``, or what ``Model.ask`` raises except ``TransientError``."""
         ...
 
 
-class _Bucket:
+class _RateLimiter:
     """Lets ``per_minute`` questions through, with no more at a time than about three seconds' worth."""
 
     def __init__(self, per_minute: int, at_once: int) -> None:
@@ -78,7 +78,7 @@ class Endpoint:
 
     def __init__(self, server: Server, at_once: int, per_minute: int, gone: bool = False) -> None:
         self.server, self.at_once = server, at_once
-        self.bucket = _Bucket(per_minute, at_once)
+        self.bucket = _RateLimiter(per_minute, at_once)
         self.in_flight = 0
         self.streak = _STREAK if gone else 0  # failures since its last answer, those of one moment as one
         self.paused_until = 0.0
@@ -100,7 +100,7 @@ class Endpoint:
         """It has answered."""
         self.streak, self.failing_since, self.in_doubt = 0, None, False
 
-    def fails(self, trouble: Trouble, now: float) -> None:
+    def fails(self, trouble: ServerTrouble, now: float) -> None:
         """It has not; leave it alone for as long as it asks for, or for longer each time."""
         if self.failing_since is None:
             self.failing_since = now
@@ -113,10 +113,10 @@ class Endpoint:
                 pause = min(_LONGEST_S, BACK_OFF_S * 2.0 ** max(0, self.streak - _STREAK))
                 self.paused_until = now + random.uniform(pause / 2, pause)
 
-    def lost(self, now: float, patience_s: float) -> bool:
-        """Has it failed for longer than ``patience_s``, or asked to be left alone for longer?"""
+    def lost(self, now: float, max_wait_s: float) -> bool:
+        """Has it failed for longer than ``max_wait_s``, or asked to be left alone for longer?"""
         since = self.failing_since
-        return since is not None and max(now, self.paused_until) - since >= patience_s
+        return since is not None and max(now, self.paused_until) - since >= max_wait_s
 
 
 class _Waiter(NamedTuple):
@@ -126,25 +126,25 @@ class _Waiter(NamedTuple):
     avoid: Endpoint | None
 
 
-class Polite:
+class LoadBalancer:
     """The model behind several servers: the least busy one is asked, in order of arrival.
 
     A server that fails again and again is asked something simple. If it answers, it is the questions that fail, each
     after a few tries; if not, it is waited for.
     """
 
-    def __init__(self, name: str, revision: str, endpoints: Sequence[Endpoint], patience_s: float) -> None:
+    def __init__(self, name: str, revision: str, endpoints: Sequence[Endpoint], max_wait_s: float) -> None:
         self.name, self.revision = name, revision
-        self._endpoints, self._patience_s = endpoints, patience_s
+        self._endpoints, self._max_wait_s = endpoints, max_wait_s
         self._queue: deque[_Waiter] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        self._answered: Request | None = None  # the shortest question that was
-        self._last: Trouble | None = None
+        self._answered: ChatRequest | None = None  # the shortest question that was
+        self._last: ServerTrouble | None = None
         self._given_up = ""  # what is waited for
         self._loop = asyncio.get_running_loop()
 
-    async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``. ``Waiting`` when every server has been out of reach for ``patience_s``.
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """As ``Model.ask``. ``Waiting`` when every server has been out of reach for ``max_wait_s``.
 
         Raises:
             RowError: ``server_error`` for a question that fails again and again at servers that answer others,
@@ -159,7 +159,7 @@ class Polite:
                     await self._probe(endpoint)
                 asked = True
                 answer = await endpoint.server.ask(request)
-            except Trouble as error:
+            except ServerTrouble as error:
                 trouble = self._last = error
                 self._note(endpoint, trouble)
             except RowError:
@@ -185,21 +185,21 @@ class Polite:
             await asyncio.sleep(random.uniform(0, min(_LONGEST_S, BACK_OFF_S * 2.0 ** min(tries, 10))))
 
     async def _probe(self, endpoint: Endpoint) -> None:
-        """See whether a server answers something simple, or what was answered before. Raises ``Trouble`` if not."""
+        """See whether a server answers something simple, or what was answered before; ``ServerTrouble`` if not."""
         with suppress(RowError):  # it has looked at the question
             try:
                 await endpoint.server.ask(HELLO)
-            except Trouble as trouble:
+            except ServerTrouble as trouble:
                 if self._answered is None or trouble.kind not in _TAKES:
                     raise
                 await endpoint.server.ask(self._answered)
         endpoint.does_well()
 
-    def _note(self, endpoint: Endpoint, trouble: Trouble) -> None:
+    def _note(self, endpoint: Endpoint, trouble: ServerTrouble) -> None:
         """Leave a server alone that failed; say what is waited for."""
         if trouble.kind == "gone" and endpoint.failing_since is None:
-            warn(f"{trouble.message}; it is waited for, up to {self._patience_s:g} s", stacklevel=3)
-        if _LONG_S <= (trouble.after_s or 0) < self._patience_s:
+            warn(f"{trouble.message}; it is waited for, up to {self._max_wait_s:g} s", stacklevel=3)
+        if _LONG_S <= (trouble.after_s or 0) < self._max_wait_s:
             warn(f"{endpoint.server.url} wants to be left alone for {trouble.after_s:.0f} s", stacklevel=3)
         endpoint.fails(trouble, self._loop.time())
 
@@ -260,9 +260,9 @@ class Polite:
     def _give_up_if_all_are_lost(self) -> None:
         """Raise ``Waiting`` here and for all who wait, when no server has been in reach for too long."""
         now = self._loop.time()
-        if not all(e.lost(now, self._patience_s) for e in self._endpoints):
+        if not all(e.lost(now, self._max_wait_s) for e in self._endpoints):
             return
-        self._given_up = gone_message([e.server.url for e in self._endpoints], self._last)
+        self._given_up = unreachable_message([e.server.url for e in self._endpoints], self._last)
         for waiter in self._queue:
             if not waiter.seat.done():
                 waiter.seat.set_exception(Waiting(self._given_up))
@@ -270,14 +270,14 @@ class Polite:
         raise Waiting(self._given_up)
 
 
-def _length(request: Request) -> tuple[bool, int]:
+def _length(request: ChatRequest) -> tuple[bool, int]:
     """What a question weighs: pictures, then characters."""
     contents = [message["content"] for message in request.messages]
     seen = any(not isinstance(part, str) for content in contents for part in content)
     return seen, sum(len(content) for content in contents)
 
 
-def gone_message(urls: Sequence[str], last: Trouble | None) -> str:
+def unreachable_message(urls: Sequence[str], last: ServerTrouble | None) -> str:
     """What a build waits for."""
     names, why = ", ".join(urls), f" ({last.message})" if last else ""
     if last is None or last.kind == "gone":

@@ -9,20 +9,20 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypedDict
 from ...schemas import Col
 
 
-class Picture(NamedTuple):
+class ImagePart(NamedTuple):
     """A picture in a message."""
 
     jpeg: bytes
 
 
-class Film(NamedTuple):
+class VideoPart(NamedTuple):
     """A video in a message, as frames in time order; ``times_s`` are theirs on the video's clock."""
 
-    frames: tuple[Picture, ...]
+    frames: tuple[ImagePart, ...]
     times_s: tuple[float, ...]
 
 
-Part = str | Picture | Film
+Part = str | ImagePart | VideoPart
 
 
 class Message(TypedDict):
@@ -32,7 +32,7 @@ class Message(TypedDict):
     content: str | Sequence[Part]
 
 
-class Request(NamedTuple):
+class ChatRequest(NamedTuple):
     """One question. With a JSON schema the answer's text is JSON of that shape, unless it was cut short."""
 
     messages: Sequence[Message]
@@ -43,7 +43,7 @@ class Request(NamedTuple):
     seed: int = 0
 
 
-class Answer(NamedTuple):
+class ChatAnswer(NamedTuple):
     """What a model said, and why it stopped: ``stop``, ``length``, or what its server calls it."""
 
     text: str
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     completion_tokens: int
 
 
-class Model(Protocol):
+class ChatModel(Protocol):
     """A model that can be asked. With temperature 0 the same request gives the same answer, in any order."""
 
     @property
@@ -63,7 +63,7 @@ class Model(Protocol):
     def revision(self) -> str:
         """Which weights, and what ran them."""
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         """Answer a question; many may be under way at once.
 
         Raises:
@@ -75,7 +75,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class ChatModel:
+class ChatModelOptions:
     """Which model is asked, where it runs, and how it samples.
 
     In a recipe a plain word stands for ``{name: word}``.
@@ -104,15 +104,15 @@ class ChatModel:
     timeout_s: Annotated[
         float, Col("an answer that takes longer is asked for again", unit="s", low=0.01, local=True)
     ] = 300.0
-    patience_s: Annotated[
+    max_wait_s: Annotated[
         float, Col("a server that is gone for longer stops the step, to be resumed", unit="s", low=0, local=True)
     ] = 300.0
 
-    def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> Request:
+    def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> ChatRequest:
         """A question with this model's sampling options."""
-        return Request(messages, schema, self.max_tokens, self.temperature, self.top_p, self.seed)
+        return ChatRequest(messages, schema, self.max_tokens, self.temperature, self.top_p, self.seed)
 
     @property
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         """Questions under way at once at its servers; 0 for a model that runs in a worker process."""
         return self.at_once * len(self.url)

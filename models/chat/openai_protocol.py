@@ -12,8 +12,8 @@ from typing import Any
 
 from ...engine.contract.errors import RowError, UserError, Waiting
 from .answers import SHOWN_CHARS
-from .load_balancer import Trouble
-from .model import Answer, ChatModel, Film, Message, Part, Picture, Request
+from .load_balancer import ServerTrouble
+from .model import ChatAnswer, ChatModelOptions, ChatRequest, ImagePart, Message, Part, VideoPart
 from .refused_parts import not_taken
 from .token_counts import tokens_of, tokens_read
 
@@ -33,7 +33,7 @@ _CUT_OFF = frozenset({"max_tokens", "model_length", "max_output_tokens", "max_le
 _MOST_TOKENS = 10_000_000  # of one answer; a server that says more is wrong
 
 
-def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
+def body_of(request: ChatRequest, options: ChatModelOptions) -> dict[str, Any]:
     """The body of a question. What the recipe's ``extra`` sets to null is left out."""
     film_url = _film_url if options.film == "video" else None
     body: dict[str, Any] = {
@@ -54,34 +54,34 @@ def body_of(request: Request, options: ChatModel) -> dict[str, Any]:
     return body
 
 
-def turn(message: Message, film_url: Callable[[Film], str] | None) -> dict[str, Any]:
+def turn(message: Message, film_url: Callable[[VideoPart], str] | None) -> dict[str, Any]:
     """A message as OpenAI's protocol has it; a film is one video at a ``data:`` URL, or its frames as pictures."""
     content = message["content"]
     if isinstance(content, str):
         return {"role": message["role"], "content": content}
-    return {"role": message["role"], "content": [sent for part in content for sent in _sent(part, film_url)]}
+    return {"role": message["role"], "content": [sent for part in content for sent in _content_parts(part, film_url)]}
 
 
-def _sent(part: Part, film_url: Callable[[Film], str] | None) -> list[dict[str, Any]]:
+def _content_parts(part: Part, film_url: Callable[[VideoPart], str] | None) -> list[dict[str, Any]]:
     if isinstance(part, str):
         return [{"type": "text", "text": part}]
-    if isinstance(part, Picture):
+    if isinstance(part, ImagePart):
         return [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_base64(part)}"}}]
     if film_url is not None:
         return [{"type": "video_url", "video_url": {"url": film_url(part)}}]
-    return [sent for frame in part.frames for sent in _sent(frame, None)]
+    return [sent for frame in part.frames for sent in _content_parts(frame, None)]
 
 
-def _film_url(film: Film) -> str:
+def _film_url(film: VideoPart) -> str:
     """The form that vLLM's server takes: https://docs.vllm.ai/en/latest/features/multimodal_inputs.html."""
     return f"data:video/jpeg;base64,{','.join(_base64(frame) for frame in film.frames)}"
 
 
-def _base64(picture: Picture) -> str:
+def _base64(picture: ImagePart) -> str:
     return base64.b64encode(picture.jpeg).decode("ascii")
 
 
-def read_answer(content: bytes, url: str, request: Request) -> Answer:
+def read_answer(content: bytes, url: str, request: ChatRequest) -> ChatAnswer:
     """The answer that a body holds; what it does not say, or cannot, of its tokens is estimated.
 
     Raises:
@@ -100,11 +100,11 @@ def read_answer(content: bytes, url: str, request: Request) -> Answer:
         if not text and isinstance(message.get("refusal"), str) and message["refusal"]:
             text, why = message["refusal"], "refusal"
     except (AssertionError, LookupError, TypeError, AttributeError):
-        raise Trouble("broken", f"{url} sent no answer but {_excerpt(content)}") from None
+        raise ServerTrouble("broken", f"{url} sent no answer but {_excerpt(content)}") from None
     usage = reply.get("usage")
     read, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     counts = (tokens_read(request) if read is None else read, tokens_of(text) if written is None else written)
-    return Answer(text, "length" if why in _CUT_OFF else why, *counts)
+    return ChatAnswer(text, "length" if why in _CUT_OFF else why, *counts)
 
 
 def _count(usage: Any, name: str) -> int | None:
@@ -126,7 +126,7 @@ def _text(content: Any) -> str:
 
 def failure(
     status: int, content: bytes, headers: Mapping[str, str], url: str
-) -> RowError | UserError | Waiting | Trouble:
+) -> RowError | UserError | Waiting | ServerTrouble:
     """What an HTTP error means: for the row, for the user, for the build, or for a while."""
     said = _message(content)
     what = f"{url} answered {status}: {said}" if said else f"{url} answered {status}"
@@ -138,12 +138,12 @@ def failure(
     if _BLIND.search(said[:200]):
         return UserError(what[:400], "ask a model that sees pictures")
     if status == 429 and not _TOO_LARGE.search(said):
-        return Trouble("busy", what, after_s(headers))
+        return ServerTrouble("busy", what, after_s(headers))
     after = after_s(headers) if status in (503, 529) else None
     if status in (408, 409, 425) or (status >= 500 and status != 501):
         if not_taken(said):
             return RowError(what, "bad_request")
-        return Trouble("busy" if after is not None else "failed", what, after)
+        return ServerTrouble("busy" if after is not None else "failed", what, after)
     if status in (413, 429) or _TOO_LONG.search(said):
         return RowError(f"{what}; give it less to read", "too_long")
     return RowError(what, "refused" if "content_filter" in said or b'"content_filter"' in content else "bad_request")
@@ -195,6 +195,6 @@ def _plain(content: bytes) -> str:
     return content[: SHOWN_CHARS * 2].decode("utf-8", "replace")
 
 
-def shown_url(url: str) -> str:
+def mask_url(url: str) -> str:
     """An address without the name and password that it may hold."""
     return re.sub(r"//[^/@]*@", "//", url.rstrip("/"))

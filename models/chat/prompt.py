@@ -56,8 +56,8 @@ class Prompt:
         """
         try:
             template, known = self._template, {**_GLOBALS, **values}
-            turns = [(t.role, t.fixed or _rendered(template, template.blocks[t.name], known)) for t in self._turns]
-            turns = turns or [("user", _rendered(template, template.root_render_func, known))]
+            turns = [(t.role, t.fixed or _render(template, template.blocks[t.name], known)) for t in self._turns]
+            turns = turns or [("user", _render(template, template.root_render_func, known))]
         except TemplateSyntaxError as error:
             raise UserError(f"{self.name}:{error.lineno}: {error.message}") from None
         except TemplateError as error:
@@ -94,18 +94,18 @@ class Prompt:
     @cached_property
     def _turns(self) -> list[_Turn]:
         blocks = {block.name: block for block in _JINJA.parse(self.text).find_all(nodes.Block)}
-        return [_Turn(name, name.split("_")[0], _fixed(blocks[name])) for name in self._template.blocks]
+        return [_Turn(name, name.split("_")[0], _constant_text(blocks[name])) for name in self._template.blocks]
 
     def __reduce__(self) -> tuple[type[Prompt], tuple[str, str]]:
         return Prompt, (self.name, self.text)  # a compiled template does not travel
 
 
-def _rendered(template: Template, render: Callable[[Context], Iterator[str]], known: dict[str, Any]) -> str:
+def _render(template: Template, render: Callable[[Context], Iterator[str]], known: dict[str, Any]) -> str:
     """A turn's text. Each has a context of its own, as what one block sets is not known in another."""
     return "".join(render(Context(_JINJA, known, template.name, template.blocks))).strip()
 
 
-def _fixed(block: nodes.Block) -> str:
+def _constant_text(block: nodes.Block) -> str:
     plain = all(isinstance(node, (nodes.Output, nodes.TemplateData)) for node in block.find_all(nodes.Node))
     return "".join(data.data for data in block.find_all(nodes.TemplateData)).strip() if plain else ""
 
@@ -148,7 +148,7 @@ def load_prompt(name: str) -> Prompt:
         UserError: there is none, or it cannot be read.
     """
     if "\n" in name or "{{" in name or "{%" in name:
-        return _kept("the prompt", name)
+        return _parse_prompt("the prompt", name)
     path = os.path.expanduser(name) if name.endswith(".j2") else f"{FOLDER}/{name}.j2"
     try:
         stat = os.stat(path)
@@ -164,9 +164,9 @@ def load_prompt(name: str) -> Prompt:
 @lru_cache(maxsize=64)
 def _read(name: str, path: str, changed_ns: int, size: int) -> Prompt:
     """Read once as long as the file stays the same; rows of a step share what was compiled."""
-    return _kept(name, Path(path).read_text(encoding="utf-8"))
+    return _parse_prompt(name, Path(path).read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=64)
-def _kept(name: str, text: str) -> Prompt:
+def _parse_prompt(name: str, text: str) -> Prompt:
     return Prompt(name, text)

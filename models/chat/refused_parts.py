@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .model import Message, Part, Request
+from .model import ChatRequest, Message, Part
 
 SCHEMA, SYSTEM, LONGEST = "response_format", "system", "max_tokens"
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.?output|guided|grammar", re.IGNORECASE)
@@ -32,7 +32,7 @@ def not_taken(message: str) -> bool:
     return any(pattern.search(message) for pattern in (_NO_SCHEMA, _NO_SYSTEM, _NOT_TAKEN))
 
 
-def refused_part(message: str, body: Mapping[str, Any]) -> str | None:
+def find_refused_part(message: str, body: Mapping[str, Any]) -> str | None:
     """Which part of a body a server's error says that it does not take; None where it says nothing of the kind."""
     if SCHEMA in body and _NO_SCHEMA.search(message):
         return SCHEMA
@@ -44,13 +44,13 @@ def refused_part(message: str, body: Mapping[str, Any]) -> str | None:
     return min(((at.start(), key) for at, key in found if at), default=(0, None))[1]
 
 
-def in_words(request: Request, refused: Collection[str]) -> Request:
+def in_words(request: ChatRequest, refused: Collection[str]) -> ChatRequest:
     """The question with a schema, or a system turn, that is refused as words of the user's turns."""
     if SCHEMA in refused and request.schema is not None:
         request = _with_schema_in_words(request)
     if SYSTEM in refused and request.messages[0]["role"] == "system":
         system, first, *others = request.messages
-        request = request._replace(messages=[_joined(first, system["content"], before=True), *others])
+        request = request._replace(messages=[_append(first, system["content"], before=True), *others])
     return request
 
 
@@ -62,13 +62,13 @@ def without(body: Mapping[str, Any], refused: Collection[str]) -> dict[str, Any]
     return {key: value for key, value in left.items() if key not in refused}
 
 
-def _with_schema_in_words(request: Request) -> Request:
+def _with_schema_in_words(request: ChatRequest) -> ChatRequest:
     wanted = f"Answer with a JSON object of this JSON schema, and nothing else:\n{json.dumps(request.schema)}"
     *before, last = request.messages
-    return request._replace(messages=[*before, _joined(last, wanted)], schema=None)
+    return request._replace(messages=[*before, _append(last, wanted)], schema=None)
 
 
-def _joined(turn: Message, more: str | Sequence[Part], before: bool = False) -> Message:
+def _append(turn: Message, more: str | Sequence[Part], before: bool = False) -> Message:
     """A turn with another text after what it has, or before."""
     content = turn["content"]
     if isinstance(content, str) and isinstance(more, str):

@@ -14,10 +14,10 @@ from ...engine.contract.errors import RowError, UserError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
 from .health_check import greet
-from .load_balancer import Endpoint, Polite, Trouble
-from .model import Answer, ChatModel, Model, Request
-from .openai_protocol import body_of, failure, read_answer, shown_url
-from .refused_parts import SCHEMA, SYSTEM, in_words, refused_part, without
+from .load_balancer import Endpoint, LoadBalancer, ServerTrouble
+from .model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest
+from .openai_protocol import body_of, failure, mask_url, read_answer
+from .refused_parts import SCHEMA, SYSTEM, find_refused_part, in_words, without
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,13 +42,13 @@ def requirements() -> list[Requirement]:
 class RemoteServer:
     """One server of a model."""
 
-    def __init__(self, url: str, options: ChatModel, clients: list[openai.AsyncOpenAI]) -> None:
-        self.url, self._options = shown_url(url), options
+    def __init__(self, url: str, options: ChatModelOptions, clients: list[openai.AsyncOpenAI]) -> None:
+        self.url, self._options = mask_url(url), options
         self._clients = clients
         self._free = [client for client in clients for _ in range(_LANES)]
         self._refused: frozenset[str] = frozenset()  # parts of questions that it does not take
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         """As ``Server.ask``. What the server refuses of a question it is not sent again; it is said once.
 
         Questions that are under way at the same time learn it from each other.
@@ -60,7 +60,7 @@ class RemoteServer:
             try:
                 return read_answer(await self.send("/chat/completions", body), self.url, request)
             except RowError as error:
-                part = refused_part(error.message, body)
+                part = find_refused_part(error.message, body)
                 if part is None or part in refused:
                     self._refused -= learnt  # that was not it
                     raise
@@ -83,12 +83,12 @@ class RemoteServer:
         client = self._free.pop() if self._free else self._clients[0]
         try:
             async with asyncio.timeout(limit_s):
-                return await _sent(client, path, body)
+                return await _send(client, path, body)
         except (openai.APITimeoutError, TimeoutError) as error:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
-                raise Trouble("gone", f"{self.url}: no connection in {_CONNECT_S:g} s") from None
+                raise ServerTrouble("gone", f"{self.url}: no connection in {_CONNECT_S:g} s") from None
             what = "answer" if body is not None else "list of models"
-            raise Trouble("slow", f"{self.url} took longer than {limit_s:g} s for its {what}") from None
+            raise ServerTrouble("slow", f"{self.url} took longer than {limit_s:g} s for its {what}") from None
         except openai.APIConnectionError as error:
             self._lost(error)
         except openai.APIStatusError as error:
@@ -103,17 +103,17 @@ class RemoteServer:
         import httpx2
 
         cause = error.__cause__
-        if isinstance(cause, Trouble):
+        if isinstance(cause, ServerTrouble):
             raise cause
         why = str(cause).strip() or type(cause).__name__
         if isinstance(cause, httpx2.ConnectError):
-            raise Trouble("gone", f"{self.url}: no connection ({why})") from None
+            raise ServerTrouble("gone", f"{self.url}: no connection ({why})") from None
         if isinstance(cause, (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)):
             raise UserError(f"{self.url} cannot be asked: {why}") from None
-        raise Trouble("failed", f"{self.url}: the connection was lost ({why})") from None
+        raise ServerTrouble("failed", f"{self.url}: the connection was lost ({why})") from None
 
 
-async def _sent(client: openai.AsyncOpenAI, path: str, body: Mapping[str, Any] | None) -> bytes:
+async def _send(client: openai.AsyncOpenAI, path: str, body: Mapping[str, Any] | None) -> bytes:
     import httpx2
 
     if body is None:
@@ -123,8 +123,8 @@ async def _sent(client: openai.AsyncOpenAI, path: str, body: Mapping[str, Any] |
     return got.content
 
 
-async def _bound(response: httpx2.Response) -> None:
-    """Let no more of a body in than an answer may have. Raises ``Trouble`` for more, or what cannot be measured."""
+async def _limit_body(response: httpx2.Response) -> None:
+    """Let no more of a body in than an answer may have. ``ServerTrouble`` for more, or what cannot be measured."""
     import httpx2
 
     class Bounded(httpx2.AsyncByteStream):
@@ -133,22 +133,22 @@ async def _bound(response: httpx2.Response) -> None:
             async for chunk in stream:
                 size += len(chunk)
                 if size > _MOST_BYTES:
-                    raise Trouble("broken", f"{url} sends more than {_MOST_BYTES >> 20} MB")
+                    raise ServerTrouble("broken", f"{url} sends more than {_MOST_BYTES >> 20} MB")
                 yield chunk
 
         async def aclose(self) -> None:
             await stream.aclose()
 
-    url, whole = shown_url(str(response.url)), response.stream
+    url, whole = mask_url(str(response.url)), response.stream
     assert isinstance(whole, httpx2.AsyncByteStream)
     stream: httpx2.AsyncByteStream = whole
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise Trouble("broken", f"{url} sends compressed bodies, unasked")
+        raise ServerTrouble("broken", f"{url} sends compressed bodies, unasked")
     response.stream = Bounded()
 
 
 @asynccontextmanager
-async def open_remote(model: ChatModel) -> AsyncIterator[Model]:
+async def open_remote(model: ChatModelOptions) -> AsyncIterator[ChatModel]:
     """Connect to a model's servers and see that they have it.
 
     The revision is the recipe's, or what the first server says of the model. A server that is out of reach is set
@@ -156,7 +156,7 @@ async def open_remote(model: ChatModel) -> AsyncIterator[Model]:
 
     Raises:
         UserError: no server is there, the key or the address is wrong, or the model is not on it.
-        Waiting: a server was busy with something else for all of ``patience_s``.
+        Waiting: a server was busy with something else for all of ``max_wait_s``.
     """
     with extra("llm"):
         clients = {url: _clients(url, model) for url in model.url}
@@ -172,10 +172,10 @@ async def open_remote(model: ChatModel) -> AsyncIterator[Model]:
             Endpoint(server, model.at_once, model.per_minute, gone=bool(greeting.trouble))
             for server, greeting in zip(servers, greetings, strict=True)
         ]
-        yield Polite(model.name, model.revision or told[0] or model.name, endpoints, model.patience_s)
+        yield LoadBalancer(model.name, model.revision or told[0] or model.name, endpoints, model.max_wait_s)
 
 
-def _clients(url: str, model: ChatModel) -> list[openai.AsyncOpenAI]:
+def _clients(url: str, model: ChatModelOptions) -> list[openai.AsyncOpenAI]:
     import openai  # first, so that it is what is said to be missing
     import httpx2  # isort: skip
 
@@ -188,10 +188,10 @@ def _clients(url: str, model: ChatModel) -> list[openai.AsyncOpenAI]:
             openai.AsyncOpenAI(
                 api_key=key, base_url=url, max_retries=0, timeout=timeout, default_headers=_ONE_QUESTION,
                 http_client=openai.DefaultAsyncHttpxClient(
-                    limits=limits, timeout=timeout, verify=tls, event_hooks={"response": [_bound]}
+                    limits=limits, timeout=timeout, verify=tls, event_hooks={"response": [_limit_body]}
                 ),
             )
             for _ in range(-(-model.at_once // _LANES))
         ]  # fmt: skip
     except httpx2.InvalidURL as error:
-        raise UserError(f"{shown_url(url)} is no address: {error}", "write it as http://host:port/v1") from None
+        raise UserError(f"{mask_url(url)} is no address: {error}", "write it as http://host:port/v1") from None

@@ -13,10 +13,10 @@ from typing import Annotated, TypeVar
 from ...engine.contract.errors import RowError
 from ...engine.contract.options import digest, plain_options
 from ...engine.contract.requirements import Requirement
-from ...engine.contract.step import Answer, Site, Split, Step, StreamWork, Work
+from ...engine.contract.step import AsyncFunction, BatchFunction, RowAnswer, Split, Step, StepContext
 from ...schemas import Col
 from .client import check_model, model_requirements, model_revision, open_model, rows_at_once
-from .model import ChatModel, Model
+from .model import ChatModel, ChatModelOptions
 from .prompt import Prompt, load_prompt
 
 In = TypeVar("In")
@@ -24,7 +24,7 @@ Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
-class Asking(Split[In, Out]):
+class ChatStep(Split[In, Out]):
     """A step with a model: a subclass says in ``answer`` what it asks about a row.
 
     Servers are asked from the runner's event loop, many rows at once; a model that runs here sits in a
@@ -33,11 +33,13 @@ class Asking(Split[In, Out]):
 
     cost = "llm"
     memory_mb = 2000
-    patience_s = 3600.0
+    timeout_s = 3600.0
 
-    model: Annotated[ChatModel, Col("the model: a word, or its options")] = field(default_factory=ChatModel)
+    model: Annotated[ChatModelOptions, Col("the model: a word, or its options")] = field(
+        default_factory=ChatModelOptions
+    )
 
-    async def answer(self, row: In, model: Model) -> Sequence[Out]:
+    async def answer(self, row: In, model: ChatModel) -> Sequence[Out]:
         """The rows made of one row; ``RowError`` for an answer that cannot be used."""
         raise NotImplementedError
 
@@ -79,45 +81,45 @@ class Asking(Split[In, Out]):
         """Rows that make good use of the model."""
         return rows_at_once(self.model)
 
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         """Questions that its servers take at once."""
-        return self.model.lanes
+        return self.model.max_concurrency
 
     @asynccontextmanager
-    async def stream(self, site: Site) -> AsyncIterator[StreamWork[In, Out]]:
+    async def open_async(self, context: StepContext) -> AsyncIterator[AsyncFunction[In, Out]]:
         """Connect to the servers."""
         opened = replace(self)
-        async with open_model(self.model, site) as model:
+        async with open_model(self.model, context) as model:
             yield lambda row: opened._one(row, model)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[In, Out]]:
+    def open(self, context: StepContext) -> Iterator[BatchFunction[In, Out]]:
         """Load the model into this process."""
         opened = replace(self)
         with asyncio.Runner() as runner:
             stack = AsyncExitStack()
-            model = runner.run(stack.enter_async_context(open_model(self.model, site)))
+            model = runner.run(stack.enter_async_context(open_model(self.model, context)))
 
-            def work(rows: Sequence[In]) -> list[Answer[Out]]:
+            def work(rows: Sequence[In]) -> list[RowAnswer[Out]]:
                 try:
                     return runner.run(opened._all(rows, model))
                 finally:
-                    site.spend.close()  # a worker that is done with may be ended before it has let go of its step
+                    context.usage.close()  # a worker that is done with may be ended before it has let go of its step
 
             try:
                 yield work
             finally:
                 runner.run(stack.aclose())
 
-    async def _one(self, row: In, model: Model) -> Answer[Out]:
+    async def _one(self, row: In, model: ChatModel) -> RowAnswer[Out]:
         try:
             return await self.answer(row, model)
         except RowError as error:
             return error
 
-    async def _all(self, rows: Sequence[In], model: Model) -> list[Answer[Out]]:
+    async def _all(self, rows: Sequence[In], model: ChatModel) -> list[RowAnswer[Out]]:
         answers = await asyncio.gather(*(self._one(row, model) for row in rows), return_exceptions=True)
-        found: list[Answer[Out]] = []
+        found: list[RowAnswer[Out]] = []
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, RowError):
                 raise answer  # not before all have ended: what was answered is kept

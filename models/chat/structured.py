@@ -6,32 +6,34 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...engine.contract.errors import RowError
-from .answer_schema import Misfit, Shape, shape_of
-from .answers import cut_off, fault_of, spoken, unusable, used
+from .answer_schema import AnswerSchema, SchemaMismatch, shape_of
+from .answers import clean_answer, cut_off, fault_of, final_text, unusable
 from .cleaning.near_json import ends_too_soon, json_objects
 from .cleaning.reasoning import final_answer
-from .model import Answer, ChatModel, Message, Model
+from .model import ChatAnswer, ChatModel, ChatModelOptions, Message
 
 T = TypeVar("T")
 
 _SENT_BACK_CHARS = 4000
 
 
-class Asked(NamedTuple, Generic[T]):
+class StructuredAnswer(NamedTuple, Generic[T]):
     """An answer that fits, and the model's own words."""
 
     value: T
     raw: str
 
 
-class Said(NamedTuple):
+class TextAnswer(NamedTuple):
     """A plain answer, and the model's own words."""
 
     text: str
     raw: str
 
 
-async def asked(model: Model, options: ChatModel, messages: Sequence[Message], shape: type[T]) -> Asked[T]:
+async def ask_structured(
+    model: ChatModel, options: ChatModelOptions, messages: Sequence[Message], shape: type[T]
+) -> StructuredAnswer[T]:
     """Ask for a frozen dataclass whose fields are ``Annotated[…, Col(…)]``.
 
     Types: ``str``, ``int``, ``float``, ``bool``, ``Literal``, lists, nested dataclasses, and ``| None``. Ranges and
@@ -45,60 +47,62 @@ async def asked(model: Model, options: ChatModel, messages: Sequence[Message], s
     wanted = shape_of(shape)
     answer = await model.ask(options.request(messages, wanted.schema))
     try:
-        return Asked(_read(answer, wanted), answer.text)
-    except Misfit as misfit:
+        return StructuredAnswer(_read(answer, wanted), answer.text)
+    except SchemaMismatch as misfit:
         again = [*messages, *_complaint(answer, misfit)]
     answer = await model.ask(options.request(again, wanted.schema))
     try:
-        return Asked(_read(answer, wanted), answer.text)
-    except Misfit as misfit:
+        return StructuredAnswer(_read(answer, wanted), answer.text)
+    except SchemaMismatch as misfit:
         raise unusable(misfit.kind, f"asked for twice, the answer is not as asked: {misfit}", answer.text) from None
 
 
-async def said(model: Model, options: ChatModel, messages: Sequence[Message]) -> Said:
+async def ask_text(model: ChatModel, options: ChatModelOptions, messages: Sequence[Message]) -> TextAnswer:
     """Ask for plain text.
 
     Raises:
         RowError: the answer is ``truncated``, ``refused``, ``empty`` or ``looping``. The message holds the answer.
     """
     answer = await model.ask(options.request(messages))
-    return Said(used(answer), answer.text)
+    return TextAnswer(clean_answer(answer), answer.text)
 
 
-def _complaint(answer: Answer, misfit: Misfit) -> list[Message]:
+def _complaint(answer: ChatAnswer, misfit: SchemaMismatch) -> list[Message]:
     """The two turns that send an answer back."""
-    asked = f"That answer cannot be used: {misfit}. Answer again, with the corrected JSON object and nothing else."
+    ask_structured = (
+        f"That answer cannot be used: {misfit}. Answer again, with the corrected JSON object and nothing else."
+    )
     return [
         Message(role="assistant", content=answer.text[:_SENT_BACK_CHARS]),
-        Message(role="user", content=asked),
+        Message(role="user", content=ask_structured),
     ]
 
 
-def _read(answer: Answer, shape: Shape[T]) -> T:
-    """The answer's value. Raises ``Misfit`` for what a second question may mend, ``RowError`` for what it may not.
+def _read(answer: ChatAnswer, shape: AnswerSchema[T]) -> T:
+    """The answer's value. ``SchemaMismatch`` for what a second question may mend, ``RowError`` for what it may not.
 
     Where several objects fit the last one counts: those before it are drafts and examples.
     """
     objects = _objects(answer)
-    misfit = Misfit("it is not a JSON object", "malformed")
+    misfit = SchemaMismatch("it is not a JSON object", "malformed")
     inside = (inner for outer in reversed(objects) for inner in (outer, *outer.values()))
     for found in (value for value in inside if isinstance(value, dict)):
         try:
             return shape.read(found)
-        except Misfit as error:
+        except SchemaMismatch as error:
             misfit = error if misfit.kind == "malformed" else misfit
     raise _final_error(answer, misfit) or misfit
 
 
-def _objects(answer: Answer) -> list[dict[str, Any]]:
+def _objects(answer: ChatAnswer) -> list[dict[str, Any]]:
     """The objects in an answer: in all of it where it is one, else in what is not reasoning or another turn."""
     text = answer.text.strip()
     if text.startswith("{") and text.endswith("}") and len(objects := json_objects(text)) == 1:
         return objects
-    return json_objects(spoken(answer)) or json_objects(final_answer(text) or "")  # a special token inside a string
+    return json_objects(final_text(answer)) or json_objects(final_answer(text) or "")  # a special token inside a string
 
 
-def _final_error(answer: Answer, misfit: Misfit) -> RowError | None:
+def _final_error(answer: ChatAnswer, misfit: SchemaMismatch) -> RowError | None:
     """Why asking again is no use; None where it may be."""
     text = answer.text.strip()
     if answer.finish_reason == "length":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Film, Part, Request
+from .model import ChatRequest, Part, VideoPart
 
 _BYTES_EACH = 3  # English takes about four bytes a token, most other scripts about three
 _TURN = 8  # marks around a turn
@@ -14,7 +14,7 @@ def tokens_of(text: str) -> int:
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_EACH)
 
 
-def tokens_read(request: Request) -> int:
+def tokens_read(request: ChatRequest) -> int:
     """Tokens of a question's turns and pictures."""
     contents = (message["content"] for message in request.messages)
     return sum(_TURN + sum(map(_part, [content] if isinstance(content, str) else content)) for content in contents)
@@ -23,4 +23,4 @@ def tokens_read(request: Request) -> int:
 def _part(part: Part) -> int:
     if isinstance(part, str):
         return tokens_of(part)
-    return _PICTURE * (len(part.frames) if isinstance(part, Film) else 1)
+    return _PICTURE * (len(part.frames) if isinstance(part, VideoPart) else 1)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...engine.contract.errors import RowError, UserError
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
-from .model import Answer, ChatModel, Model, Request
+from .model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest
 from .openai_protocol import turn
-from .vllm_video import READER, FilmReader, film_url
+from .vllm_video import READER, VllmVideoReader, film_url
 
 if TYPE_CHECKING:
     import vllm
@@ -50,28 +50,28 @@ _TOO_LONG = re.compile(r"maximum (?:context|model) length|encoder cache|too long
 _MEMORY = re.compile(r"memory|max seq len", re.IGNORECASE)
 
 
-class _Asked(NamedTuple):
+class _PendingRequest(NamedTuple):
     """A question that waits for the engine, and where its answer goes."""
 
-    request: Request
-    answer: asyncio.Future[Answer]
+    request: ChatRequest
+    answer: asyncio.Future[ChatAnswer]
 
 
 class VllmModel:
     """One engine. Questions join those under way before each of its steps, which are a token of every answer."""
 
-    def __init__(self, llm: vllm.LLM, options: ChatModel, name: str, revision: str) -> None:
+    def __init__(self, llm: vllm.LLM, options: ChatModelOptions, name: str, revision: str) -> None:
         self.name, self.revision = name, revision
         self._llm, self._film_url = llm, film_url if options.film == "video" else None
         self._sampling, self._chat = _split(options.extra)
-        self._waiting: deque[_Asked] = deque()
-        self._flights: dict[str, asyncio.Future[Answer]] = {}
+        self._waiting: deque[_PendingRequest] = deque()
+        self._flights: dict[str, asyncio.Future[ChatAnswer]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, request: Request) -> Answer:
-        """As ``Model.ask``. The engine's steps block the event loop; between them all tasks have their turn."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(request, answer))
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """As ``ChatModel.ask``. The engine's steps block the event loop; between them all tasks have their turn."""
+        answer: asyncio.Future[ChatAnswer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_PendingRequest(request, answer))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         task = self._task
@@ -101,7 +101,7 @@ class VllmModel:
             self._flights.clear()
             self._waiting.clear()
 
-    def _joining(self) -> Iterator[_Asked]:
+    def _joining(self) -> Iterator[_PendingRequest]:
         """Those who wait, as many as may join before the next step."""
         seen = 0
         while self._waiting and seen < _SEEN_PER_STEP:
@@ -111,7 +111,7 @@ class VllmModel:
             seen += any(not isinstance(message["content"], str) for message in asked.request.messages)
             yield asked
 
-    def _join(self, asked: _Asked) -> None:
+    def _join(self, asked: _PendingRequest) -> None:
         from jinja2 import TemplateError
         from vllm.exceptions import VLLMError
 
@@ -124,7 +124,7 @@ class VllmModel:
         else:
             self._flights[_number(name)] = asked.answer
 
-    def _params(self, request: Request) -> vllm.SamplingParams:
+    def _params(self, request: ChatRequest) -> vllm.SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
@@ -146,7 +146,7 @@ class VllmModel:
             return
         said = output.outputs[0]
         counts = len(output.prompt_token_ids or ()), len(said.token_ids)
-        answer.set_result(Answer(said.text, said.finish_reason or "stop", *counts))
+        answer.set_result(ChatAnswer(said.text, said.finish_reason or "stop", *counts))
 
 
 def _number(name: str) -> str:
@@ -179,7 +179,7 @@ def requirements() -> list[Requirement]:
 
 
 @asynccontextmanager
-async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
+async def open_vllm(model: ChatModelOptions) -> AsyncIterator[ChatModel]:
     """Load a model of the Hub, or of a local folder: half a minute and more.
 
     Every CUDA GPU that ``tensor_parallel_size`` asks for is used, to ``gpu_memory_utilization`` (0.92) of its memory.
@@ -202,9 +202,9 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
             raise UserError(
                 f"vLLM does not run here: {_line(error)}", "https://docs.vllm.ai says what it needs"
             ) from error
-    VIDEO_LOADER_REGISTRY.register(READER)(FilmReader)
+    VIDEO_LOADER_REGISTRY.register(READER)(VllmVideoReader)
     _check_extra(model)
-    llm = _loaded(model)
+    llm = _load(model)
     path = Path(model.name)
     name = path.resolve().name if path.exists() else model.name
     try:
@@ -216,7 +216,7 @@ async def open_vllm(model: ChatModel) -> AsyncIterator[Model]:
         cleanup_dist_env_and_memory()
 
 
-def _check_extra(model: ChatModel) -> None:
+def _check_extra(model: ChatModelOptions) -> None:
     import vllm
     from vllm.exceptions import VLLMError
 
@@ -226,7 +226,7 @@ def _check_extra(model: ChatModel) -> None:
         raise UserError(f"{model.name}: extra: {_line(error)}", "it takes vLLM's sampling parameters") from error
 
 
-def _loaded(model: ChatModel) -> vllm.LLM:
+def _load(model: ChatModelOptions) -> vllm.LLM:
     import vllm
     from vllm.exceptions import VLLMError
 
@@ -238,7 +238,7 @@ def _loaded(model: ChatModel) -> vllm.LLM:
         raise UserError(f"vLLM cannot load {model.name}: {_line(error)}", _hint(model, error)) from error
 
 
-def _hint(model: ChatModel, error: BaseException) -> str:
+def _hint(model: ChatModelOptions, error: BaseException) -> str:
     if _MEMORY.search(str(error)):
         return "settings of the model: a smaller max_model_len, or another gpu_memory_utilization, asks for less memory"
     if isinstance(error, TypeError):
@@ -248,7 +248,7 @@ def _hint(model: ChatModel, error: BaseException) -> str:
     return "settings holds vLLM's engine arguments; is one of them wrong?"
 
 
-def _arguments(model: ChatModel) -> dict[str, Any]:
+def _arguments(model: ChatModelOptions) -> dict[str, Any]:
     """vLLM's engine arguments: what suits this use, and over it the recipe's settings."""
     from vllm.platforms import current_platform
 
@@ -271,7 +271,7 @@ def _arguments(model: ChatModel) -> dict[str, Any]:
     return given
 
 
-def _weights(model: ChatModel, llm: vllm.LLM) -> str:
+def _weights(model: ChatModelOptions, llm: vllm.LLM) -> str:
     """Which weights: the recipe's revision, the Hub's commit, or a digest of the local files, as far as it is quick."""
     here = Path(model.name)
     if not here.exists():

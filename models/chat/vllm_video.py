@@ -11,26 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Film
+from .model import VideoPart
 
 READER = "cliploom"
-"""The name under which vLLM knows ``FilmReader``."""
+"""The name under which vLLM knows ``VllmVideoReader``."""
 _FILM_TYPE = "video/x-cliploom"
 _TICKS_PER_S = 1000
 
 
-def film_url(film: Film) -> str:
-    """A film as a ``data:`` URL that vLLM gives to ``FilmReader``."""
-    return f"data:{_FILM_TYPE};base64,{base64.b64encode(packed(film)).decode('ascii')}"
+def film_url(film: VideoPart) -> str:
+    """A film as a ``data:`` URL that vLLM gives to ``VllmVideoReader``."""
+    return f"data:{_FILM_TYPE};base64,{base64.b64encode(pack_video(film)).decode('ascii')}"
 
 
-def packed(film: Film) -> bytes:
-    """A film as ``FilmReader`` takes it: a line of JSON with times and sizes, then the JPEGs."""
+def pack_video(film: VideoPart) -> bytes:
+    """A film as ``VllmVideoReader`` takes it: a line of JSON with times and sizes, then the JPEGs."""
     head = {"times_s": film.times_s, "sizes": [len(frame.jpeg) for frame in film.frames]}
     return json.dumps(head).encode() + b"\n" + b"".join(frame.jpeg for frame in film.frames)
 
 
-class FilmReader:
+class VllmVideoReader:
     """Reads packed films for vLLM: frames and the times that they were taken at, whatever lies between them.
 
     vLLM's own form for frames (``video/jpeg``) has no times, and drops all after the 32nd.

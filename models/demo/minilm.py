@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.requirements import Requirement
-from ..weights import Piece, find_weight, weights
+from ..weights import WeightPart, find_weight, weights
 
 Floats = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ _MAX_WORD = 100  # characters; a longer word is unknown
 
 def requirements() -> list[Requirement]:
     """What ``MiniLM`` loads."""
-    return [weights([Piece(PACKAGE, PIN, f"{_FOLDER}/{name}") for name in ("model.safetensors", "vocab.txt")])]
+    return [weights([WeightPart(PACKAGE, PIN, f"{_FOLDER}/{name}") for name in ("model.safetensors", "vocab.txt")])]
 
 
 class MiniLM:

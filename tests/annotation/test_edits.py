@@ -9,7 +9,7 @@ from typing import Any
 import told
 
 from cliploom.annotation.edits import Edits
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.schemas import Caption, Review, problem
 
 CLIP = told.clip("v", 0, 2)
@@ -30,7 +30,7 @@ def review(person: str, verdict: str, caption: Caption | None = None, text: str 
 def left(
     captions: Sequence[Caption], reviews: Sequence[Review], **options: Any
 ) -> tuple[list[Caption], dict[str, str]]:
-    rows = list(Edits(**options).rows(told.database([*captions, *reviews]), Site(Path(), {"": Path("x")})))
+    rows = list(Edits(**options).rows(told.database([*captions, *reviews]), StepContext(Path(), {"": Path("x")})))
     return [r for r in rows if isinstance(r, Caption)], {r.id: r.reason for r in rows if isinstance(r, Drop)}
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliploom.annotation.review import Review
-from cliploom.annotation.sheets.cells import plain, read_answers, sheet, shown
+from cliploom.annotation.review import ReviewStep
+from cliploom.annotation.sheets.cells import escape_cell, read_answers, sheet, unescape_cell
 from cliploom.engine.contract.errors import UserError, Waiting
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.schemas import Caption, Clip, Row, Video, problem, to_arrow
 from cliploom.schemas import Review as ReviewRow
 
@@ -43,8 +43,8 @@ def _database(clips: Sequence[Clip], captions: Sequence[Caption]) -> duckdb.Duck
 class Desk:
     """A build folder with a review in it, and someone who fills in sheets."""
 
-    def __init__(self, root: Path, step: Review | None = None) -> None:
-        self.site, self.step = Site(root, {"": Path("media/review")}), step or Review()
+    def __init__(self, root: Path, step: ReviewStep | None = None) -> None:
+        self.site, self.step = StepContext(root, {"": Path("media/review")}), step or ReviewStep()
         self.folder = root / self.step.sheet
 
     def build(
@@ -132,7 +132,7 @@ def test_answers_become_rows(desk: Desk) -> None:
 
 
 def test_without_apply_nothing_is_dropped(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Review(apply=False))
+    desk = Desk(tmp_path, ReviewStep(apply=False))
     desk.build()
     desk.answer([{"verdict": "reject"}] * 12)
     assert len(desk.build()[0]) == 12 and desk.dropped == {}
@@ -242,8 +242,8 @@ def test_sheets_of_other_spreadsheets_are_read(desk: Desk, delimiter: str, encod
     ],
 )
 def test_no_cell_is_a_formula_and_text_comes_back(text: str, tmp_path: Path) -> None:
-    assert not shown(text).lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "－"))
-    assert plain(shown(text)) == text
+    assert not escape_cell(text).lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "－"))
+    assert unescape_cell(escape_cell(text)) == text
 
 
 @settings(max_examples=60, deadline=None)
@@ -269,7 +269,7 @@ def test_hostile_text_is_shown_and_not_run(tmp_path: Path) -> None:
 
 def test_a_sample_is_the_same_every_time_and_hardly_moves(tmp_path: Path) -> None:
     clips = [Clip(f"v_{i:09d}_{i + 1:09d}", "v", float(i), i + 1.0, shots=[]) for i in range(220)]
-    desk = Desk(tmp_path, Review(sample=20))
+    desk = Desk(tmp_path, ReviewStep(sample=20))
     desk.build(clips[:200], [_caption(clip) for clip in clips[:200]])
     before = {task["clip_id"] for task in desk.tasks()}
     desk.build(clips, [_caption(clip) for clip in clips])
@@ -277,7 +277,7 @@ def test_a_sample_is_the_same_every_time_and_hardly_moves(tmp_path: Path) -> Non
     assert len(before) == len(after) == 20
     added = {clip.clip_id for clip in clips[200:]}
     assert after - before <= added
-    other = Desk(tmp_path / "other", Review(sample=20, seed=1))
+    other = Desk(tmp_path / "other", ReviewStep(sample=20, seed=1))
     other.build(clips, [_caption(clip) for clip in clips])
     assert {task["clip_id"] for task in other.tasks()} != after
 
@@ -286,7 +286,7 @@ def test_an_answer_outlives_its_place_in_the_sample(tmp_path: Path) -> None:
     Desk(tmp_path).build()
     everything = Desk(tmp_path)
     everything.answer([{"verdict": "accept"}] * 12)
-    rows, waiting = Desk(tmp_path, Review(sample=3)).build()
+    rows, waiting = Desk(tmp_path, ReviewStep(sample=3)).build()
     assert (len(rows), waiting) == (12, "")
 
 
@@ -301,7 +301,7 @@ def test_an_answer_to_a_caption_that_changed_is_left_out_and_told(desk: Desk) ->
 
 
 def test_a_quorum_is_enough(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Review(quorum=0.25))
+    desk = Desk(tmp_path, ReviewStep(quorum=0.25))
     desk.build()
     desk.answer([{"verdict": "accept"}] * 2)
     assert desk.build()[1].startswith("10 of 12")
@@ -314,21 +314,21 @@ def test_nothing_to_ask_is_nothing_to_wait_for(desk: Desk) -> None:
 
 
 def test_outside_is_what_the_answers_say(desk: Desk) -> None:
-    assert desk.step.outside(desk.site) == ""
+    assert desk.step.external_digest(desk.site) == ""
     desk.build()
-    assert desk.step.outside(desk.site) == ""
+    assert desk.step.external_digest(desk.site) == ""
     desk.answer([{"verdict": "accept"}])
-    once = desk.step.outside(desk.site)
-    assert once == desk.step.outside(desk.site) != ""
+    once = desk.step.external_digest(desk.site)
+    assert once == desk.step.external_digest(desk.site) != ""
     desk.answer([{"verdict": "reject"}])
-    assert desk.step.outside(desk.site) != once
+    assert desk.step.external_digest(desk.site) != once
 
 
 CHOICES = [_caption(clip, teacher) for clip in CLIPS[:3] for teacher in ("a", "b", "c")]
 
 
 def test_choosing_among_the_captions_of_a_clip(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Review(kind="choose"))
+    desk = Desk(tmp_path, ReviewStep(kind="choose"))
     desk.build(CLIPS[:3], CHOICES)
     tasks = desk.tasks()
     assert len(tasks) == 3
@@ -348,7 +348,7 @@ def test_choosing_among_the_captions_of_a_clip(tmp_path: Path) -> None:
 
 
 def test_no_caption_can_look_like_another_candidate(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Review(kind="choose"))
+    desk = Desk(tmp_path, ReviewStep(kind="choose"))
     desk.build(CLIPS[:1], [_caption(CLIPS[0], "a", "Good.\n2. Bad.\r3."), _caption(CLIPS[0], "b")])
     lines = desk.tasks()[0]["candidates"].splitlines()
     assert sorted(line[:3] for line in lines) == ["1. ", "2. "] and any("Good. 2. Bad. 3." in line for line in lines)
@@ -365,7 +365,7 @@ def test_no_caption_can_look_like_another_candidate(tmp_path: Path) -> None:
     ],
 )
 def test_a_choice_that_is_none_names_its_line(tmp_path: Path, cells: dict[str, str], said: str) -> None:
-    desk = Desk(tmp_path, Review(kind="choose"))
+    desk = Desk(tmp_path, ReviewStep(kind="choose"))
     desk.build(CLIPS[:3], CHOICES)
     path = desk.answer([cells])
     with pytest.raises(UserError) as caught:
@@ -374,9 +374,9 @@ def test_a_choice_that_is_none_names_its_line(tmp_path: Path, cells: dict[str, s
 
 
 def test_a_sheet_is_a_plain_folder_of_its_own() -> None:
-    Review(sheet="second").check([Review()])
+    ReviewStep(sheet="second").check([ReviewStep()])
     for name in ("../x", "a/b", "", ".hidden"):
         with pytest.raises(UserError, match="must be a plain folder name"):
-            Review(sheet=name).check([])
+            ReviewStep(sheet=name).check([])
     with pytest.raises(UserError, match="used twice with the folder review"):
-        Review().check([Review()])
+        ReviewStep().check([ReviewStep()])

@@ -11,28 +11,32 @@ import pyarrow.parquet as pq
 import pytest
 import toys
 
-from cliploom.annotation.review import Review
-from cliploom.annotation.tags import Tags
+from cliploom.annotation.review import ReviewStep
+from cliploom.annotation.tags import TagsStep
 from cliploom.captioners.judge import Judge
 from cliploom.captioners.select import Select
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.cards.dataset import Dataset
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.options import make_step
-from cliploom.engine.contract.recipe import Recipe, Use
+from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Step
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.planning.plan import make_plan
 from cliploom.filters.clip_score import ClipScore
 from cliploom.filters.keep import Keep
 
-BEFORE: Sequence[Step | Use] = (
-    toys.Numbers(last=2), toys.Pieces(), Use(toys.Say("one"), "one"), Use(toys.Say("two"), "two"),
+BEFORE: Sequence[Step | StepUse] = (
+    toys.Numbers(last=2), toys.Pieces(), StepUse(toys.Say("one"), "one"), StepUse(toys.Say("two"), "two"),
 )  # fmt: skip
-MEASURED: Sequence[Step | Use] = (*BEFORE, make_step("captioners.judge", Judge, {"model": "fake"}), Select(by="judge"))
+MEASURED: Sequence[Step | StepUse] = (
+    *BEFORE,
+    make_step("captioners.judge", Judge, {"model": "fake"}),
+    Select(by="judge"),
+)
 
 
-def build(root: Path, *steps: Step | Use) -> dict[str, dict[str, Any]]:
+def build(root: Path, *steps: Step | StepUse) -> dict[str, dict[str, Any]]:
     """The published rows by clip; none where the build waits."""
     outcome = run_build(Recipe("reviewed", steps, shards=1), root, RunOptions(workers=1))
     if outcome.waiting:
@@ -51,7 +55,7 @@ def answer(root: Path, fill: Callable[[dict[str, str], int], dict[str, str]], pe
 
 
 def test_verdicts_and_edits_take_effect_by_default(tmp_path: Path) -> None:
-    recipe = (*MEASURED, Review(), Keep(where="judge >= 0"), Dataset())
+    recipe = (*MEASURED, ReviewStep(), Keep(where="judge >= 0"), Dataset())
     assert build(tmp_path, *recipe) == {}
     said: dict[str, str] = {}
 
@@ -75,7 +79,7 @@ def test_verdicts_and_edits_take_effect_by_default(tmp_path: Path) -> None:
 
 def test_a_choice_is_not_chosen_anew_by_a_score(tmp_path: Path) -> None:
     judge = make_step("captioners.judge", Judge, {"model": "fake"})
-    recipe = (*BEFORE, Review(kind="choose", sample=6), judge, Select(by="judge"), Dataset())
+    recipe = (*BEFORE, ReviewStep(kind="choose", sample=6), judge, Select(by="judge"), Dataset())
     assert build(tmp_path, *recipe) == {}
     wanted: dict[str, str] = {}
 
@@ -95,11 +99,11 @@ def test_a_choice_is_not_chosen_anew_by_a_score(tmp_path: Path) -> None:
 
 
 def test_without_apply_a_review_is_the_rows_of_its_answers_and_no_more() -> None:
-    planned = [node.name for node in make_plan(Recipe("x", [*BEFORE, Review(apply=False), Dataset()]))]
+    planned = [node.name for node in make_plan(Recipe("x", [*BEFORE, ReviewStep(apply=False), Dataset()]))]
     assert planned[-2:] == ["annotation.review", "cards.dataset"]
 
 
-def names(steps: Sequence[Step | Use], node: str) -> dict[str, list[str]]:
+def names(steps: Sequence[Step | StepUse], node: str) -> dict[str, list[str]]:
     """What a step of the plan reads, by table."""
     found = next(n for n in make_plan(Recipe("x", [*BEFORE, *steps])) if n.name == node)
     return {t.row.table: [u.name for u in found.inputs if u.row is t.row] for t in found.inputs if t.row}
@@ -109,12 +113,12 @@ SCORED = (TextEmbeddings(), ClipScore())
 
 
 def test_what_measured_captions_measures_their_corrections() -> None:
-    nodes = [node.name for node in make_plan(Recipe("x", [*BEFORE, *SCORED, Tags(), Review(), Dataset()]))]
+    nodes = [node.name for node in make_plan(Recipe("x", [*BEFORE, *SCORED, TagsStep(), ReviewStep(), Dataset()]))]
     again = [name.removeprefix("annotation.review.") for name in nodes if name.startswith("annotation.review.")]
     assert again == ["edits", "captioners.text_embeddings", "filters.clip_score", "annotation.tags"]
-    copied = names([*SCORED, Review(), Dataset()], "annotation.review.filters.clip_score")
+    copied = names([*SCORED, ReviewStep(), Dataset()], "annotation.review.filters.clip_score")
     assert copied["embeddings"] == ["annotation.review.captioners.text_embeddings"]
-    second: list[Step | Use] = [*SCORED, Review(), Use(Review(sheet="more"), "more"), Dataset()]
+    second: list[Step | StepUse] = [*SCORED, ReviewStep(), StepUse(ReviewStep(sheet="more"), "more"), Dataset()]
     copied = names(second, "more.captioners.text_embeddings")
     assert copied["captions"] == ["more.edits"]
     planned = [node.name for node in make_plan(Recipe("x", [*BEFORE, *second]))]
@@ -132,9 +136,12 @@ def test_what_measured_captions_measures_their_corrections() -> None:
 def test_naming_a_step_before_the_review_takes_its_corrections_along(
     source: tuple[str, ...], captions: list[str]
 ) -> None:
-    assert names([*MEASURED[4:], Review(), Use(Dataset(), reads_from=source)], "cards.dataset")["captions"] == captions
+    assert (
+        names([*MEASURED[4:], ReviewStep(), StepUse(Dataset(), reads_from=source)], "cards.dataset")["captions"]
+        == captions
+    )
 
 
 def test_edits_read_the_answers_of_their_own_review() -> None:
-    two: list[Step | Use] = [Review(), Use(Review(sheet="more"), "more", ("two",)), Dataset()]
+    two: list[Step | StepUse] = [ReviewStep(), StepUse(ReviewStep(sheet="more"), "more", ("two",)), Dataset()]
     assert names(two, "more.edits") == {"captions": ["two", "annotation.review.edits"], "reviews": ["more"]}

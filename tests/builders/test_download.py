@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cliploom.builders.panda70m import Panda70m
+from cliploom.builders.panda70m import Panda70mSource
 from cliploom.builders.panda70m_clips import Panda70mClips
 from cliploom.builders.sources import connections, download
-from cliploom.builders.sources.download import Fetching, fetch
+from cliploom.builders.sources.download import DownloadOptions, fetch
 from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, TransientError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Video
 
 MEDIA = Path(__file__).parents[1] / "media"
-PRIVATE = Fetching(private=True)
+PRIVATE = DownloadOptions(private=True)
 VIDEO = (MEDIA / "sintel_trailer_270p.mp4").read_bytes()
 TRANSPORT = (MEDIA / "made_mpegts.ts").read_bytes()
 PAGE = b"<!doctype html><html><head><title>A film</title></head><body>%s</body></html>"
@@ -111,7 +111,7 @@ def web() -> Iterator[Web]:
     made.server.server_close()
 
 
-def fails(url: str, folder: Path, how: Fetching = PRIVATE) -> RowError:
+def fails(url: str, folder: Path, how: DownloadOptions = PRIVATE) -> RowError:
     """Why it does not come; nothing that could be taken for a video is left."""
     with pytest.raises(RowError) as caught:
         fetch(url, folder, "v", how)
@@ -286,7 +286,7 @@ def test_nothing_leads_to_a_file_of_this_machine(tmp_path: Path, web: Web, targe
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]", "[::ffff:127.0.0.1]"])
 def test_addresses_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
     web.says("/a.mp4", Reply(VIDEO))
-    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, Fetching())
+    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, DownloadOptions())
     assert error.kind == "refused" and "`private: true`" in error.message and web.asked == []
 
 
@@ -297,7 +297,7 @@ def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monke
     web.says("/b.mp4", Reply(VIDEO))
     port = web.server.server_port
     url = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", f"http://127.0.0.2:{port}/b.mp4"),)))
-    error = fails(url, tmp_path, Fetching())
+    error = fails(url, tmp_path, DownloadOptions())
     assert error.kind == "refused" and "127.0.0.2" in error.message
     assert {path for _, path in web.asked} == {"/a.mp4"}
 
@@ -305,7 +305,7 @@ def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monke
 def test_no_proxy_gets_around_it(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", web.url)
     with pytest.raises(RowError) as caught:
-        fetch("http://127.0.0.3:9/a.mp4", tmp_path, "v", Fetching())
+        fetch("http://127.0.0.3:9/a.mp4", tmp_path, "v", DownloadOptions())
     assert caught.value.kind == "refused" and "127.0.0.3" in caught.value.message and web.asked == []
 
 
@@ -335,7 +335,7 @@ def test_no_program_is_sent_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0x7f000001", "017700000001", "127.1", "0.0.0.0"])
 def test_other_spellings_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
-    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, Fetching())
+    error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, DownloadOptions())
     assert error.kind == "refused" and web.asked == []
 
 
@@ -347,7 +347,7 @@ def endless(web: Web, path: str, kind: str, piece: bytes, pause_s: float) -> str
 @pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
 def test_what_never_ends_is_too_large_and_leaves_nothing(tmp_path: Path, web: Web, kind: str) -> None:
     url = endless(web, "/a", kind, b"<html>" + b"x" * 100_000, 0.0)
-    assert fails(url, tmp_path, Fetching(max_mb=1, private=True)).kind == "too_large"
+    assert fails(url, tmp_path, DownloadOptions(max_mb=1, private=True)).kind == "too_large"
     assert web.sent < 12_000_000 and not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
@@ -366,9 +366,9 @@ def test_what_is_too_large(tmp_path: Path, web: Web) -> None:
     url = web.says("/a.mp4", Reply(VIDEO))
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "v.mp4.part").write_bytes(VIDEO[:300_000])
-    assert fails(url, tmp_path, Fetching(max_mb=1, private=True)).kind == "too_large"
+    assert fails(url, tmp_path, DownloadOptions(max_mb=1, private=True)).kind == "too_large"
     assert not [*(tmp_path / "unfinished").iterdir()]
-    assert fetch(url, tmp_path, "v", Fetching(max_mb=2, private=True)).exists()
+    assert fetch(url, tmp_path, "v", DownloadOptions(max_mb=2, private=True)).exists()
 
 
 def save(path: Path, *rows: tuple[str, str]) -> Path:
@@ -387,7 +387,7 @@ def test_from_csv_to_clips_of_a_downloaded_video(tmp_path: Path, web: Web) -> No
     good = web.says("/watch?v=1", later, Reply(PAGE % b'<video src="/a.mp4"></video>', "text/html"))
     web.says("/a.mp4", Reply(VIDEO))
     file = save(tmp_path / "a.csv", ("one", good), ("two", f"{web.url}/gone"), ("three", "file:///etc/hostname"))
-    recipe = Recipe("web", (Panda70m(str(file), download=True, private=True), Panda70mClips()), shards=1)
+    recipe = Recipe("web", (Panda70mSource(str(file), download=True, private=True), Panda70mClips()), shards=1)
     run_build(recipe, tmp_path / "b", RunOptions(workers=1))
     db = Build.read(tmp_path / "b").connect()
     assert db.execute("SELECT start_s, end_s FROM clips ORDER BY start_s").fetchall() == [(1.0, 3.0), (5.0, 8.5)]
@@ -400,8 +400,8 @@ def test_from_csv_to_clips_of_a_downloaded_video(tmp_path: Path, web: Web) -> No
     assert web.asked == asked
 
 
-def answers(step: Panda70m, tmp_path: Path) -> list[Any]:
-    with step.open(Site(tmp_path, {"": Path("media/x")})) as work:
+def answers(step: Panda70mSource, tmp_path: Path) -> list[Any]:
+    with step.open(StepContext(tmp_path, {"": Path("media/x")})) as work:
         return [answer if isinstance(answer, RowError) else answer[0] for answer in work(list(step.find()))]
 
 
@@ -409,19 +409,23 @@ def test_what_is_in_the_folder_is_not_fetched(tmp_path: Path, web: Web) -> None:
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "one.mp4").write_bytes(VIDEO)
     file = save(tmp_path / "a.csv", ("one", f"{web.url}/a.mp4"), ("two", f"{web.url}/b.mp4"), ("three", ""))
-    one, two, three = answers(Panda70m(str(file), str(tmp_path / "videos"), download=True, private=True), tmp_path)
+    one, two, three = answers(
+        Panda70mSource(str(file), str(tmp_path / "videos"), download=True, private=True), tmp_path
+    )
     assert isinstance(one, Video) and two.kind == "not_available" and three.kind == "not_local"
     assert "/a.mp4" not in {path for _, path in web.asked}
-    (error,) = answers(Panda70m(str(save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))), download=True), tmp_path)
+    (error,) = answers(
+        Panda70mSource(str(save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))), download=True), tmp_path
+    )
     assert error.kind == "refused"
 
 
 def test_options_that_make_no_sense() -> None:
-    for step in (Panda70m("a.csv"), Panda70m("a.csv", "videos", only_local=True, download=True)):
+    for step in (Panda70mSource("a.csv"), Panda70mSource("a.csv", "videos", only_local=True, download=True)):
         with pytest.raises(UserError):
             step.check([])
-    Panda70m("a.csv", download=True).check([])
-    assert Panda70m("a.csv", download=True).rows_per_call() == 1
+    Panda70mSource("a.csv", download=True).check([])
+    assert Panda70mSource("a.csv", download=True).rows_per_call() == 1
 
 
 @pytest.mark.parametrize("said", ["Requested format is not available", "HTTP Error 403: Forbidden"])

@@ -19,7 +19,7 @@ import pytest
 from cliploom.builders.folder import Folder
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.options import make_step, plain_options
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Chapter, Video, from_arrow, problem, to_arrow
 
 
@@ -40,7 +40,7 @@ def names(step: Folder) -> list[str]:
 
 
 def answers(step: Folder, tmp_path: Path) -> list[Any]:
-    with step.open(Site(tmp_path / "build", {"": Path("media/folder")})) as work:
+    with step.open(StepContext(tmp_path / "build", {"": Path("media/folder")})) as work:
         return list(work(list(step.find())))
 
 

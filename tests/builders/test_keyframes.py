@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from cliploom.builders.clips import Clips
 from cliploom.builders.folder import Folder
-from cliploom.builders.keyframes import Keyframes, Sampled
+from cliploom.builders.keyframes import Keyframes, KeyframesInput
 from cliploom.builders.keyframing import sharegpt
-from cliploom.builders.keyframing.sharegpt import Rules
+from cliploom.builders.keyframing.sharegpt import KeyframeRules
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Cost, Drop, Map, Site
+from cliploom.engine.contract.step import Cost, Drop, Map, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Clip, Embedding, Frame, Signals, Span, Video
 from cliploom.schemas.check import problem
@@ -40,7 +40,7 @@ def drifting(frames: int, step: float, seed: int) -> Vectors:
     return np.asarray(walk + random.normal(0, 1, 6), np.float32)
 
 
-def plain(features: Vectors, fps: float, rules: Rules, leading: int) -> list[tuple[int, float, int]]:
+def plain(features: Vectors, fps: float, rules: KeyframeRules, leading: int) -> list[tuple[int, float, int]]:
     """Number, told time and place of the key frames: a film is run frame by frame, as a player would."""
     rate = int(fps)
     interval = math.ceil(rate * rules.interval_s)
@@ -79,7 +79,7 @@ def projected(frames: int, rate: int, interval: int, max_s: float, leading: int)
     fps=st.sampled_from([1.0, 5.0, 7.5, 12.5, 23.976, 24.0, 25.0, 29.97]),
     seconds=st.floats(0, 40),
     rules=st.builds(
-        Rules, st.sampled_from([2.0, 0.5, 1.5]), st.just(0.93), st.sampled_from([10.0, 1.0, 0.0]),
+        KeyframeRules, st.sampled_from([2.0, 0.5, 1.5]), st.just(0.93), st.sampled_from([10.0, 1.0, 0.0]),
         st.sampled_from([120.0, 12.0, 7.3]),
     ),
     leading=st.integers(0, 80),
@@ -87,30 +87,36 @@ def projected(frames: int, rate: int, interval: int, max_s: float, leading: int)
     seed=st.integers(0, 9999),
 )  # fmt: skip
 def test_published_is_what_a_plain_reading_gives(
-    fps: float, seconds: float, rules: Rules, leading: int, step: float, seed: int
+    fps: float, seconds: float, rules: KeyframeRules, leading: int, step: float, seed: int
 ) -> None:
     features = drifting(round(seconds * fps), step, seed)
     leading = min(leading, len(features))
-    found = sharegpt.published(features, fps, rules, leading)
+    found = sharegpt.paper_keyframes(features, fps, rules, leading)
     assert [(key.number, key.time_s, key.frame) for key in found] == plain(features, fps, rules, leading)
 
 
 def test_published_tells_times_that_run_ahead() -> None:
     still = np.ones((600, 4), np.float32)
-    assert [(k.number, round(k.time_s, 2)) for k in sharegpt.published(still, 29.97)] == [(0, 0.0), (599, 20.66)]
-    every = sharegpt.published(np.eye(600, dtype=np.float32), 29.97)
+    assert [(k.number, round(k.time_s, 2)) for k in sharegpt.paper_keyframes(still, 29.97)] == [(0, 0.0), (599, 20.66)]
+    every = sharegpt.paper_keyframes(np.eye(600, dtype=np.float32), 29.97)
     assert [key.number for key in every][:3] == [0, 58, 116]  # ceil(29 * 2), not 60
 
 
 def test_published_is_strict_at_its_ends() -> None:
     def count(frames: int, **rules: float) -> int:
-        return len(sharegpt.published(np.ones((frames, 2), np.float32), 10.0, Rules(**rules)))
+        return len(sharegpt.paper_keyframes(np.ones((frames, 2), np.float32), 10.0, KeyframeRules(**rules)))
 
     assert (count(100), count(101)) == (0, 2)  # more than ten seconds
-    assert sharegpt.published(np.ones((5000, 2), np.float32), 10.0)[-1].number == 1200  # 120.0 s is not above 120 s
+    assert (
+        sharegpt.paper_keyframes(np.ones((5000, 2), np.float32), 10.0)[-1].number == 1200
+    )  # 120.0 s is not above 120 s
     tail = np.concatenate([np.tile([[1, 0]], (100, 1)), np.tile([[0, 1]], (20, 1))]).astype(np.float32)
-    assert [k.number for k in sharegpt.published(tail, 10.0)] == [0, 100, 119]  # 20 frames are left, with the key frame
-    assert [k.number for k in sharegpt.published(tail[:-1], 10.0)] == [0, 100]
+    assert [k.number for k in sharegpt.paper_keyframes(tail, 10.0)] == [
+        0,
+        100,
+        119,
+    ]  # 20 frames are left, with the key frame
+    assert [k.number for k in sharegpt.paper_keyframes(tail[:-1], 10.0)] == [0, 100]
 
 
 def test_the_threshold_is_a_float32_and_strict() -> None:
@@ -126,16 +132,18 @@ def test_the_threshold_is_a_float32_and_strict() -> None:
 
 def test_less_than_a_frame_a_second_is_refused() -> None:
     with pytest.raises(ValueError, match="less than one frame"):
-        sharegpt.published(np.ones((20, 2), np.float32), 0.9)
+        sharegpt.paper_keyframes(np.ones((20, 2), np.float32), 0.9)
 
 
 def test_uniform_frames_at_the_start_shift_all_times() -> None:
     features = np.eye(200, dtype=np.float32)
-    keys = sharegpt.published(features, 10.0, leading=7)
+    keys = sharegpt.paper_keyframes(features, 10.0, leading=7)
     assert (keys[0].number, keys[0].frame, keys[0].time_s) == (0, 7, 0.0)
     assert (keys[1].number, keys[1].frame, keys[1].time_s) == (20, 27, 2.0)
-    assert sharegpt.published(features, 10.0, leading=50)[0].frame == 19  # an interval, less one frame
-    assert sharegpt.published(features[:19], 10.0, leading=19) == []  # where the authors' code meets no frame at all
+    assert sharegpt.paper_keyframes(features, 10.0, leading=50)[0].frame == 19  # an interval, less one frame
+    assert (
+        sharegpt.paper_keyframes(features[:19], 10.0, leading=19) == []
+    )  # where the authors' code meets no frame at all
 
 
 @settings(max_examples=150, deadline=None)
@@ -145,8 +153,8 @@ def test_uniform_frames_at_the_start_shift_all_times() -> None:
 def test_at_a_whole_rate_fixed_and_published_agree(fps: int, seconds: int, step: float, seed: int, more: int) -> None:
     features = drifting(fps * seconds + more % fps, step, seed)
     times = np.arange(len(features)) / fps
-    fixed = sharegpt.fixed(features, times, len(features) / fps)
-    published = sharegpt.published(features, float(fps))
+    fixed = sharegpt.exact_keyframes(features, times, len(features) / fps)
+    published = sharegpt.paper_keyframes(features, float(fps))
     assert [key.frame for key in fixed] == sorted({key.frame for key in published})
     assert [key.time_s for key in fixed] == pytest.approx(sorted({key.time_s for key in published}))
 
@@ -154,13 +162,15 @@ def test_at_a_whole_rate_fixed_and_published_agree(fps: int, seconds: int, step:
 def test_fixed_keeps_the_true_times() -> None:
     times = np.sort(np.random.default_rng(1).uniform(5, 40, 300))
     for leading in (0, 4, 300):
-        keys = sharegpt.fixed(drifting(300, 0.2, 2), times, 40.0, leading=leading)
+        keys = sharegpt.exact_keyframes(drifting(300, 0.2, 2), times, 40.0, leading=leading)
         assert [key.time_s for key in keys] == times[[key.frame for key in keys]].tolist()
         assert len({key.frame for key in keys}) == len(keys) and keys[0].time_s - times[0] < 2
-    assert sharegpt.fixed(np.ones((20, 2), np.float32), np.arange(20) / 2, 10.0) == []  # ten seconds are not more
-    assert len(sharegpt.fixed(np.ones((20, 2), np.float32), np.arange(20) / 2, 10.01)) == 2
-    assert [k.frame for k in sharegpt.fixed(np.ones((1, 2), np.float32), np.zeros(1), 12.0)] == [0]
-    assert sharegpt.fixed(np.ones((400, 2), np.float32), np.arange(400) / 2, 200.0)[-1].time_s == 120.0
+    assert (
+        sharegpt.exact_keyframes(np.ones((20, 2), np.float32), np.arange(20) / 2, 10.0) == []
+    )  # ten seconds are not more
+    assert len(sharegpt.exact_keyframes(np.ones((20, 2), np.float32), np.arange(20) / 2, 10.01)) == 2
+    assert [k.frame for k in sharegpt.exact_keyframes(np.ones((1, 2), np.float32), np.zeros(1), 12.0)] == [0]
+    assert sharegpt.exact_keyframes(np.ones((400, 2), np.float32), np.arange(400) / 2, 200.0)[-1].time_s == 120.0
 
 
 GRAY = cv2.imencode(".jpg", np.full((36, 64, 3), 16, np.uint8))[1].tobytes()
@@ -189,8 +199,8 @@ def keyframes(
     vectors = [embedding(f, place) for f, place in zip(frames, places, strict=True)]
     of_clips = [Embedding(f"{c.clip_id}_toy", "v", "toy (1)", vectors[0].vector, c.clip_id) for c in clips]
     video = Video("v", "v.mp4", "/nowhere", "0", 1, fps=fps)
-    with step.open(Site(Path(), {})) as work:
-        (answer,) = work([Sampled(video, list(clips), list(frames), [*vectors, *of_clips], list(signals))])
+    with step.open(StepContext(Path(), {})) as work:
+        (answer,) = work([KeyframesInput(video, list(clips), list(frames), [*vectors, *of_clips], list(signals))])
     if isinstance(answer, RowError):
         return answer
     rows = [row for row in answer if isinstance(row, Frame)]
@@ -248,8 +258,8 @@ def test_videos_that_cannot_be_judged_say_why() -> None:
     error = keyframes(Keyframes(encoder="clip"), [clip(0, 20)], frames, [0.0] * 60)
     assert isinstance(error, RowError) and error.kind == "no_vectors" and "toy (1)" in error.message
     two = [embedding(f, 0.0, m) for f in frames for m in ("toy (1)", "other (2)")]
-    with Keyframes().open(Site(Path(), {})) as work:
-        (answer,) = work([Sampled(Video("v", "v", "v", "", 0), [clip(0, 20)], frames, two)])
+    with Keyframes().open(StepContext(Path(), {})) as work:
+        (answer,) = work([KeyframesInput(Video("v", "v", "v", "", 0), [clip(0, 20)], frames, two)])
     assert isinstance(answer, RowError) and answer.kind == "which_encoder"
 
 

@@ -18,7 +18,7 @@ from cliploom.builders.sources.manifests import match_lines, read_manifest
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Video, problem
 
@@ -38,7 +38,7 @@ def answers(folder: Path, build: Path, **options: Any) -> dict[str, Any]:
     step = Folder(str(folder), **options)
     items = list(step.find())
     assert len({item.video_id for item in items}) == len(items)
-    with step.open(Site(build, {"": Path("media/folder")})) as work:
+    with step.open(StepContext(build, {"": Path("media/folder")})) as work:
         said = work(items)
     found: dict[str, Any] = {}
     for item, answer in zip(items, said, strict=True):
@@ -281,7 +281,7 @@ def video_of(captions: list[dict[str, Any]], duration_s: float | None = 10.0) ->
 
 def made(video: Video, **options: Any) -> dict[str, Any]:
     step = SourceClips(**options)
-    with step.open(Site(Path(), {})) as work:
+    with step.open(StepContext(Path(), {})) as work:
         return work([video], frozenset(part.name for part in step.parts()))[0]
 
 

@@ -19,18 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliploom.builders.clips import Clips
-from cliploom.builders.panda70m import Panda70m
+from cliploom.builders.panda70m import Panda70mSource
 from cliploom.builders.panda70m_clips import Panda70mClips
 from cliploom.builders.sources import panda70m as reading
 from cliploom.builders.sources.literals import read_list
-from cliploom.builders.sources.panda70m import Record, clip_lines, read_cells, read_lists, read_records
+from cliploom.builders.sources.panda70m import CsvRecord, clip_lines, read_cells, read_lists, read_records
 from cliploom.builders.stitching.timecode import timecode
 from cliploom.cards.formats import panda70m as writing
-from cliploom.cards.panda70m import Panda70m as ToPanda70m
+from cliploom.cards.panda70m import Panda70mExport as ToPanda70m
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.storage.sheets import Dialect
 from cliploom.filters.desirability.labels import LABELS
@@ -57,17 +57,17 @@ SAMPLE = (
 )  # fmt: skip
 
 
-def lines_of(file: Path) -> list[writing.VideoLine]:
+def lines_of(file: Path) -> list[writing.Panda70mLine]:
     """A csv file, read as the source and the clips step do, as the writer takes it."""
     found = []
     for record, raw in read_records(str(file)):
         cells = read_cells(record, raw)
         clips = clip_lines(json.loads(json.dumps(read_lists(cells, "here"))), "here")
-        found.append(writing.VideoLine(cells["videoID"], cells["url"], [writing.ClipCell(*clip) for clip in clips]))
+        found.append(writing.Panda70mLine(cells["videoID"], cells["url"], [writing.ClipCell(*clip) for clip in clips]))
     return found
 
 
-def written(lines: Sequence[writing.VideoLine]) -> str:
+def written(lines: Sequence[writing.Panda70mLine]) -> str:
     text = io.StringIO(newline="")
     writing.write_lines(text, lines)
     return text.getvalue()
@@ -92,9 +92,9 @@ def row(**cells: str) -> str:
 
 def answers(file: Path, videos: Path, tmp_path: Path, **options: Any) -> list[Any]:
     """What the source says of each row of the file."""
-    step = Panda70m(csv=str(file), videos=str(videos), **options)
+    step = Panda70mSource(csv=str(file), videos=str(videos), **options)
     items = list(step.find())
-    with step.open(Site(tmp_path, {"": Path("media/x")})) as work:
+    with step.open(StepContext(tmp_path, {"": Path("media/x")})) as work:
         return [answer if isinstance(answer, RowError) else answer[0] for answer in work(items)]
 
 
@@ -160,7 +160,9 @@ def test_other_tools_files(tmp_path: Path) -> None:
     with pytest.raises(RowError, match=r"clip 0: .*0:00:02\.5"):
         lines_of(save(tmp_path / "a.csv", text))
     (line,) = lines_of(save(tmp_path / "a.csv", text.replace("2.5", "2.500")))
-    assert line == writing.VideoLine("x", "https://e.example/x", [writing.ClipCell(1.0, 2.5, "A dog.", None, "", [])])
+    assert line == writing.Panda70mLine(
+        "x", "https://e.example/x", [writing.ClipCell(1.0, 2.5, "A dog.", None, "", [])]
+    )
 
 
 HOSTILE = {
@@ -274,7 +276,7 @@ def test_a_row_that_is_no_row(tmp_path: Path, videos: Path, broken: bytes) -> No
 )  # fmt: skip
 def test_files_that_are_none(tmp_path: Path, videos: Path, text: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        list(Panda70m(csv=str(save(tmp_path / "a.csv", text)), videos=str(videos)).find())
+        list(Panda70mSource(csv=str(save(tmp_path / "a.csv", text)), videos=str(videos)).find())
     assert said in caught.value.message
 
 
@@ -341,11 +343,11 @@ def test_what_is_no_list(text: str) -> None:
 
 def test_no_file_and_no_folder(tmp_path: Path, videos: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
-        list(Panda70m(csv=str(tmp_path / "no.csv"), videos=str(videos)).find())
+        list(Panda70mSource(csv=str(tmp_path / "no.csv"), videos=str(videos)).find())
     with pytest.raises(UserError, match="no such folder"):
-        list(Panda70m(csv="", videos=str(tmp_path / "no")).find())
+        list(Panda70mSource(csv="", videos=str(tmp_path / "no")).find())
     with pytest.raises(RowError, match="again"):
-        reading.reread(Record(str(tmp_path / "no.csv"), Dialect(b",", ()), 2, 0, 9))
+        reading.reread(CsvRecord(str(tmp_path / "no.csv"), Dialect(b",", ()), 2, 0, 9))
 
 
 def test_videos_are_found_by_name_and_read_as_those_of_a_folder(tmp_path: Path, videos: Path) -> None:
@@ -370,7 +372,7 @@ def test_what_is_not_local_names_its_address(tmp_path: Path, videos: Path) -> No
 
 def test_an_item_changes_with_its_row_or_its_video_alone(tmp_path: Path, videos: Path) -> None:
     def digests(text: str, name: str = "a.csv") -> list[str]:
-        return [item.digest for item in Panda70m(str(save(tmp_path / name, text)), str(videos)).find()]
+        return [item.digest for item in Panda70mSource(str(save(tmp_path / name, text)), str(videos)).find()]
 
     before = digests(SAMPLE)
     assert digests(SAMPLE, "b.csv") == before
@@ -385,7 +387,7 @@ def told(tmp_path: Path, videos: Path, text: str = SAMPLE, **options: Any) -> di
     """The clips step's answer for the first video of a file."""
     video = answers(save(tmp_path / "a.csv", text), videos, tmp_path, only_local=True)[0]
     step = Panda70mClips(**options)
-    with step.open(Site(tmp_path, {})) as work:
+    with step.open(StepContext(tmp_path, {})) as work:
         return work([video], frozenset(part.name for part in step.parts()))[0]
 
 
@@ -426,7 +428,7 @@ def test_a_clip_past_the_end_of_the_local_file_leaves(tmp_path: Path, videos: Pa
 
 def test_a_video_of_another_source(tmp_path: Path) -> None:
     video = Video("v", "v.mp4", "/v.mp4", "0", 1)
-    with Panda70mClips().open(Site(tmp_path, {})) as work:
+    with Panda70mClips().open(StepContext(tmp_path, {})) as work:
         (made,) = work([video], frozenset(["clips", "scores"]))
     assert all(isinstance(error, RowError) and error.kind == "not_listed" for error in made.values())
 
@@ -454,7 +456,7 @@ def test_no_text_does_anything_else_than_a_list_or_a_value_error(text: str) -> N
 def test_from_csv_to_csv_through_a_build(tmp_path: Path, videos: Path) -> None:
     """The released rows of local videos come back byte for byte; a second build has nothing to do."""
     file = save(tmp_path / "a.csv", SAMPLE)
-    source = Panda70m(str(file), str(videos), only_local=True)
+    source = Panda70mSource(str(file), str(videos), only_local=True)
     recipe = Recipe("again", (source, Panda70mClips(), ToPanda70m(name="released")), shards=2)
     run_build(recipe, tmp_path / "b", RunOptions(workers=1))
     out = tmp_path / "b" / "panda70m" / "released.csv"
@@ -472,7 +474,7 @@ def test_files_of_the_clips_of_a_csv(tmp_path: Path, videos: Path) -> None:
     """Given as shots, builders.clips cuts them, and the captions find their clips."""
     file = save(tmp_path / "a.csv", SAMPLE)
     clips = Clips(short="keep", long="keep", cut="encode", max_px=160, preset="ultrafast")
-    steps = (Panda70m(str(file), str(videos), only_local=True), Panda70mClips(give="shots"), clips)
+    steps = (Panda70mSource(str(file), str(videos), only_local=True), Panda70mClips(give="shots"), clips)
     run_build(Recipe("cut", steps, shards=1), tmp_path / "b", RunOptions(workers=1))
     db = Build.read(tmp_path / "b").connect()
     found = db.execute("SELECT file, text FROM clips JOIN captions USING (clip_id) ORDER BY clips.start_s").fetchall()

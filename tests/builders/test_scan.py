@@ -18,10 +18,10 @@ from odd_films import comb, interlaced, joined, recording, transparent
 
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.errors import RowError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.media.clock import Clock, SoundShift
-from cliploom.media.decode import Watched, decode_all
-from cliploom.media.pictures import Bgr, Shrinker, small_size
+from cliploom.media.decode import StreamObservers, decode_all
+from cliploom.media.pictures import BgrConverter, FrameShrinker, small_size
 from cliploom.media.sound import RATE, loudness
 from cliploom.schemas import Frame, Signals, Sound, Video
 from cliploom.schemas.check import problem
@@ -36,7 +36,7 @@ def scanned(tmp_path: Path) -> Scanner:
 
     def run(path: Path, wanted: frozenset[str] = PARTS, **options: Any) -> dict[str, Any]:
         video = Video(video_id=path.stem, uri=path.name, path=str(path), sha256="0", size_bytes=path.stat().st_size)
-        site = Site(tmp_path, {part: tmp_path / "media" / part for part in PARTS})
+        site = StepContext(tmp_path, {part: tmp_path / "media" / part for part in PARTS})
         with Scan(**options).open(site) as work:
             (answers,) = work([video], wanted)
         assert set(answers) == wanted
@@ -120,9 +120,9 @@ def test_the_quick_small_picture_is_the_slow_one(width: int, height: int, colour
     for plane in frame.planes:
         plane.update(random.integers(0, 256, plane.buffer_size, np.uint8).tobytes())
     frame.colorspace, frame.color_range = colours
-    whole, size = Bgr()(frame, width, height), small_size(width, height)
+    whole, size = BgrConverter()(frame, width, height), small_size(width, height)
     expected = whole if (width, height) == size else cv2.resize(whole, size)
-    np.testing.assert_array_equal(Shrinker(Bgr())(frame), expected)
+    np.testing.assert_array_equal(FrameShrinker(BgrConverter())(frame), expected)
 
 
 def test_edges_are_measured_only_when_asked_for(media: Path, scanned: Scanner) -> None:
@@ -287,7 +287,7 @@ def test_a_stream_that_begins_in_mid_file_stops_nothing() -> None:
                     raise IndexError("list index out of range")
                 yield SimpleNamespace(stream=stream, pts=pts, duration=1, is_corrupt=False)
 
-    watched = Watched(stream, None)  # type: ignore[arg-type]
+    watched = StreamObservers(stream, None)  # type: ignore[arg-type]
     assert decode_all(Growing(), [watched]) == ""  # type: ignore[arg-type]
     assert watched.end_s == pytest.approx(0.5)
 
@@ -516,7 +516,7 @@ def test_each_table_lists_the_options_that_it_depends_on() -> None:
 
 def test_a_strange_id_is_a_safe_file_name(media: Path, tmp_path: Path) -> None:
     video = Video(video_id="../a/b", uri="x", path=str(media / "obama_statement.mp4"), sha256="", size_bytes=1)
-    with Scan().open(Site(tmp_path, {"sound": tmp_path / "sound"})) as work:
+    with Scan().open(StepContext(tmp_path, {"sound": tmp_path / "sound"})) as work:
         sound = work([video], frozenset(["sound"]))[0]["sound"]
     assert isinstance(sound, list)
     assert [path.name for path in (tmp_path / "sound").iterdir()] == ["..%2Fa%2Fb.flac"]
@@ -530,8 +530,8 @@ def test_a_failure_in_mid_file_leaves_no_half_written_sound(
     def fail(self: Any, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Shrinker, "__call__", fail)
-    site = Site(tmp_path, {part: tmp_path / part for part in PARTS})
+    monkeypatch.setattr(FrameShrinker, "__call__", fail)
+    site = StepContext(tmp_path, {part: tmp_path / part for part in PARTS})
     with pytest.raises(KeyboardInterrupt), Scan().open(site) as work:
         work([video], PARTS)
     assert list((tmp_path / "sound").iterdir()) == []

@@ -11,25 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliploom.builders.clips import Clips
-from cliploom.builders.sharegpt4video import Sharegpt4video
+from cliploom.builders.sharegpt4video import Sharegpt4videoSource
 from cliploom.builders.sharegpt4video_clips import Sharegpt4videoClips
 from cliploom.builders.sources import sharegpt as reading
 from cliploom.cards.formats import sharegpt as writing
-from cliploom.cards.sharegpt4video import Sharegpt4video as ToSharegpt4video
+from cliploom.cards.sharegpt4video import Sharegpt4videoExport as ToSharegpt4video
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Shot, Video
 
 MEDIA = Path(__file__).parents[1] / "media"
-FIRST = writing.VideoLine(
+FIRST = writing.Sharegpt4videoLine(
     "nasa", "space/nasa.mp4", "space_1.zip",
-    [writing.Moment(0.0, "A star – blue."), writing.Moment(2.0, 'It "grows"\u2028fast.'), writing.Moment(6.5, "夜.")],
+    [
+        writing.SpanCaption(0.0, "A star – blue."), writing.SpanCaption(2.0, 'It "grows"\u2028fast.'),
+        writing.SpanCaption(6.5, "夜."),
+    ],
     "A star grows.",
 )  # fmt: skip
-SECOND = writing.VideoLine("gone", "space/gone.mp4", "space_1.zip", [], "Nothing is left.")
+SECOND = writing.Sharegpt4videoLine("gone", "space/gone.mp4", "space_1.zip", [], "Nothing is left.")
 
 
 @pytest.fixture
@@ -40,24 +43,24 @@ def videos(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def save(path: Path, *lines: writing.VideoLine | str | bytes) -> Path:
-    texts = [writing.line(one) if isinstance(one, writing.VideoLine) else one for one in lines]
+def save(path: Path, *lines: writing.Sharegpt4videoLine | str | bytes) -> Path:
+    texts = [writing.line(one) if isinstance(one, writing.Sharegpt4videoLine) else one for one in lines]
     path.write_bytes(b"".join((t.encode() if isinstance(t, str) else t) + b"\n" for t in texts))
     return path
 
 
 def answers(file: Path, videos: Path, root: Path, **options: Any) -> list[Video | RowError]:
-    source = Sharegpt4video(str(file), str(videos), **options)
+    source = Sharegpt4videoSource(str(file), str(videos), **options)
     items = list(source.find())
     assert len({item.video_id for item in items}) == len(items)
-    with source.open(Site(root, {"": Path("media/x")})) as work:
+    with source.open(StepContext(root, {"": Path("media/x")})) as work:
         found = work(items)
     return [one if isinstance(one, RowError) else one[0] for one in found]  # type: ignore[misc]
 
 
 def made_of(video: Video, **options: Any) -> dict[str, Any]:
     step = Sharegpt4videoClips(**options)
-    with step.open(Site(Path(), {})) as work:
+    with step.open(StepContext(Path(), {})) as work:
         return work([video], frozenset(part.name for part in step.parts()))[0]
 
 
@@ -68,9 +71,9 @@ def made_of(video: Video, **options: Any) -> dict[str, Any]:
     st.text(),
 )
 def test_whatever_is_written_is_read(moments: list[tuple[float, str]], caption: str) -> None:
-    given_ = [writing.Moment(t, s) for t, s in sorted(moments)]
-    raw = writing.line(writing.VideoLine("v", "v.mp4", "", given_, caption)).encode("utf-8", "replace")
-    told = reading.told(reading.read_line(raw, "here"), "here")
+    given_ = [writing.SpanCaption(t, s) for t, s in sorted(moments)]
+    raw = writing.line(writing.Sharegpt4videoLine("v", "v.mp4", "", given_, caption)).encode("utf-8", "replace")
+    told = reading.read_captions(reading.read_line(raw, "here"), "here")
     spoken = [m.text.encode("utf-8", "replace").decode().replace("\0", "").strip() for m in given_]
     assert [m.text for m in told.moments] == [s for s in spoken if s]
     if all(spoken):
@@ -94,7 +97,7 @@ def test_whatever_is_written_is_read(moments: list[tuple[float, str]], caption: 
 )
 def test_idx_and_timestamps_may_be_text_or_numbers(idx: list[Any], timestamps: Any, spans: list[Any]) -> None:
     captions = [{"idx": i, "content": f"says {i}"} for i in idx]
-    told = reading.told({"captions": captions, "timestamps": timestamps}, "here")
+    told = reading.read_captions({"captions": captions, "timestamps": timestamps}, "here")
     assert told.caption in ("says -1", "says -1.0")
     assert [(m.start_s, m.end_s) for m in told.moments] == spans
     assert [m.number for m in told.moments] == sorted(m.number for m in told.moments)
@@ -130,12 +133,12 @@ def test_a_broken_line_is_one_clear_error(tmp_path: Path, videos: Path, broken: 
 
 def test_files_that_are_none(tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="cannot read"):
-        list(Sharegpt4video(str(tmp_path / "no.jsonl"), str(videos)).find())
+        list(Sharegpt4videoSource(str(tmp_path / "no.jsonl"), str(videos)).find())
     with pytest.raises(UserError, match="no such folder"):
-        list(Sharegpt4video(str(tmp_path), str(tmp_path / "nowhere")).find())
+        list(Sharegpt4videoSource(str(tmp_path), str(tmp_path / "nowhere")).find())
     monkeypatch.setattr(reading, "_LARGEST_BYTES", 30)
     with pytest.raises(UserError, match="a line of more than"):
-        list(Sharegpt4video(str(save(tmp_path / "a.jsonl", FIRST)), str(videos)).find())
+        list(Sharegpt4videoSource(str(save(tmp_path / "a.jsonl", FIRST)), str(videos)).find())
 
 
 def test_videos_are_found_by_path_by_file_name_and_by_id(tmp_path: Path, videos: Path) -> None:
@@ -176,7 +179,11 @@ def test_clips_and_captions(tmp_path: Path, videos: Path) -> None:
 def test_from_jsonl_to_jsonl_through_a_build(tmp_path: Path, videos: Path) -> None:
     """Lines of local videos come back byte for byte; a second build has nothing to do."""
     file = save(tmp_path / "a.jsonl", SECOND, FIRST)
-    steps = (Sharegpt4video(str(file), str(videos), only_local=True), Sharegpt4videoClips(), ToSharegpt4video("again"))
+    steps = (
+        Sharegpt4videoSource(str(file), str(videos), only_local=True),
+        Sharegpt4videoClips(),
+        ToSharegpt4video("again"),
+    )
     recipe = Recipe("again", steps, shards=2)
     run_build(recipe, tmp_path / "b", RunOptions(workers=1))
     out = tmp_path / "b" / "sharegpt4video" / "again.jsonl"
@@ -193,7 +200,7 @@ def test_from_jsonl_to_jsonl_through_a_build(tmp_path: Path, videos: Path) -> No
 def test_a_clip_with_a_file_keeps_its_captions(tmp_path: Path, videos: Path) -> None:
     file = save(tmp_path / "a.jsonl", FIRST)
     clips = Clips(short="keep", long="keep", cut="encode", max_px=64, preset="ultrafast")
-    steps = (Sharegpt4video(str(file), str(videos)), Sharegpt4videoClips(give="shots"), clips)
+    steps = (Sharegpt4videoSource(str(file), str(videos)), Sharegpt4videoClips(give="shots"), clips)
     run_build(Recipe("cut", steps, shards=1), tmp_path / "b", RunOptions(workers=1))
     with Build.read(tmp_path / "b").connect() as db:
         assert db.execute("SELECT count(*) FROM clips JOIN captions USING (clip_id)").fetchall() == [(4,)]

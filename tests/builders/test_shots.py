@@ -19,7 +19,7 @@ from scenedetect.detector import FlashFilter
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.media.cuts import Timeline, content_cuts, frame_rate
 from cliploom.schemas import Shot, Signals, Video
 from cliploom.schemas.check import problem
@@ -37,7 +37,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measure:
     def measure(name: str) -> Signals:
         if name not in known:
             video = Video(video_id=name, uri=name, path=str(media / name), sha256="", size_bytes=0)
-            with Scan(edges=True).open(Site(root, {})) as work:
+            with Scan(edges=True).open(StepContext(root, {})) as work:
                 rows = work([video], frozenset(["signals"]))[0]["signals"]
             assert isinstance(rows, list) and isinstance(rows[0], Signals)
             known[name] = rows[0]
@@ -47,7 +47,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measure:
 
 
 def shots_of(step: Shots, signals: Signals) -> list[Shot]:
-    with step.open(Site(Path(), {})) as work:
+    with step.open(StepContext(Path(), {})) as work:
         (answer,) = work([signals])
     assert isinstance(answer, list)
     assert all(problem(row) is None for row in answer)
@@ -190,11 +190,11 @@ def test_the_frame_rate_of_times() -> None:
 def test_edges_need_to_be_measured(measured: Measure, media: Path, tmp_path: Path) -> None:
     name = "made_tiny_16x16.mp4"
     video = Video(video_id=name, uri=name, path=str(media / name), sha256="", size_bytes=0)
-    with Scan().open(Site(tmp_path, {})) as work:
+    with Scan().open(StepContext(tmp_path, {})) as work:
         rows = work([video], frozenset(["signals"]))[0]["signals"]
     assert isinstance(rows, list) and isinstance(rows[0], Signals)
     step = Shots(weights=(0.0, 0.0, 0.0, 1.0))
-    with step.open(Site(tmp_path, {})) as shots:
+    with step.open(StepContext(tmp_path, {})) as shots:
         (answer,) = shots([rows[0]])
     assert isinstance(answer, RowError) and answer.kind == "no_edges"
     with pytest.raises(UserError, match="edges"):

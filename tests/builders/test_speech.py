@@ -13,9 +13,9 @@ import av
 import numpy as np
 import pytest
 
-from cliploom.builders.speech import Heard, Speech
+from cliploom.builders.speech import Speech, SpeechInput
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site, Work, reads, writes
+from cliploom.engine.contract.step import BatchFunction, StepContext, reads, writes
 from cliploom.models.asr.whisper_weights import find_model
 from cliploom.models.asr.windows import RATE_HZ, read_windows
 from cliploom.schemas import Segment, Sound, problem
@@ -56,16 +56,16 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def work(build: Path) -> Iterator[Work[Heard, Segment]]:
-    with Speech(beams=1).open(Site(build, {"": Path("media/speech")})) as opened:
+def work(build: Path) -> Iterator[BatchFunction[SpeechInput, Segment]]:
+    with Speech(beams=1).open(StepContext(build, {"": Path("media/speech")})) as opened:
         yield opened
 
 
-def heard(name: str, *segments: Segment, duration_s: float = 4.0) -> Heard:
-    return Heard(Sound(name, name, f"{name}.flac", SHIFT_S, duration_s, -20.0, []), list(segments))
+def heard(name: str, *segments: Segment, duration_s: float = 4.0) -> SpeechInput:
+    return SpeechInput(Sound(name, name, f"{name}.flac", SHIFT_S, duration_s, -20.0, []), list(segments))
 
 
-def say(work: Work[Heard, Segment], row: Heard) -> list[Segment]:
+def say(work: BatchFunction[SpeechInput, Segment], row: SpeechInput) -> list[Segment]:
     [answer] = work([row])
     assert not isinstance(answer, RowError), answer
     rows = [row for row in answer if isinstance(row, Segment)]
@@ -77,7 +77,7 @@ def plain(text: str) -> list[str]:
     return re.findall(r"[a-z]+", text.lower())
 
 
-def test_a_sentence_is_heard_with_its_times(work: Work[Heard, Segment]) -> None:
+def test_a_sentence_is_heard_with_its_times(work: BatchFunction[SpeechInput, Segment]) -> None:
     [said] = say(work, heard("nasa"))
     expected = plain(
         "This is the optical and science segment of the Webb Space Telescope in one of the largest clean rooms in the"
@@ -95,28 +95,28 @@ def test_a_sentence_is_heard_with_its_times(work: Work[Heard, Segment]) -> None:
     assert said.log_prob is not None and -0.8 < said.log_prob < 0
 
 
-def test_a_statement_is_heard_and_heard_the_same_again(work: Work[Heard, Segment]) -> None:
+def test_a_statement_is_heard_and_heard_the_same_again(work: BatchFunction[SpeechInput, Segment]) -> None:
     first, again = say(work, heard("obama")), say(work, heard("obama"))
     text = " ".join(s.text for s in first)
     assert {"after", "two", "years", "of", "negotiations", "united", "states", "achieved"} <= set(plain(text))
     assert first == again
 
 
-def test_silence_and_music_say_nothing(work: Work[Heard, Segment]) -> None:
+def test_silence_and_music_say_nothing(work: BatchFunction[SpeechInput, Segment]) -> None:
     assert say(work, heard("silence")) == []
     assert all((s.no_speech or 0) > 0.5 or (s.log_prob or 0) < -0.8 for s in say(work, heard("music")))
 
 
-def test_videos_with_subtitles_are_skipped(work: Work[Heard, Segment], build: Path) -> None:
+def test_videos_with_subtitles_are_skipped(work: BatchFunction[SpeechInput, Segment], build: Path) -> None:
     subtitle = Segment("s", "nasa", 0.0, 1.0, "Hi.", [], "en", "subtitle")
     other = Segment("s", "nasa", 0.0, 1.0, "Hi.", [], "en", "faster-whisper base (x)")
     assert say(work, heard("short", subtitle)) == []
     assert len(say(work, heard("short", other))) == 1
-    with Speech(only_missing=False, beams=1).open(Site(build, {"": Path("x")})) as always:
+    with Speech(only_missing=False, beams=1).open(StepContext(build, {"": Path("x")})) as always:
         assert len(say(always, heard("short", subtitle))) == 1
 
 
-def test_a_broken_or_lost_sound_fails_its_row(work: Work[Heard, Segment]) -> None:
+def test_a_broken_or_lost_sound_fails_its_row(work: BatchFunction[SpeechInput, Segment]) -> None:
     broken, lost, cut = work([heard("broken"), heard("lost"), heard("silence", duration_s=9.0)])
     assert isinstance(broken, RowError) and isinstance(lost, RowError) and isinstance(cut, RowError)
     assert broken.kind == lost.kind == cut.kind == "unreadable"
@@ -171,7 +171,10 @@ def test_models_that_cannot_be_had(tmp_path: Path) -> None:
         find_model("tiny.em")
     (tmp_path / "model.bin").write_bytes(b"nothing")
     step = Speech(model=str(tmp_path))
-    with pytest.raises(UserError, match="cannot load the whisper model"), step.open(Site(tmp_path, {"": Path("x")})):
+    with (
+        pytest.raises(UserError, match="cannot load the whisper model"),
+        step.open(StepContext(tmp_path, {"": Path("x")})),
+    ):
         pass
     before = step.revision()
     (tmp_path / "model.bin").write_bytes(b"something else")
@@ -179,7 +182,7 @@ def test_models_that_cannot_be_had(tmp_path: Path) -> None:
 
 
 def test_a_model_is_told_a_language_that_it_knows(build: Path) -> None:
-    german = Speech(language="de-AT").open(Site(build, {"": Path("x")}))
+    german = Speech(language="de-AT").open(StepContext(build, {"": Path("x")}))
     with pytest.raises(UserError, match="does not know the language de"), german:
         pass
 

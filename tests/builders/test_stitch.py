@@ -19,11 +19,11 @@ from cliploom.builders.clips import Clips
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
 from cliploom.builders.shots import Shots
-from cliploom.builders.stitch import Seen, Stitch
+from cliploom.builders.stitch import Stitch, StitchInput
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Cost, Drop, Map, Site
+from cliploom.engine.contract.step import Cost, Drop, Map, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Embedding, Frame, Shot, Signals, Video
 from cliploom.schemas.check import problem
@@ -67,8 +67,8 @@ def stitched(
     step: Stitch, of: Sequence[Shot], embeddings: list[Embedding], fps: float | None = 25.0, **more: Any
 ) -> tuple[list[tuple[float, float]], dict[str, str]]:
     """Spans of the events, and what became of the rest by id."""
-    with step.open(Site(Path(), {})) as work:
-        (answer,) = work([Seen(video(fps), list(of), embeddings, **more)])
+    with step.open(StepContext(Path(), {})) as work:
+        (answer,) = work([StitchInput(video(fps), list(of), embeddings, **more)])
     assert not isinstance(answer, RowError), answer
     rows = [row for row in answer if isinstance(row, Shot)]
     drops = [drop for drop in answer if isinstance(drop, Drop)]
@@ -80,8 +80,8 @@ def stitched(
 
 
 def failure(step: Stitch, embeddings: list[Embedding], fps: float | None = 25.0) -> RowError:
-    with step.open(Site(Path(), {})) as work:
-        (answer,) = work([Seen(video(fps), shots(0, 10), embeddings)])
+    with step.open(StepContext(Path(), {})) as work:
+        (answer,) = work([StitchInput(video(fps), shots(0, 10), embeddings)])
     assert isinstance(answer, RowError)
     return answer
 
@@ -94,8 +94,8 @@ def test_near_shots_become_one_event_and_far_ones_two() -> None:
 
 def test_an_event_is_trimmed_and_keeps_what_opened_it() -> None:
     near = each_half_second(12, (0, 0.0, 0.3), (4, 2.0, 2.3))
-    with Stitch().open(Site(Path(), {})) as work:
-        (answer,) = work([Seen(video(), shots(0, 4, 10), near)])
+    with Stitch().open(StepContext(Path(), {})) as work:
+        (answer,) = work([StitchInput(video(), shots(0, 4, 10), near)])
     assert isinstance(answer, list)
     assert [(row.start_s, row.end_s) for row in answer] == [(0.4, 3.6), (4.6, 9.4)]  # a tenth off both ends
     assert [(row.detector, row.strength, row.id) for row in answer] == [
@@ -105,8 +105,8 @@ def test_an_event_is_trimmed_and_keeps_what_opened_it() -> None:
 
 def test_a_long_shot_is_cut_where_it_turns_into_something_else() -> None:
     turning = each_half_second(20, (0, 0.0, 0.2), (5, 0.9, 1.1), (10, 1.2, 1.3), (15, 1.4, 1.5))
-    with Stitch(trim=0).open(Site(Path(), {})) as work:
-        (answer,) = work([Seen(video(), shots(0, 20), turning)])
+    with Stitch(trim=0).open(StepContext(Path(), {})) as work:
+        (answer,) = work([StitchInput(video(), shots(0, 20), turning)])
     assert isinstance(answer, list)
     assert [(row.start_s, row.end_s, row.detector) for row in answer] == [(0, 5, "start"), (5, 20, "length")]
 

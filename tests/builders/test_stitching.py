@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cliploom.builders.stitching import panda
-from cliploom.builders.stitching.panda import DATASET, RELEASE, Cut, Event, Gone, Rules
+from cliploom.builders.stitching.panda import DATASET, RELEASE, CutSpan, EventSpan, Rejection, StitchRules
 from cliploom.builders.stitching.timecode import frame_timecode, seconds_of, timecode
 
 RATES = (23.976, 24000 / 1001, 24.0, 25.0, 29.97, 30000 / 1001, 30.0, 50.0, 59.94, 12.5, 7.3)
@@ -41,7 +41,7 @@ def apart(one: Vectors, other: Vectors) -> np.float32:
 
 
 def slow_events(
-    cuts: list[list[int]], looks: Vectors, read: list[bool], fps: float, rules: Rules
+    cuts: list[list[int]], looks: Vectors, read: list[bool], fps: float, rules: StitchRules
 ) -> tuple[list[list[int]], list[str]]:
     """Spans in frames of what stays, and why the rest went, all in lists that grow."""
     reasons: list[str] = []
@@ -84,15 +84,15 @@ def slow_events(
 
 
 def ours(
-    cuts: list[list[int]], looks: Vectors, read: list[bool], fps: float, rules: Rules
+    cuts: list[list[int]], looks: Vectors, read: list[bool], fps: float, rules: StitchRules
 ) -> tuple[list[list[int]], list[str]]:
     vectors = looks.reshape(len(cuts), 2, -1)
     why = panda.verify_cuts(vectors, np.reshape(read, (-1, 2)), rules.transition)
     kept = [i for i, gone in enumerate(why) if gone is None]
     events = panda.stitch([(cuts[i][0], cuts[i][1]) for i in kept], vectors[kept], rules.join)
     said = panda.verify_events(events, vectors[kept], rules, fps)
-    reasons = [gone.reason for gone in why if gone] + [one.reason for one in said if isinstance(one, Gone)]
-    return [[int(one.start), int(one.end)] for one in said if isinstance(one, Cut)], reasons
+    reasons = [gone.reason for gone in why if gone] + [one.reason for one in said if isinstance(one, Rejection)]
+    return [[int(one.start), int(one.end)] for one in said if isinstance(one, CutSpan)], reasons
 
 
 def walk(seed: int, count: int, size: int) -> Vectors:
@@ -169,7 +169,7 @@ def test_the_places_in_seconds() -> None:
 
 @pytest.mark.parametrize("rules", [DATASET, RELEASE], ids=["dataset", "release"])
 @pytest.mark.parametrize("seed", range(60))
-def test_stages_two_and_three_are_as_published(rules: Rules, seed: int) -> None:
+def test_stages_two_and_three_are_as_published(rules: StitchRules, seed: int) -> None:
     rng = random.Random(seed)
     fps, count = rng.choice(RATES), rng.randint(1, 40)
     bounds = np.cumsum([rng.randint(3, 40)] + [rng.randint(3, 190) for _ in range(count)]).tolist()
@@ -180,8 +180,8 @@ def test_stages_two_and_three_are_as_published(rules: Rules, seed: int) -> None:
 
 
 def test_the_two_sets_of_numbers() -> None:
-    assert Rules(2.0, 1200.0, 0.0, 0.0, 0.15, 1.0, 0.6) == RELEASE
-    assert Rules(2.5, 60.0, 0.3, 0.1, 0.15, 1.0, 0.6) == DATASET
+    assert StitchRules(2.0, 1200.0, 0.0, 0.0, 0.15, 1.0, 0.6) == RELEASE
+    assert StitchRules(2.5, 60.0, 0.3, 0.1, 0.15, 1.0, 0.6) == DATASET
 
 
 def at(*places: float) -> Vectors:
@@ -201,11 +201,11 @@ def test_thresholds_are_float32_and_strict() -> None:
     assert len(panda.stitch([(0, 9), (9, 20)], np.stack([at(0, 0), at(edge, edge)]))) == 1
     beyond = float(np.nextafter(np.float32(0.6), np.float32(1)))
     assert len(panda.stitch([(0, 9), (9, 20)], np.stack([at(0, 0), at(beyond, beyond)]))) == 2
-    events = [Event(0, 99, range(0, 1)), Event(99, 200, range(1, 2))]
+    events = [EventSpan(0, 99, range(0, 1)), EventSpan(99, 200, range(1, 2))]
     edge = float(np.float32(0.15))
     below = float(np.nextafter(np.float32(0.15), np.float32(0)))
     said = panda.verify_events(events, np.stack([at(0, edge), at(0, below)]), RELEASE, 25.0)
-    assert said[0] == Cut(0, 99) and isinstance(said[1], Gone) and said[1].reason == "still"
+    assert said[0] == CutSpan(0, 99) and isinstance(said[1], Rejection) and said[1].reason == "still"
 
 
 def test_distances_are_float32() -> None:
@@ -218,7 +218,10 @@ def test_distances_are_float32() -> None:
 
 def test_a_gap_begins_a_new_event_however_near_it_is() -> None:
     same = np.stack([at(0, 0)] * 3)
-    assert panda.stitch([(0, 9), (9, 20), (21, 30)], same) == [Event(0, 20, range(0, 2)), Event(21, 30, range(2, 3))]
+    assert panda.stitch([(0, 9), (9, 20), (21, 30)], same) == [
+        EventSpan(0, 20, range(0, 2)),
+        EventSpan(21, 30, range(2, 3)),
+    ]
 
 
 def test_a_video_whose_cuts_all_go_has_no_events() -> None:
@@ -231,50 +234,55 @@ def test_a_video_whose_cuts_all_go_has_no_events() -> None:
 def test_an_unreadable_cut_is_that_first_of_all() -> None:
     far = np.stack([at(0, 2)])
     for read in ([False, True], [True, False], [False, False]):
-        assert panda.verify_cuts(far, [read]) == [Gone("not_readable")]
-    assert panda.verify_cuts(far, [[True, True]]) == [Gone("transition", 2.0)]
+        assert panda.verify_cuts(far, [read]) == [Rejection("not_readable")]
+    assert panda.verify_cuts(far, [[True, True]]) == [Rejection("transition", 2.0)]
 
 
 def test_the_order_of_the_rules_of_events() -> None:
     """Redundant, still and too short at once: each rule is asked only where those before it have nothing to say."""
     pairs = np.stack([at(0, 0.5), at(0.25, 0.26), at(0.25, 0.26), at(0.01, 0.51), at(2, 2.5)])
     events = [
-        Event(0, 100, range(0, 1)),
-        Event(100, 150, range(1, 2)),
-        Event(150, 250, range(2, 3)),
-        Event(250, 350, range(3, 4)),
-        Event(350, 2350, range(4, 5)),
+        EventSpan(0, 100, range(0, 1)),
+        EventSpan(100, 150, range(1, 2)),
+        EventSpan(150, 250, range(2, 3)),
+        EventSpan(250, 350, range(3, 4)),
+        EventSpan(350, 2350, range(4, 5)),
     ]
     said = panda.verify_events(events, pairs, DATASET, 25.0)
-    assert [one.reason if isinstance(one, Gone) else one for one in said] == [
-        Cut(10, 90), "too_short", "still", "redundant", Cut(500, 1700),
+    assert [one.reason if isinstance(one, Rejection) else one for one in said] == [
+        CutSpan(10, 90), "too_short", "still", "redundant", CutSpan(500, 1700),
     ]  # fmt: skip
-    short, _, redundant = [one for one in said if isinstance(one, Gone)]
+    short, _, redundant = [one for one in said if isinstance(one, Rejection)]
     assert short.value == 2.0 and redundant.like == 0 and redundant.value == pytest.approx(0.01)
 
 
 def test_a_redundant_event_makes_none_redundant() -> None:
     """Only events that were kept are compared with."""
     pairs = np.stack([at(0, 0.5), at(0.2, 0.7), at(0.4, 0.9)])
-    events = [Event(100 * i, 100 * i + 100, range(i, i + 1)) for i in range(3)]
-    kept = [isinstance(one, Cut) for one in panda.verify_events(events, pairs, DATASET, 25.0)]
+    events = [EventSpan(100 * i, 100 * i + 100, range(i, i + 1)) for i in range(3)]
+    kept = [isinstance(one, CutSpan) for one in panda.verify_events(events, pairs, DATASET, 25.0)]
     assert kept == [True, False, True]
 
 
 def test_seconds_are_judged_by_the_same_rules_without_frames() -> None:
     pairs = np.stack([at(0, 0.5)] * 4)
     long, exact, short = (0.04, 100.04), (0.0416667, 2.5416667), (0.0, 2.4999)
-    for span, expected in ((long, Cut(6.04, 54.04)), (exact, Cut(0.2916667, 2.2916667))):
-        (said,) = panda.verify_events([Event(*span, range(0, 1))], pairs, DATASET)
+    for span, expected in ((long, CutSpan(6.04, 54.04)), (exact, CutSpan(0.2916667, 2.2916667))):
+        (said,) = panda.verify_events([EventSpan(*span, range(0, 1))], pairs, DATASET)
         assert said == pytest.approx(expected)
-    assert panda.verify_events([Event(*short, range(0, 1))], pairs, DATASET) == [Gone("too_short", 2.4999)]
+    assert panda.verify_events([EventSpan(*short, range(0, 1))], pairs, DATASET) == [Rejection("too_short", 2.4999)]
 
 
 def test_the_published_times_are_whole_frames() -> None:
-    (said,) = panda.verify_events([Event(0, 149, range(0, 1))], np.stack([at(0, 0.5)]), DATASET, 29.97)
-    assert said == Cut(14, 135) and isinstance(said, Cut) and isinstance(said.start, int) and isinstance(said.end, int)
-    (said,) = panda.verify_events([Event(0, 74, range(0, 1))], np.stack([at(0, 0.5)]), DATASET, 29.97)
-    assert isinstance(said, Gone) and said.reason == "too_short"  # 74.925 frames are 2.5 s
+    (said,) = panda.verify_events([EventSpan(0, 149, range(0, 1))], np.stack([at(0, 0.5)]), DATASET, 29.97)
+    assert (
+        said == CutSpan(14, 135)
+        and isinstance(said, CutSpan)
+        and isinstance(said.start, int)
+        and isinstance(said.end, int)
+    )
+    (said,) = panda.verify_events([EventSpan(0, 74, range(0, 1))], np.stack([at(0, 0.5)]), DATASET, 29.97)
+    assert isinstance(said, Rejection) and said.reason == "too_short"  # 74.925 frames are 2.5 s
 
 
 def theirs(frame: int, fps: float) -> str:

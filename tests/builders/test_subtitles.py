@@ -20,7 +20,7 @@ from cliploom.builders.subtitles.marks import without_marks
 from cliploom.builders.subtitles.rolling import clean_cues
 from cliploom.builders.subtitles.sami import read_smi
 from cliploom.builders.subtitles.sbv import read_sbv
-from cliploom.builders.subtitles.sentences import Piece, ends_sentence, sentences
+from cliploom.builders.subtitles.sentences import TextPiece, ends_sentence, sentences
 from cliploom.builders.subtitles.streams import packet_text
 from cliploom.builders.subtitles.timed_xml import read_xml
 from cliploom.engine.contract.errors import RowError
@@ -434,8 +434,8 @@ def test_packets_of_text_streams() -> None:
     assert packet_text(b"12,0,Default,,0,0,0,,{\\p1}m 0 0 l 1 1", "ass") == ""
 
 
-def pieces(*timed: tuple[float, float, str]) -> list[Piece]:
-    return [Piece(start, end, text, True) for start, end, text in timed]
+def pieces(*timed: tuple[float, float, str]) -> list[TextPiece]:
+    return [TextPiece(start, end, text, True) for start, end, text in timed]
 
 
 def test_sentences_end_at_stops_and_pauses() -> None:

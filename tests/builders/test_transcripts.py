@@ -12,7 +12,7 @@ import pytest
 from cliploom.builders.folder import Folder
 from cliploom.builders.transcripts import Transcripts
 from cliploom.engine.contract.errors import RowError
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.schemas import Segment, Subtitle, Video, problem
 
 SPOKEN = "1\n00:00:01,000 --> 00:00:02,000\nWe fold\n\n2\n00:00:02,000 --> 00:00:03,500\nthe paper.\n"
@@ -23,7 +23,7 @@ def video_of(path: Path, *subtitles: Subtitle) -> Video:
 
 
 def transcribe(step: Transcripts, *videos: Video, site: Path = Path("x")) -> list[Any]:
-    with step.open(Site(site, {"": Path("media/transcripts")})) as work:
+    with step.open(StepContext(site, {"": Path("media/transcripts")})) as work:
         return list(work(list(videos)))
 
 
@@ -37,7 +37,7 @@ def segments(step: Transcripts, video: Video) -> list[Segment]:
 
 def found(media: Path, name: str, site: Path) -> Video:
     step = Folder(str(media), pattern=name)
-    with step.open(Site(site, {"": Path("media/folder")})) as work:
+    with step.open(StepContext(site, {"": Path("media/folder")})) as work:
         [[video]] = work(list(step.find()))  # type: ignore[misc]
     assert isinstance(video, Video)
     return video

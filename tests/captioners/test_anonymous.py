@@ -10,7 +10,7 @@ from answering import worked
 from cliploom.captioners.anonymous import Anonymous
 from cliploom.captioners.text.deidentify import without_names
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.text.english_parser import Parsed, Span, Word, load_english
+from cliploom.models.text.english_parser import CharSpan, ParseResult, SyntaxWord, load_english
 from cliploom.schemas import Caption, problem
 
 SEEN = Caption("c_a_1", "v", "c", "a", "teacher", "A man named Barack Obama speaks.", [], "m", "1", raw="raw Obama")
@@ -38,10 +38,14 @@ def test_names_become_person(text: str, without: str) -> None:
 
 def test_names_side_by_side_are_one_and_may_end_in_a_quote() -> None:
     text = "'I am Ann Lee', says Prof. Kim."
-    words = [Word("Ann", "ann", "name", 6), Word("Lee", "lee", "name", 10), Word("Kim", "kim", "name", 27)]
-    parsed = Parsed(tuple(words), (Span(6, 9), Span(10, 13), Span(27, 30)))
+    words = [
+        SyntaxWord("Ann", "ann", "name", 6),
+        SyntaxWord("Lee", "lee", "name", 10),
+        SyntaxWord("Kim", "kim", "name", 27),
+    ]
+    parsed = ParseResult(tuple(words), (CharSpan(6, 9), CharSpan(10, 13), CharSpan(27, 30)))
     assert without_names(text, parsed, "someone") == "'I am someone', says someone."
-    assert without_names("", Parsed((), ())) == ""
+    assert without_names("", ParseResult((), ())) == ""
 
 
 def test_captions_stay_linked() -> None:

@@ -10,16 +10,16 @@ from answering import Scripted, told, worked
 
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
-from cliploom.captioners.chat import Chat, Seen
+from cliploom.captioners.chat import Chat, ChatInput
 from cliploom.captioners.frames.selection import pick_frames
 from cliploom.captioners.text.ids import teacher_name
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.options import make_step
-from cliploom.models.chat.model import ChatModel, Film, Picture
+from cliploom.models.chat.model import ChatModelOptions, ImagePart, VideoPart
 from cliploom.schemas import Caption, Clip, Frame, Segment, Video, problem
 
 CLIP = Clip("v_000010000_000020000", "v", 10.0, 20.0, [])
-SERVED = ChatModel("Qwen/Qwen2.5-VL-7B-Instruct", url=["http://127.0.0.1:8000/v1"])
+SERVED = ChatModelOptions("Qwen/Qwen2.5-VL-7B-Instruct", url=["http://127.0.0.1:8000/v1"])
 SEEN = Caption("c_evidence_1", "v", "c", "evidence", "teacher", "A dog is visible.", [], "m", "1")
 FAKE = replace(SEEN, caption_id="c_fake_1", teacher="fake", text="[fake] A bird waits.", model="fake")
 VIDEO = Video("v", "v.mp4", "/v.mp4", "00", 1, title="My summer", description="At the lake.")
@@ -32,7 +32,7 @@ def frame(time_s: float) -> Frame:
 
 
 FRAMES = [frame(9.5 + i / 2) for i in range(23)]  # 9.5 to 20.5
-ROW = Seen(CLIP, FRAMES, [SAID], [VIDEO], [SEEN, FAKE])
+ROW = ChatInput(CLIP, FRAMES, [SAID], [VIDEO], [SEEN, FAKE])
 
 
 def times(count: int, place: list[float] | None = None, clip: Clip = CLIP) -> list[float]:
@@ -65,7 +65,7 @@ def test_it_says_what_it_is_shown() -> None:
     assert (made.text, made.raw, made.kind, made.parents) == ("A dog runs.", "  A dog\nruns. ", "teacher", [])
     assert (made.teacher, made.model, len(made.prompt_hash)) == ("Qwen2.5-VL-7B-Instruct", "qwen", 16)
     assert made.caption_id.startswith(f"{CLIP.clip_id}_Qwen2.5-VL-7B-Instruct_")
-    assert model.shown() == [Picture(b"jpeg 12500"), Picture(b"jpeg 17500")]
+    assert model.shown() == [ImagePart(b"jpeg 12500"), ImagePart(b"jpeg 17500")]
     assert "2 frames" in model.last()
     for hidden in ("Go on!", "My summer", "At the lake", "A dog is visible"):
         assert hidden not in model.last()
@@ -99,9 +99,9 @@ def test_several_frames_may_be_one_film() -> None:
     model = Scripted("A dog runs.", "A dog runs.")
     film = replace(SERVED, film="video")
     told(Chat(model=film, frames=2), ROW, model)
-    assert model.shown() == [Film((Picture(b"jpeg 12500"), Picture(b"jpeg 17500")), (12.5, 17.5))]
+    assert model.shown() == [VideoPart((ImagePart(b"jpeg 12500"), ImagePart(b"jpeg 17500")), (12.5, 17.5))]
     told(Chat(model=film, frames=1), ROW, model)
-    assert model.shown() == [Picture(b"jpeg 15000")]
+    assert model.shown() == [ImagePart(b"jpeg 15000")]
 
 
 def test_texts_are_told_where_they_are_inputs() -> None:
@@ -117,15 +117,15 @@ def test_texts_are_told_where_they_are_inputs() -> None:
 
 def test_without_frames_it_fails_and_without_texts_it_is_silent() -> None:
     with pytest.raises(RowError) as caught:
-        told(Chat(model=SERVED), Seen(CLIP, [frame(3.0), frame(20.0)]), Scripted())
+        told(Chat(model=SERVED), ChatInput(CLIP, [frame(3.0), frame(20.0)]), Scripted())
     assert caught.value.kind == "no_frames"
-    assert told(Chat(inputs=["transcript", "captions"]), Seen(CLIP), Scripted()) == []
+    assert told(Chat(inputs=["transcript", "captions"]), ChatInput(CLIP), Scripted()) == []
 
 
 def test_a_dry_run_says_so() -> None:
-    [[made]] = worked(Chat(model=ChatModel("fake")), ROW)
+    [[made]] = worked(Chat(model=ChatModelOptions("fake")), ROW)
     assert (made.teacher, made.model, made.text[:7]) == ("fake", "fake", "[fake] ")
-    [again] = told(Chat(inputs=["captions"]), Seen(CLIP, captions=[FAKE]), Scripted("A bird."))
+    [again] = told(Chat(inputs=["captions"]), ChatInput(CLIP, captions=[FAKE]), Scripted("A bird."))
     assert (again.teacher, again.text) == ("fake", "[fake] A bird.")
 
 
@@ -158,7 +158,7 @@ def test_the_prompt_counts(tmp_path: Path) -> None:
         (Chat(model=SERVED, teacher="fake"), "named 'fake'"),
         (Chat(model=SERVED, teacher="a/b"), "named 'a/b'"),
         (Chat(model=SERVED, inputs=["frames", "transcript"]), "reads segments"),
-        (Chat(model=ChatModel("qwen")), "no model qwen"),
+        (Chat(model=ChatModelOptions("qwen")), "no model qwen"),
     ],
 )
 def test_options_that_make_no_sense(step: Chat, said: str) -> None:
@@ -170,4 +170,4 @@ def test_from_a_recipe() -> None:
     step = make_step("captioners.chat", Chat, {"model": {"name": "qwen", "url": ["http://h/v1"]}, "place": [0.3, 0.7]})
     step.check([Folder("videos"), Scan()])
     assert step.name == "qwen"
-    assert step.lanes() == 16
+    assert step.max_concurrency() == 16

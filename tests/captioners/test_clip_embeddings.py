@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cliploom.captioners.clip_embeddings import ClipEmbeddings, Seen
+from cliploom.captioners.clip_embeddings import ClipEmbeddings, ClipEmbeddingsInput
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Clip, Embedding, Video, problem
 
 VIDEO = Video("v_1", "v", "v", "", 1)
@@ -33,8 +33,8 @@ FRAMES = [
 
 
 def pooled(pool: str) -> dict[str, Embedding]:
-    with ClipEmbeddings(pool=pool).open(Site(Path("."), {})) as work:
-        [rows] = work([Seen(VIDEO, CLIPS, FRAMES[::-1])])
+    with ClipEmbeddings(pool=pool).open(StepContext(Path("."), {})) as work:
+        [rows] = work([ClipEmbeddingsInput(VIDEO, CLIPS, FRAMES[::-1])])
     assert isinstance(rows, list)
     made = [row for row in rows if isinstance(row, Embedding)]
     assert [problem(row) for row in made] == [None] * len(rows)
@@ -67,8 +67,8 @@ def test_one_for_every_frame() -> None:
 
 def test_a_frame_without_a_time_fails_its_video() -> None:
     odd = Embedding("v_1_x_net", "v_1", "net (1)", np.ones(2, np.float16), frame_id="v_1_x")
-    with ClipEmbeddings().open(Site(Path("."), {})) as work:
-        [answer] = work([Seen(VIDEO, CLIPS, [odd])])
+    with ClipEmbeddings().open(StepContext(Path("."), {})) as work:
+        [answer] = work([ClipEmbeddingsInput(VIDEO, CLIPS, [odd])])
     assert isinstance(answer, RowError)
     assert answer.kind == "bad_id"
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliploom.captioners.cover import REPORT_FILE, Cover
-from cliploom.captioners.ranking.cover import Covered, cover
+from cliploom.captioners.ranking.cover import TeacherCoverage, cover
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.storage.sql import connect
 from cliploom.schemas import Caption, to_arrow
 
@@ -35,7 +35,7 @@ def test_each_is_the_best_of_what_is_left(good: dict[str, frozenset[str]], most:
 
 def test_the_second_is_not_the_second_best_alone() -> None:
     good = {str(i): frozenset("ab") for i in range(5)} | {"5": frozenset("a"), "6": frozenset("c")}
-    assert cover(good, 2) == [Covered("a", 6, 6), Covered("c", 1, 7)]
+    assert cover(good, 2) == [TeacherCoverage("a", 6, 6), TeacherCoverage("c", 1, 7)]
 
 
 def test_captions_of_the_others_are_dropped(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_captions_of_the_others_are_dropped(tmp_path: Path) -> None:
     good.write_text("person,caption_id\nx,c0_a\nx,c1_a\ny,c1_b\nx,c2_c\nx,\n")
     with connect() as db:
         db.register("captions", to_arrow(Caption, captions))
-        step, site = Cover(good=good, most=2), Site(tmp_path, {"": Path("media/cover")})
+        step, site = Cover(good=good, most=2), StepContext(tmp_path, {"": Path("media/cover")})
         dropped = list(step.rows(db, site))
         assert dropped == [Drop(f"c{i}_b", "v", "not_chosen", "b") for i in range(4)]
         report = json.loads((tmp_path / "media/cover" / REPORT_FILE).read_text())

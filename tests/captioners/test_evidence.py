@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 import pytest
 
-from cliploom.captioners.evidence import Evidence, Look
+from cliploom.captioners.evidence import EvidenceInput, EvidenceStep
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.models.detectors.imagenet import class_names
-from cliploom.models.detectors.ocr import Text, merge
+from cliploom.models.detectors.ocr import TextLine, merge
 from cliploom.models.detectors.sounds import read_span
 from cliploom.schemas import Clip, Frame, Signals, Sound, problem
 from cliploom.schemas import Evidence as EvidenceRow
 
-OFF = Evidence(boxes=False, labels=False, text=False, sounds=False)
+OFF = EvidenceStep(boxes=False, labels=False, text=False, sounds=False)
 
 
 def frames_of(path: Path, start_s: float, end_s: float, every_s: float = 0.5) -> list[Frame]:
@@ -72,8 +72,8 @@ def clip_of(path: Path, start_s: float, end_s: float) -> Clip:
 
 
 @contextmanager
-def asked(step: Evidence, folder: Path, look: Look) -> Iterator[EvidenceRow]:
-    with step.open(Site(folder, {"": Path("media/evidence")})) as work:
+def asked(step: EvidenceStep, folder: Path, look: EvidenceInput) -> Iterator[EvidenceRow]:
+    with step.open(StepContext(folder, {"": Path("media/evidence")})) as work:
         (answer,) = work([look])
     assert isinstance(answer, list), answer
     assert problem(answer[0]) is None
@@ -95,8 +95,8 @@ def media_folder() -> Path:
 
 def test_a_statement_in_the_white_house(media_folder: Path, tmp_path: Path) -> None:
     video = media_folder / "obama_statement.mp4"
-    look = Look(clip_of(video, 2.0, 6.0), frames_of(video, 2.0, 6.0), [sound_of(video, tmp_path)])
-    with asked(Evidence(frames=2), tmp_path, look) as row:
+    look = EvidenceInput(clip_of(video, 2.0, 6.0), frames_of(video, 2.0, 6.0), [sound_of(video, tmp_path)])
+    with asked(EvidenceStep(frames=2), tmp_path, look) as row:
         assert row.evidence_id == row.clip_id == "obama_statement_000002000_000006000"
         assert [box.name for box in row.boxes] == ["person"] * 4  # two men in two frames
         assert row.boxes[0].x + row.boxes[0].w / 2 != pytest.approx(row.boxes[1].x + row.boxes[1].w / 2, abs=0.2)
@@ -116,14 +116,14 @@ def test_a_statement_in_the_white_house(media_folder: Path, tmp_path: Path) -> N
 def test_a_trailer_with_music_and_a_title(media_folder: Path, tmp_path: Path) -> None:
     video = media_folder / "sintel_trailer_270p.mp4"
     sound = sound_of(video, tmp_path)
-    faces = Look(clip_of(video, 13.5, 16.5), frames_of(video, 13.5, 16.5), [sound])
-    with asked(Evidence(frames=2, text=False), tmp_path, faces) as row:
+    faces = EvidenceInput(clip_of(video, 13.5, 16.5), frames_of(video, 13.5, 16.5), [sound])
+    with asked(EvidenceStep(frames=2, text=False), tmp_path, faces) as row:
         assert {box.name for box in row.boxes} == {"person"}
         assert all(13.5 <= box.time_s < 16.5 for box in row.boxes)
         assert "Music" in [label.name for label in row.sounds]
         assert row.texts == [] and "rapidocr==3.10.0" not in row.models
-    title = Look(clip_of(video, 45.0, 47.0), frames_of(video, 45.0, 47.0), [sound])
-    with asked(Evidence(frames=1, boxes=False, labels=False, sounds=False), tmp_path, title) as row:
+    title = EvidenceInput(clip_of(video, 45.0, 47.0), frames_of(video, 45.0, 47.0), [sound])
+    with asked(EvidenceStep(frames=1, boxes=False, labels=False, sounds=False), tmp_path, title) as row:
         assert row.texts == ["SINTEL"]
         assert row.colours == ["black"] and row.brightness < 20
         assert row.models == ["rapidocr==3.10.0"]
@@ -135,20 +135,23 @@ def test_what_is_switched_off_needs_no_package(
     for name in ("onnxruntime", "rapidocr", "ai_edge_litert.interpreter"):
         monkeypatch.setitem(sys.modules, name, None)
     video = media_folder / "tears_of_steel_2s.webm"
-    look = Look(clip_of(video, 0, 1), frames_of(video, 0, 1))
+    look = EvidenceInput(clip_of(video, 0, 1), frames_of(video, 0, 1))
     with asked(OFF, tmp_path, look) as row:
         assert row.models == [] and row.boxes == [] and row.labels == [] and row.sounds == []
         assert "black" in row.colours
     for step in (replace(OFF, labels=True), replace(OFF, text=True), replace(OFF, sounds=True)):
-        with pytest.raises(UserError, match="is not installed") as raised, step.open(Site(tmp_path, {"": Path("x")})):
+        with (
+            pytest.raises(UserError, match="is not installed") as raised,
+            step.open(StepContext(tmp_path, {"": Path("x")})),
+        ):
             pass
         assert "cliploom[demo]" in raised.value.hint
-        assert step.revision() and step.revision() != Evidence().revision()
+        assert step.revision() and step.revision() != EvidenceStep().revision()
 
 
 def test_bad_rows_fail_alone(media_folder: Path, tmp_path: Path) -> None:
     video = media_folder / "tears_of_steel_2s.webm"
-    good = Look(clip_of(video, 0, 1), frames_of(video, 0, 1))
+    good = EvidenceInput(clip_of(video, 0, 1), frames_of(video, 0, 1))
     gone = Sound(video.stem, video.stem, "gone.flac", 0.0, 2.0, -20.0, [])
     (tmp_path / "torn.flac").write_bytes(b"fLaC and nothing")
     looks = [
@@ -159,7 +162,7 @@ def test_bad_rows_fail_alone(media_folder: Path, tmp_path: Path) -> None:
         good._replace(sounds=[replace(gone, file="torn.flac")]),
         good,
     ]
-    with replace(OFF, sounds=True).open(Site(tmp_path, {"": Path("x")})) as work:
+    with replace(OFF, sounds=True).open(StepContext(tmp_path, {"": Path("x")})) as work:
         answers = work(looks)
     kinds = [answer.kind if isinstance(answer, RowError) else len(answer) for answer in answers]
     assert kinds == ["no_frames", "bad_frame", "bad_frame", "bad_sound", "bad_sound", 1]
@@ -172,18 +175,18 @@ def test_motion_is_of_the_clip_and_not_of_the_cut_before_it(media_folder: Path, 
     signals = Signals(video.stem, video.stem, times, none, none, none, none, none, motion, 2.5)
     frames = frames_of(video, 1.0, 2.0)
     clip = clip_of(video, 1.0, 2.0)
-    with asked(OFF, tmp_path, Look(clip, frames, signals=[signals])) as row:
+    with asked(OFF, tmp_path, EvidenceInput(clip, frames, signals=[signals])) as row:
         assert row.motion == 5
-    with asked(OFF, tmp_path, Look(clip, [frames[0]] * 3)) as row:
+    with asked(OFF, tmp_path, EvidenceInput(clip, [frames[0]] * 3)) as row:
         assert row.motion == 0
     black, white = (frame_of("v", at, np.full((90, 160, 3), shade, np.uint8)) for at, shade in ((1.0, 0), (1.5, 255)))
-    with asked(OFF, tmp_path, Look(clip, [white, black])) as row:
+    with asked(OFF, tmp_path, EvidenceInput(clip, [white, black])) as row:
         assert row.motion == 255
 
 
 def test_frames_are_chosen_evenly(tmp_path: Path) -> None:
     shades = [frame_of("v", i / 10, np.full((8, 8, 3), i * 10, np.uint8)) for i in range(20)]
-    look = Look(Clip("v_0_2", "v", 0.0, 2.0, []), shades[::-1])
+    look = EvidenceInput(Clip("v_0_2", "v", 0.0, 2.0, []), shades[::-1])
     with asked(replace(OFF, frames=4), tmp_path, look) as row:
         assert row.brightness == np.mean([20, 70, 120, 170])
 
@@ -204,9 +207,9 @@ def test_a_sound_that_starts_late_is_heard_at_its_time(media_folder: Path, tmp_p
     sound = write_sound(tmp_path, "late", speech, start_s=10.0)
     picture = frame_of("late", 0.5, np.zeros((20, 20, 3), np.uint8))
     step = replace(OFF, sounds=True)
-    with asked(step, tmp_path, Look(Clip("late_0", "late", 0.0, 5.0, []), [picture], [sound])) as row:
+    with asked(step, tmp_path, EvidenceInput(Clip("late_0", "late", 0.0, 5.0, []), [picture], [sound])) as row:
         assert row.sounds == []
-    with asked(step, tmp_path, Look(Clip("late_1", "late", 11.0, 11.4, []), [picture], [sound])) as row:
+    with asked(step, tmp_path, EvidenceInput(Clip("late_1", "late", 11.0, 11.4, []), [picture], [sound])) as row:
         assert row.sounds[0].name == "Speech"  # shorter than the model's window, too
 
 
@@ -216,8 +219,8 @@ def read_span_of(path: Path, folder: Path) -> Any:
 
 def test_readings_of_one_text_are_merged() -> None:
     frames = [
-        [Text("25fps 9QUARE", 0.94), Text("TITLE", 0.99)],
-        [Text("25fps SQUARE", 0.95), Text("Title", 0.98), Text("00:13", 1.0), Text("00:18", 1.0)],
+        [TextLine("25fps 9QUARE", 0.94), TextLine("TITLE", 0.99)],
+        [TextLine("25fps SQUARE", 0.95), TextLine("Title", 0.98), TextLine("00:13", 1.0), TextLine("00:18", 1.0)],
     ]
     assert merge(frames) == ["25fps SQUARE", "TITLE", "00:13", "00:18"]
 

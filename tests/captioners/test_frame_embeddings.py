@@ -12,7 +12,7 @@ import pytest
 
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.engine.contract.errors import RowError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Embedding, Frame, problem
 
 
@@ -32,7 +32,7 @@ def frames_of(path: Path, times_s: list[float]) -> list[Frame]:
 
 
 def encoded(step: FrameEmbeddings, folder: Path, frames: list[Frame]) -> list[Embedding]:
-    with step.open(Site(folder, {"": Path("x")})) as work:
+    with step.open(StepContext(folder, {"": Path("x")})) as work:
         answers = work(frames)
     rows = [row for answer in answers if not isinstance(answer, RowError) for row in answer]
     assert all(isinstance(row, Embedding) and problem(row) is None for row in rows)
@@ -59,7 +59,7 @@ def test_frames_of_one_shot_look_alike(media: Path, tmp_path: Path) -> None:
 def test_conse_is_the_default_and_a_broken_frame_is_one_row(media: Path, tmp_path: Path) -> None:
     [good] = frames_of(media / "bbb_480p_20s.mp4", [1.0])
     broken = [replace(good, frame_id="torn", jpeg=b"\xff\xd8 torn"), replace(good, frame_id="empty", jpeg=b"")]
-    with FrameEmbeddings().open(Site(tmp_path, {"": Path("x")})) as work:
+    with FrameEmbeddings().open(StepContext(tmp_path, {"": Path("x")})) as work:
         answers = list(work([*broken, good]))
         assert [answer.kind for answer in work(broken) if isinstance(answer, RowError)] == ["bad_frame"] * 2
     assert [isinstance(answer, RowError) for answer in answers] == [True, True, False]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from answering import Scripted, told, worked
 
-from cliploom.captioners.guard import Guard, Guarded
-from cliploom.captioners.text.faithful import number, unsupported
+from cliploom.captioners.guard import Guard, GuardInput
+from cliploom.captioners.text.faithful import find_unsupported, number
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.models.text.english_parser import load_english
 from cliploom.schemas import Caption, Clip, Segment, Video, problem
@@ -25,7 +25,7 @@ GOOD = replace(
 )  # fmt: skip
 BAD = replace(GOOD, text="Two farmers stand in a green field.")
 SPEECH = Segment("s", "v", 1.0, 2.0, "Nice field!", [], "en", "subtitle")
-ROW = Guarded(CLIP, [SEEN, SHORT, SAID, BAD])
+ROW = GuardInput(CLIP, [SEEN, SHORT, SAID, BAD])
 WORDS = "unsupported: farmer, green, field"
 
 
@@ -55,7 +55,7 @@ def rewritten(answer: list[Caption]) -> Caption:
 )
 def test_what_no_source_says(said: str, sources: list[str], words: list[str]) -> None:
     english = load_english()
-    assert unsupported(english.parse(said), [english.parse(s) for s in sources]) == words
+    assert find_unsupported(english.parse(said), [english.parse(s) for s in sources]) == words
 
 
 def test_numbers() -> None:
@@ -65,7 +65,7 @@ def test_numbers() -> None:
 
 
 def test_a_faithful_rewrite_passes_as_all_others_do() -> None:
-    row = Guarded(CLIP, [SEEN, SHORT, SAID, GOOD])
+    row = GuardInput(CLIP, [SEEN, SHORT, SAID, GOOD])
     [answer] = worked(Guard(), row)
     assert [(c.teacher, c.kind, c.text, c.parents, c.finding) for c in answer] == [
         (c.teacher, c.kind, c.text, [c.caption_id], "") for c in (GOOD, SEEN, SHORT, SAID)
@@ -82,7 +82,7 @@ def test_or_the_longest_visual_source_takes_its_place() -> None:
     made = rewritten(worked(Guard(), ROW)[0])
     assert (made.text, made.finding) == (SEEN.text, f"{WORDS}; replaced")
     assert (made.teacher, made.model, made.parents) == ("seen", "m", ["c_rewrite_1", "c_seen_1"])
-    only_said = Guarded(CLIP, [SAID, replace(BAD, parents=["c_speech_1"])])
+    only_said = GuardInput(CLIP, [SAID, replace(BAD, parents=["c_speech_1"])])
     assert rewritten(worked(Guard(), only_said)[0]).finding.endswith("; kept")
 
 
@@ -100,15 +100,17 @@ def test_or_it_is_repaired_once() -> None:
 
 def test_sources_are_also_transcript_title_and_what_parents_were_made_of() -> None:
     film = Video("v", "v.mp4", "/v.mp4", "00", 1, title="Farmers", description="It is all green.")
-    assert rewritten(worked(Guard(), Guarded(CLIP, ROW.captions, [SPEECH], [film]))[0]).finding == ""
-    assert rewritten(worked(Guard(allow=["Farmer", "green"]), Guarded(CLIP, ROW.captions, [SPEECH]))[0]).finding == ""
+    assert rewritten(worked(Guard(), GuardInput(CLIP, ROW.captions, [SPEECH], [film]))[0]).finding == ""
+    assert (
+        rewritten(worked(Guard(allow=["Farmer", "green"]), GuardInput(CLIP, ROW.captions, [SPEECH]))[0]).finding == ""
+    )
     first = replace(SHORT, kind="rewrite", parents=["c_seen_1"])
     second = replace(BAD, text="Two people in the dark.", parents=["c_short_1"])
-    assert rewritten(worked(Guard(), Guarded(CLIP, [SEEN, first, second]))[0]).finding == ""
+    assert rewritten(worked(Guard(), GuardInput(CLIP, [SEEN, first, second]))[0]).finding == ""
 
 
 def test_without_its_parents_nothing_can_be_checked() -> None:
-    [error, fine] = worked(Guard(), Guarded(CLIP, [BAD]), Guarded(CLIP, [SEEN]))
+    [error, fine] = worked(Guard(), GuardInput(CLIP, [BAD]), GuardInput(CLIP, [SEEN]))
     assert isinstance(error, RowError)
     assert (error.kind, "c_seen_1" in error.message) == ("no_sources", True)
     assert len(fine) == 1
@@ -118,12 +120,12 @@ def test_what_cannot_be_checked_passes() -> None:
     german = replace(BAD, language="de")
     fake = replace(BAD, teacher="fake", text="[fake] A bird waits.")
     for odd in (german, fake):
-        made = rewritten(worked(Guard(), Guarded(CLIP, [SEEN, SHORT, SAID, odd]))[0])
+        made = rewritten(worked(Guard(), GuardInput(CLIP, [SEEN, SHORT, SAID, odd]))[0])
         assert (made.text, made.finding) == (odd.text, "")
 
 
 def test_only_repairs_need_a_model() -> None:
-    assert (Guard().cost, Guard().lanes(), Guard(on_finding="repair").cost) == ("cpu", 0, "llm")
+    assert (Guard().cost, Guard().max_concurrency(), Guard(on_finding="repair").cost) == ("cpu", 0, "llm")
     Guard(prompt="{{ nothing }}").check([])
     with pytest.raises(UserError, match="nothing"):
         Guard(on_finding="repair", prompt="{{ nothing }}").check([])

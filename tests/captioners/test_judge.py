@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from answering import Scripted, told, worked
 
-from cliploom.captioners.judge import Judge, Judged
+from cliploom.captioners.judge import Judge, JudgeInput
 from cliploom.captioners.select import Select
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.chat.model import ChatModel, Picture
+from cliploom.models.chat.model import ChatModelOptions, ImagePart
 from cliploom.schemas import Caption, Clip, Frame, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])
-SERVED = ChatModel("qwen", url=["http://127.0.0.1:8000/v1"])
+SERVED = ChatModelOptions("qwen", url=["http://127.0.0.1:8000/v1"])
 FRAME = Frame("v_000001000", "v", 1.0, b"jpeg", 32, 18, "0" * 16, 1.0, 100.0)
 
 
@@ -36,7 +36,7 @@ def places(model: Scripted) -> list[str]:
 
 def test_every_caption_gets_its_mark_and_the_reason() -> None:
     model = Scripted(verdicts(1, 4))
-    scores = told(Judge(model=SERVED, frames=2), Judged(CLIP, [A, B, SAME, FAKE], [FRAME]), model)
+    scores = told(Judge(model=SERVED, frames=2), JudgeInput(CLIP, [A, B, SAME, FAKE], [FRAME]), model)
     assert all(problem(s) is None for s in scores)
     assert [(s.score_id, s.caption_id, s.name, s.model) for s in scores] == [
         (f"{c.caption_id}_judge", c.caption_id, "judge", "scripted") for c in (A, B, SAME)
@@ -46,7 +46,7 @@ def test_every_caption_gets_its_mark_and_the_reason() -> None:
     values = {text: (0.0, 0.75)[i] for i, text in enumerate(order)}
     assert [s.value for s in scores] == [values[c.text] for c in (A, B, SAME)]
     assert [s.note for s in scores] == [f"reason {order.index(c.text) + 1}" for c in (A, B, SAME)]
-    assert model.shown() == [Picture(b"jpeg")]
+    assert model.shown() == [ImagePart(b"jpeg")]
     assert "teacher" not in model.last()
 
 
@@ -55,44 +55,44 @@ def test_no_place_is_favoured_and_the_order_is_the_same_in_every_build() -> None
     for i in range(24):
         clip = replace(CLIP, clip_id=f"c{i}")
         model = Scripted(verdicts(1, 4), verdicts(1, 4))
-        told(Judge(), Judged(clip, [A, B]), model)
+        told(Judge(), JudgeInput(clip, [A, B]), model)
         firsts.append(places(model)[0])
-        told(Judge(), Judged(clip, [B, A]), model)
+        told(Judge(), JudgeInput(clip, [B, A]), model)
         assert places(model)[0] == firsts[-1]
     assert 6 <= firsts.count("A dog runs.") <= 18
 
 
 def test_an_answer_that_leaves_one_out_is_sent_back_and_then_a_bad_row() -> None:
     model = Scripted(verdicts(3), verdicts(3, 5))
-    assert [s.value for s in told(Judge(), Judged(CLIP, [A, B]), model)] != []
+    assert [s.value for s in told(Judge(), JudgeInput(CLIP, [A, B]), model)] != []
     with pytest.raises(RowError) as caught:
-        told(Judge(), Judged(CLIP, [A, B]), Scripted(verdicts(3, 9), verdicts(3, 9)))
+        told(Judge(), JudgeInput(CLIP, [A, B]), Scripted(verdicts(3, 9), verdicts(3, 9)))
     assert caught.value.kind == "invalid"
 
 
 def test_many_captions_get_room_for_as_many_reasons() -> None:
     model = Scripted(verdicts(*[3] * 9))
-    told(Judge(), Judged(CLIP, [caption(f"t{i}", f"Dog {i} runs.") for i in range(9)]), model)
+    told(Judge(), JudgeInput(CLIP, [caption(f"t{i}", f"Dog {i} runs.") for i in range(9)]), model)
     assert model.asked[0].max_tokens == 720
 
 
 def test_marks_become_numbers_from_0_to_1() -> None:
-    [score] = told(Judge(marks=11, name="taste"), Judged(CLIP, [A]), Scripted(verdicts(11)))
+    [score] = told(Judge(marks=11, name="taste"), JudgeInput(CLIP, [A]), Scripted(verdicts(11)))
     assert (score.name, score.value) == ("taste", 1.0)
-    [score] = told(Judge(teachers=["b"]), Judged(CLIP, [A, B]), Scripted(verdicts(1)))
+    [score] = told(Judge(teachers=["b"]), JudgeInput(CLIP, [A, B]), Scripted(verdicts(1)))
     assert (score.caption_id, score.value) == ("c_b_1", 0.0)
 
 
 def test_without_captions_or_frames() -> None:
-    assert told(Judge(), Judged(CLIP, []), Scripted()) == []
-    assert told(Judge(), Judged(CLIP, [FAKE]), Scripted()) == []
+    assert told(Judge(), JudgeInput(CLIP, []), Scripted()) == []
+    assert told(Judge(), JudgeInput(CLIP, [FAKE]), Scripted()) == []
     with pytest.raises(RowError) as caught:
-        told(Judge(model=SERVED, frames=1), Judged(CLIP, [A]), Scripted())
+        told(Judge(model=SERVED, frames=1), JudgeInput(CLIP, [A]), Scripted())
     assert caught.value.kind == "no_frames"
 
 
 def test_a_dry_run_scores_its_own() -> None:
-    [scores] = worked(Judge(model=ChatModel("fake")), Judged(CLIP, [A, FAKE]))
+    [scores] = worked(Judge(model=ChatModelOptions("fake")), JudgeInput(CLIP, [A, FAKE]))
     assert all(problem(s) is None and s.model == "fake" and 0 <= s.value <= 1 for s in scores)
     assert len(scores) == 2
 

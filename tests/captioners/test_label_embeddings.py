@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cliploom.captioners.label_embeddings import LabelEmbeddings
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.models.demo.minilm import MiniLM
 from cliploom.schemas import Embedding, Evidence, Label, problem
 
@@ -19,7 +19,7 @@ def evidence(clip: str, labels: list[Label]) -> Evidence:
 def test_the_mean_of_its_labels_names_weighted_by_probability() -> None:
     labels = [Label("tennis ball", 0.6), Label("Labrador_retriever, dog", 0.3), *[Label("sofa", 0.01)] * 9]
     rows = [evidence("a", labels), evidence("b", []), evidence("c", [Label("dog", 0.0)])]
-    with LabelEmbeddings().open(Site(Path("."), {})) as work:
+    with LabelEmbeddings().open(StepContext(Path("."), {})) as work:
         first, *others = work(rows)
         again = work(rows)[0]
     assert others == [[], []]

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from answering import Scripted, told, worked
 
-from cliploom.captioners.merge import Merge, Notes
+from cliploom.captioners.merge import Merge, MergeInput
 from cliploom.engine.contract.errors import UserError
-from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.model import ChatModelOptions
 from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Segment, problem
 
@@ -30,7 +30,7 @@ STEP = Merge(visual=["end", "begin"])
 
 def test_every_text_is_told_under_what_it_is_about() -> None:
     model = Scripted({"paragraph": "A  dog leaps."})
-    [made] = told(STEP, Notes(CLIP, [ALONG, BEGIN, END, FAKE, MUSIC, TITLE], [SPEECH]), model)
+    [made] = told(STEP, MergeInput(CLIP, [ALONG, BEGIN, END, FAKE, MUSIC, TITLE], [SPEECH]), model)
     assert problem(made) is None
     assert (made.text, made.teacher, made.kind, made.model) == ("A dog leaps.", "merge", "merge", "scripted")
     assert made.parents == ["c_end_1", "c_begin_1", "c_along_1", "c_sound_1", "c_title_1"]
@@ -43,9 +43,9 @@ def test_every_text_is_told_under_what_it_is_about() -> None:
 
 def test_what_is_said_is_told_once() -> None:
     model = Scripted({"paragraph": "x"}, {"paragraph": "x"})
-    told(STEP, Notes(CLIP, [BEGIN, SAID], [SPEECH]), model)
+    told(STEP, MergeInput(CLIP, [BEGIN, SAID], [SPEECH]), model)
     assert model.last() == "seen: A dog waits.\nsaid: Go on!"
-    told(STEP, Notes(CLIP, [BEGIN, replace(BEGIN, caption_id="c_z_1", teacher="z")], [SPEECH]), model)
+    told(STEP, MergeInput(CLIP, [BEGIN, replace(BEGIN, caption_id="c_z_1", teacher="z")], [SPEECH]), model)
     assert model.last() == "seen: A dog waits.\nsaid: Go on!"
 
 
@@ -67,23 +67,23 @@ def test_the_example_is_sound_json_of_the_kinds_that_there_are(kinds: set[str]) 
 
 
 def test_a_single_text_stays_as_it_is_and_no_text_is_none() -> None:
-    [made] = told(STEP, Notes(CLIP, [BEGIN, FAKE]), Scripted())
+    [made] = told(STEP, MergeInput(CLIP, [BEGIN, FAKE]), Scripted())
     assert problem(made) is None
     assert (made.text, made.teacher, made.kind, made.parents) == (BEGIN.text, "merge", "merge", ["c_begin_1"])
     assert (made.model, made.raw) == ("m", "raw")
-    [heard] = told(STEP, Notes(CLIP, [], [SPEECH]), Scripted())
+    [heard] = told(STEP, MergeInput(CLIP, [], [SPEECH]), Scripted())
     assert problem(heard) is None
     assert (heard.text, heard.model, heard.parents) == ("Go on!", "subtitle", [])
-    assert told(STEP, Notes(CLIP, []), Scripted()) == []
+    assert told(STEP, MergeInput(CLIP, []), Scripted()) == []
 
 
 def test_a_dry_run_stays_one() -> None:
-    [alone] = told(STEP, Notes(CLIP, [FAKE]), Scripted())
+    [alone] = told(STEP, MergeInput(CLIP, [FAKE]), Scripted())
     assert (alone.teacher, alone.text) == ("fake", FAKE.text)
     other = replace(FAKE, caption_id="c_fake_2", text="[fake] A dog waits.")
-    [made] = told(STEP, Notes(CLIP, [FAKE, other]), Scripted({"paragraph": "A bird."}))
+    [made] = told(STEP, MergeInput(CLIP, [FAKE, other]), Scripted({"paragraph": "A bird."}))
     assert (made.teacher, made.text) == ("fake", "[fake] A bird.")
-    [[dry]] = worked(Merge(model=ChatModel("fake")), Notes(CLIP, [BEGIN, END]))
+    [[dry]] = worked(Merge(model=ChatModelOptions("fake")), MergeInput(CLIP, [BEGIN, END]))
     assert (dry.teacher, dry.text[:7]) == ("fake", "[fake] ")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker, _part
 from cliploom.captioners.ranking.picks import Pick, agreement, majority, read_picks
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.storage.sql import connect
 from cliploom.schemas import Caption, Embedding, Score, to_arrow
 
@@ -85,7 +85,7 @@ def world() -> World:
 def run(world: World, picks: Path, root: Path, **options: object) -> list[Score]:
     step = Ranker(picks=picks, **options)  # type: ignore[arg-type]
     with world.database() as db:
-        return list(step.rows(db, Site(root, {"": Path("media/ranker")})))
+        return list(step.rows(db, StepContext(root, {"": Path("media/ranker")})))
 
 
 def test_it_learns_the_taste_and_reports_it(world: World, tmp_path: Path) -> None:

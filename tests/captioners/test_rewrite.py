@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.captioners.rewrite import Rewrite, ToRewrite
+from cliploom.captioners.rewrite import Rewrite, RewriteInput
 from cliploom.engine.contract.errors import RowError, UserError, Waiting
 from cliploom.engine.contract.options import make_step
-from cliploom.engine.contract.step import Answer as Made
-from cliploom.engine.contract.step import Site
-from cliploom.engine.contract.usage import Spend, spent
+from cliploom.engine.contract.step import RowAnswer as Made
+from cliploom.engine.contract.step import StepContext
+from cliploom.engine.contract.usage import UsageCounter, read_usage
 from cliploom.models.chat import step as asking
 from cliploom.models.chat.embedded import NAME, EmbeddedModel
-from cliploom.models.chat.model import Answer, ChatModel, Model, Request
+from cliploom.models.chat.model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest
 from cliploom.schemas import Caption, Clip, Segment, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])
@@ -28,7 +28,7 @@ SEEN = Caption(
 TITLE = replace(SEEN, caption_id="c_title_1", teacher="title", text="The search")
 FAKE = replace(SEEN, caption_id="c_fake_1", teacher="fake", text="[fake] A bird waits.", model="fake")
 SPEECH = Segment("s", "v", 1.0, 2.0, "Who are you?", [], "en", "subtitle")
-DRY = ChatModel("fake")
+DRY = ChatModelOptions("fake")
 
 
 class Scripted:
@@ -37,10 +37,10 @@ class Scripted:
     name, revision = "scripted", "1"
 
     def __init__(self) -> None:
-        self.answers: list[Answer | Exception] = []
-        self.asked: list[Request] = []
+        self.answers: list[ChatAnswer | Exception] = []
+        self.asked: list[ChatRequest] = []
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         self.asked.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -51,18 +51,18 @@ class Scripted:
         return str(self.asked[-1].messages[-1]["content"])
 
 
-def answered(text: str, finish_reason: str = "stop") -> Answer:
-    return Answer(text, finish_reason, 1, 1)
+def answered(text: str, finish_reason: str = "stop") -> ChatAnswer:
+    return ChatAnswer(text, finish_reason, 1, 1)
 
 
-def run(step: Rewrite, *rows: ToRewrite) -> list[Made[Caption]]:
-    with step.open(Site(Path("."), {})) as work:
+def run(step: Rewrite, *rows: RewriteInput) -> list[Made[Caption]]:
+    with step.open(StepContext(Path("."), {})) as work:
         return list(work(list(rows)))
 
 
-def use(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def use(model: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
-    async def opened(options: ChatModel, site: Site) -> AsyncIterator[Model]:
+    async def opened(options: ChatModelOptions, site: StepContext) -> AsyncIterator[ChatModel]:
         yield model
 
     monkeypatch.setattr(asking, "open_model", opened)
@@ -78,7 +78,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
 def test_captions_and_speech_are_merged(scripted: Scripted) -> None:
     raw = '{"caption": "Two people search  in the dark."}'
     scripted.answers = [answered(raw)]
-    [[made]] = run(Rewrite(model=ChatModel(seed=5)), ToRewrite(CLIP, [TITLE, SEEN, FAKE], [SPEECH]))  # type: ignore[misc]
+    [[made]] = run(Rewrite(model=ChatModelOptions(seed=5)), RewriteInput(CLIP, [TITLE, SEEN, FAKE], [SPEECH]))  # type: ignore[misc]
     assert isinstance(made, Caption)
     assert problem(made) is None
     assert (made.text, made.raw, made.teacher, made.kind) == ("Two people search in the dark.", raw, "rewrite", "merge")
@@ -92,8 +92,8 @@ def test_captions_and_speech_are_merged(scripted: Scripted) -> None:
 
 
 def test_the_id_says_what_it_is_made_from(scripted: Scripted) -> None:
-    steps = [Rewrite(), Rewrite(), Rewrite(model=ChatModel(seed=1)), Rewrite(prompt="{{ captions[0].text }}")]
-    rows = [ToRewrite(CLIP, [SEEN]), ToRewrite(CLIP, [SEEN]), ToRewrite(CLIP, [TITLE])]
+    steps = [Rewrite(), Rewrite(), Rewrite(model=ChatModelOptions(seed=1)), Rewrite(prompt="{{ captions[0].text }}")]
+    rows = [RewriteInput(CLIP, [SEEN]), RewriteInput(CLIP, [SEEN]), RewriteInput(CLIP, [TITLE])]
     scripted.answers = [answered('{"caption": "A search."}')] * 12
     ids = [[made[0].caption_id for made in run(step, *rows)] for step in steps]  # type: ignore[union-attr, index]
     assert ids[0] == ids[1]
@@ -104,13 +104,13 @@ def test_the_id_says_what_it_is_made_from(scripted: Scripted) -> None:
 def test_speech_that_is_a_caption_already_is_not_told_twice(scripted: Scripted) -> None:
     scripted.answers = [answered('{"caption": "Someone asks: Who are you?"}')]
     said = replace(SEEN, caption_id="c_speech_1", teacher="speech", text="Who are you?")
-    run(Rewrite(), ToRewrite(CLIP, [said], [SPEECH]))
+    run(Rewrite(), RewriteInput(CLIP, [said], [SPEECH]))
     assert scripted.last() == "said: Who are you?"
 
 
 def test_bad_answers_are_bad_rows_and_the_rest_goes_on(scripted: Scripted) -> None:
     scripted.answers = [answered('{"caption": "Two peo', "length"), answered(""), answered('{"caption": "A search."}')]
-    cut, empty, fine = run(Rewrite(), *[ToRewrite(CLIP, [SEEN])] * 3)
+    cut, empty, fine = run(Rewrite(), *[RewriteInput(CLIP, [SEEN])] * 3)
     assert isinstance(cut, RowError)
     assert (cut.kind, "Two peo" in cut.message) == ("truncated", True)
     assert isinstance(empty, RowError)
@@ -121,35 +121,35 @@ def test_bad_answers_are_bad_rows_and_the_rest_goes_on(scripted: Scripted) -> No
 def test_a_model_that_is_gone_ends_the_batch(scripted: Scripted) -> None:
     scripted.answers = [answered('{"caption": "A search."}'), Waiting("gone"), answered("")]
     with pytest.raises(Waiting):
-        run(Rewrite(), *[ToRewrite(CLIP, [SEEN])] * 3)
+        run(Rewrite(), *[RewriteInput(CLIP, [SEEN])] * 3)
     assert len(scripted.asked) == 3
 
 
 def test_nothing_to_merge_is_nothing(scripted: Scripted) -> None:
-    assert run(Rewrite(), ToRewrite(CLIP, [])) == [[]]
+    assert run(Rewrite(), RewriteInput(CLIP, [])) == [[]]
     assert scripted.asked == []
 
 
 def test_a_dry_run_stays_one(scripted: Scripted) -> None:
     scripted.answers = [answered('{"caption": "A bird waits."}')]
-    [[made]] = run(Rewrite(), ToRewrite(CLIP, [FAKE]))  # type: ignore[misc]
+    [[made]] = run(Rewrite(), RewriteInput(CLIP, [FAKE]))  # type: ignore[misc]
     assert isinstance(made, Caption)
     assert (made.teacher, made.text) == ("fake", "[fake] A bird waits.")
 
 
 def test_the_fake_model_says_so() -> None:
-    [[made]] = run(Rewrite(model=DRY), ToRewrite(CLIP, [SEEN]))  # type: ignore[misc]
+    [[made]] = run(Rewrite(model=DRY), RewriteInput(CLIP, [SEEN]))  # type: ignore[misc]
     assert isinstance(made, Caption)
     assert (made.teacher, made.model) == ("fake", "fake")
     assert made.text.startswith("[fake] ")
-    assert run(Rewrite(model=DRY), ToRewrite(CLIP, [SEEN])) == [[made]]
+    assert run(Rewrite(model=DRY), RewriteInput(CLIP, [SEEN])) == [[made]]
 
 
 def test_a_stream_answers_as_a_batch_does() -> None:
-    row, step = ToRewrite(CLIP, [SEEN]), Rewrite(model=DRY)
+    row, step = RewriteInput(CLIP, [SEEN]), Rewrite(model=DRY)
 
     async def go() -> list[Made[Caption]]:
-        async with step.stream(Site(Path("."), {})) as work:
+        async with step.open_async(StepContext(Path("."), {})) as work:
             return [await work(row)]
 
     assert asyncio.run(go()) == run(step, row)
@@ -170,7 +170,7 @@ def test_the_prompt_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (Rewrite(model=ChatModel("gpt")), "no model gpt"),
+        (Rewrite(model=ChatModelOptions("gpt")), "no model gpt"),
         (Rewrite(prompt="merg"), "did you mean merge"),
         (Rewrite(prompt="Say {{ caption }}"), "uses caption.*did you mean captions"),
         (Rewrite(teacher="fake"), "dry runs"),
@@ -189,7 +189,7 @@ def test_a_recipe_names_a_model_by_a_word_or_its_options() -> None:
 
 def test_the_embedded_model_merges_and_adds_nothing(embedded: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     use(embedded, monkeypatch)
-    [[made]] = run(Rewrite(), ToRewrite(CLIP, [SEEN], [SPEECH]))  # type: ignore[misc]
+    [[made]] = run(Rewrite(), RewriteInput(CLIP, [SEEN], [SPEECH]))  # type: ignore[misc]
     assert isinstance(made, Caption)
     assert problem(made) is None
     assert made.model == NAME
@@ -200,7 +200,7 @@ def test_the_embedded_model_merges_and_adds_nothing(embedded: EmbeddedModel, mon
 
 
 def test_what_a_batch_cost_is_on_disk_when_it_is_done(tmp_path: Path) -> None:
-    site = Site(tmp_path, {}, Spend(tmp_path, "rewrite"))
+    site = StepContext(tmp_path, {}, UsageCounter(tmp_path, "rewrite"))
     with Rewrite(model=DRY).open(site) as work:
-        work([ToRewrite(replace(CLIP, clip_id=str(i)), [replace(TITLE, text=str(i))]) for i in range(3)])
-        assert spent(tmp_path)["rewrite"].spent["fake"].calls == 3
+        work([RewriteInput(replace(CLIP, clip_id=str(i)), [replace(TITLE, text=str(i))]) for i in range(3)])
+        assert read_usage(tmp_path)["rewrite"].spent["fake"].calls == 3

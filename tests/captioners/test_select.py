@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliploom.captioners.select import Candidates, Select
+from cliploom.captioners.select import Select, SelectInput
 from cliploom.captioners.teacher import Teacher
 from cliploom.captioners.text.description import is_description
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.filters.clip_score import ClipScore
 from cliploom.schemas import Caption, Clip, Score, problem
 
@@ -33,8 +33,8 @@ def score(teacher: str, value: float, name: str = "conse") -> Score:
 
 
 def choose(step: Select, captions: list[Caption], scores: list[Score]) -> list[Any]:
-    with step.open(Site(Path("."), {})) as work:
-        [chosen] = work([Candidates(CLIP, captions, scores)])
+    with step.open(StepContext(Path("."), {})) as work:
+        [chosen] = work([SelectInput(CLIP, captions, scores)])
     assert isinstance(chosen, list)
     return chosen
 

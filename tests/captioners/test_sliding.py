@@ -15,20 +15,20 @@ import pytest
 
 from cliploom.builders.scan import Scan
 from cliploom.captioners.frames import collage as pictures
-from cliploom.captioners.retell import Retell, Told
-from cliploom.captioners.sliding import Sliding, Watched
+from cliploom.captioners.retell import Retell, RetellInput
+from cliploom.captioners.sliding import Sliding, SlidingInput
 from cliploom.captioners.text.timed import pieces
 from cliploom.engine.contract.errors import RowError, UserError, Waiting
-from cliploom.engine.contract.step import Site
-from cliploom.models.chat.cache import Cached
+from cliploom.engine.contract.step import StepContext
+from cliploom.models.chat.cache import CachingModel
 from cliploom.models.chat.cache_file import AnswerFile
-from cliploom.models.chat.model import Answer, ChatModel, Picture, Request
+from cliploom.models.chat.model import ChatAnswer, ChatModelOptions, ChatRequest, ImagePart
 from cliploom.models.chat.prompt import load_prompt
 from cliploom.schemas import Caption, Clip, Frame, Span
 from cliploom.schemas.check import problem
 
 CLIP = Clip("v_000010000_000040000", "v", 10.0, 40.0, [Span(10.0, 40.0)])
-FAKE = ChatModel("fake", max_tokens=500)
+FAKE = ChatModelOptions("fake", max_tokens=500)
 
 
 def jpeg(shade: int, width: int = 64, height: int = 36) -> bytes:
@@ -48,35 +48,35 @@ class Counting:
     name, revision = "toy", "1"
 
     def __init__(self, last: int = 1000, says: str = "Thing {} happens.") -> None:
-        self.asked: list[Request] = []
+        self.asked: list[ChatRequest] = []
         self._last, self._says = last, says
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         if len(self.asked) >= self._last:
             raise Waiting("the server is gone")
         self.asked.append(request)
-        return Answer(self._says.format(len(self.asked)), "stop", 10, 5)
+        return ChatAnswer(self._says.format(len(self.asked)), "stop", 10, 5)
 
 
-def shown(request: Request) -> list[bytes]:
+def shown(request: ChatRequest) -> list[bytes]:
     """The pictures of a request."""
     return [
         part.jpeg
         for message in request.messages
         if not isinstance(message["content"], str)
         for part in message["content"]
-        if isinstance(part, Picture)
+        if isinstance(part, ImagePart)
     ]
 
 
-def text(request: Request) -> str:
+def text(request: ChatRequest) -> str:
     """The last turn's text."""
     content = request.messages[-1]["content"]
     return content if isinstance(content, str) else str(content[-1])
 
 
-def told(step: Sliding, frames: Sequence[Frame], model: Counting | Cached) -> list[Caption]:
-    rows = asyncio.run(step.answer(Watched(CLIP, list(frames)), model))
+def told(step: Sliding, frames: Sequence[Frame], model: Counting | CachingModel) -> list[Caption]:
+    rows = asyncio.run(step.answer(SlidingInput(CLIP, list(frames)), model))
     assert all(problem(row) is None for row in rows)
     assert len({row.caption_id for row in rows}) == len(rows)
     return rows
@@ -84,7 +84,7 @@ def told(step: Sliding, frames: Sequence[Frame], model: Counting | Cached) -> li
 
 def test_each_frame_is_told_of_beside_the_one_before_it() -> None:
     frames = [frame(10.0), frame(12.04), frame(16.5)]
-    model, step = Counting(), Sliding(model=ChatModel("toy", ["http://127.0.0.1:1/v1"]))
+    model, step = Counting(), Sliding(model=ChatModelOptions("toy", ["http://127.0.0.1:1/v1"]))
     rows = told(step, [*frames[::-1], frame(40.0), frame(9.9)], model)
     assert [(r.kind, r.start_s, r.end_s, r.text) for r in rows] == [
         ("differential", 10.0, 10.0, "Thing 1 happens."),
@@ -119,13 +119,13 @@ def test_long_captions_reach_the_next_question_whole() -> None:
 
 
 def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
-    frames, options = [frame(10 + 2.0 * i) for i in range(8)], ChatModel("toy", ["http://127.0.0.1:1/v1"])
+    frames, options = [frame(10 + 2.0 * i) for i in range(8)], ChatModelOptions("toy", ["http://127.0.0.1:1/v1"])
     step, models = Sliding(model=options), [Counting(5), Counting(2), Counting()]
     rows: list[Caption] = []
     for model in models:
         with AnswerFile.open(tmp_path / "answers.sqlite") as file:
             try:
-                rows = told(step, frames, Cached(model, options, file))
+                rows = told(step, frames, CachingModel(model, options, file))
             except Waiting:
                 assert model is not models[-1]
     assert [len(model.asked) for model in models] == [5, 2, 2]  # 8 frames and the summary, each once
@@ -133,7 +133,7 @@ def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
     assert [len(shown(r)) for model in models for r in model.asked] == [1, 2, 2, 2, 2, 2, 2, 2, 0]
     with AnswerFile.open(tmp_path / "answers.sqlite") as file:
         more = Counting()
-        told(step, [*frames, frame(26.0)], Cached(more, options, file))
+        told(step, [*frames, frame(26.0)], CachingModel(more, options, file))
     assert [len(shown(r)) for r in more.asked] == [2, 0]  # a frame more: its pair, and the summary
 
 
@@ -142,16 +142,16 @@ def test_a_request_shows_two_frames_however_many_there_are() -> None:
     frames = [frame(float(i)) for i in range(300)]
 
     class Forgetful(Counting):
-        async def ask(self, request: Request) -> Answer:
+        async def ask(self, request: ChatRequest) -> ChatAnswer:
             assert len(shown(request)) <= 2
             self.asked = [*self.asked, 0]  # type: ignore[list-item]
-            return Answer(f"Thing {len(self.asked)}.", "stop", 1, 1)
+            return ChatAnswer(f"Thing {len(self.asked)}.", "stop", 1, 1)
 
     step = Sliding(max_frames=4096, pair="stacked")
     peaks = []
     for count in (10, 300):
         tracemalloc.start()
-        rows = asyncio.run(step.answer(Watched(clip, frames[:count]), Forgetful()))
+        rows = asyncio.run(step.answer(SlidingInput(clip, frames[:count]), Forgetful()))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert len(rows) == count + 1
@@ -180,7 +180,7 @@ def test_a_pair_can_be_one_picture() -> None:
     assert (pixels[40:82] > 245).all() and (pixels[:30, 70:] > 245).all()
     assert "upper one is frame 1" in text(model.asked[1])
     with pytest.raises(RowError, match="no JPEG"):
-        pictures.stacked(frame(10.0), Frame("v_1", "v", 1.0, b"no", 1, 1, "0" * 16, 1.0, 1.0))
+        pictures.stack_frames(frame(10.0), Frame("v_1", "v", 1.0, b"no", 1, 1, "0" * 16, 1.0, 1.0))
 
 
 @pytest.mark.parametrize("layout", ["strip", "grid"])
@@ -215,8 +215,8 @@ def test_a_thousand_frames_still_make_a_jpeg() -> None:
 
 def test_a_clip_without_frames_says_so_and_a_dry_run_marks_its_captions(tmp_path: Path) -> None:
     step = Sliding(model=FAKE)
-    with step.open(Site(tmp_path, {"": Path("media")})) as work:
-        rows, error = work([Watched(CLIP, [frame(10.0), frame(12.0)]), Watched(CLIP, [frame(5.0)])])
+    with step.open(StepContext(tmp_path, {"": Path("media")})) as work:
+        rows, error = work([SlidingInput(CLIP, [frame(10.0), frame(12.0)]), SlidingInput(CLIP, [frame(5.0)])])
     assert isinstance(error, RowError) and error.kind == "no_frames"
     assert not isinstance(rows, RowError)
     captions = [row for row in rows if isinstance(row, Caption)]
@@ -245,7 +245,7 @@ def _captions() -> Iterator[list[Caption]]:
 
 
 def retold(step: Retell, captions: Sequence[Caption], model: Counting) -> list[Caption]:
-    rows = asyncio.run(step.answer(Told(CLIP, list(captions)), model))
+    rows = asyncio.run(step.answer(RetellInput(CLIP, list(captions)), model))
     assert all(problem(row) is None for row in rows)
     return rows
 

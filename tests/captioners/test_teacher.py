@@ -11,15 +11,15 @@ import pytest
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
 from cliploom.captioners.chat import Chat
-from cliploom.captioners.evidence import Evidence as EvidenceStep
-from cliploom.captioners.teacher import Shown, Teacher
-from cliploom.captioners.text.english import counted, listed, plural
+from cliploom.captioners.evidence import EvidenceStep as EvidenceStep
+from cliploom.captioners.teacher import Teacher, TeacherInput
+from cliploom.captioners.text.english import count_phrase, join_words, plural
 from cliploom.captioners.text.evidence import describe
 from cliploom.captioners.text.presets import PRESETS
-from cliploom.captioners.text.speech import clean, spoken
+from cliploom.captioners.text.speech import clean, speech_text
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.options import make_step
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Box, Caption, Chapter, Clip, Evidence, Label, Segment, Video, Word, problem
 
 CLIP = Clip("v_000010000_000020000", "v", 10.0, 20.0, [])
@@ -39,8 +39,8 @@ def segment(
     return Segment(f"v_{source}_{start_s}", "v", start_s, end_s, text, words or [], "en", source)
 
 
-def say(teachers: list[Any], shown: Shown) -> list[Caption]:
-    with Teacher(teachers=teachers).open(Site(Path("."), {})) as work:
+def say(teachers: list[Any], shown: TeacherInput) -> list[Caption]:
+    with Teacher(teachers=teachers).open(StepContext(Path("."), {})) as work:
         [captions] = work([shown])
     assert isinstance(captions, list)
     assert all(problem(c) is None for c in captions)
@@ -114,10 +114,10 @@ def test_english() -> None:
     assert [plural(w) for w in ("person", "bus", "knife", "fire hydrant", "wine glass", "berry", "toy")] == [
         "people", "buses", "knives", "fire hydrants", "wine glasses", "berries", "toys",
     ]  # fmt: skip
-    assert [counted(w) for w in ("apple", "unicycle", "hourglass", "scissors", "sunglasses", "horse")] == [
+    assert [count_phrase(w) for w in ("apple", "unicycle", "hourglass", "scissors", "sunglasses", "horse")] == [
         "an apple", "a unicycle", "an hourglass", "a pair of scissors", "sunglasses", "a horse",
     ]  # fmt: skip
-    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert join_words(["a", "b", "c"]) == "a, b and c"
 
 
 def test_speech_is_cleaned_and_cut_at_words() -> None:
@@ -125,23 +125,25 @@ def test_speech_is_cleaned_and_cut_at_words() -> None:
     assert clean("DR. O'NEIL: Go.\nNASA: we did. Note: this stays.") == "Go. we did. Note: this stays."
     words = [Word(8.5, 9.0, "Never"), Word(9.6, 10.6, "look"), Word(10.6, 11.0, "back.")]
     rows = [segment(8.5, 11.0, "Never look back.", words=words), segment(12, 14, "Go on."), segment(14, 15, "Go on.")]
-    found = spoken(CLIP, [*rows, segment(19.5, 24, "Too late."), segment(12, 14, "Go wrong, all of you.", "asr tiny")])
+    found = speech_text(
+        CLIP, [*rows, segment(19.5, 24, "Too late."), segment(12, 14, "Go wrong, all of you.", "asr tiny")]
+    )
     assert found is not None
     assert found == ("look back. Go on.", "en", "subtitle")
-    assert spoken(CLIP, [segment(9, 12, "Half of it is inside."), segment(30, 40, "Later.")]) is not None
-    assert spoken(CLIP, [segment(2, 12, "Most is before.")]) is None
+    assert speech_text(CLIP, [segment(9, 12, "Half of it is inside."), segment(30, 40, "Later.")]) is not None
+    assert speech_text(CLIP, [segment(2, 12, "Most is before.")]) is None
 
 
 def test_hallucinated_speech_is_not_said() -> None:
     loop = replace(segment(12, 14, "you you you", "asr"), compression=9.0, doubt="repetition")
     hum = replace(segment(12, 14, "Thanks for watching!", "asr"), no_speech=0.9, doubt="no_speech")
-    assert spoken(CLIP, [loop, hum]) is None
-    assert spoken(CLIP, [replace(hum, doubt="log_prob")]) is not None
+    assert speech_text(CLIP, [loop, hum]) is None
+    assert speech_text(CLIP, [replace(hum, doubt="log_prob")]) is not None
 
 
 def test_each_teacher_says_its_own() -> None:
     seen = replace(NOTHING, boxes=[box("person")])
-    shown = Shown(CLIP, [seen], [segment(12, 14, "Who are you?", "asr tiny")], [VIDEO])
+    shown = TeacherInput(CLIP, [seen], [segment(12, 14, "Who are you?", "asr tiny")], [VIDEO])
     captions = say(["evidence", "speech", "title", "fake"], shown)
     assert [c.teacher for c in captions] == ["evidence", "speech", "title", "fake"]
     assert [c.text for c in captions[:3]] == ["A person is visible.", "Who are you?", "Sintel trailer: The search"]
@@ -153,15 +155,15 @@ def test_each_teacher_says_its_own() -> None:
 
 
 def test_a_teacher_with_nothing_to_say_is_silent() -> None:
-    bare = Shown(CLIP, [NOTHING], [], [replace(VIDEO, title="", chapters=[])])
+    bare = TeacherInput(CLIP, [NOTHING], [], [replace(VIDEO, title="", chapters=[])])
     assert say(["evidence", "speech", "title"], bare) == []
-    assert say(["evidence", "speech", "title"], Shown(CLIP)) == []
+    assert say(["evidence", "speech", "title"], TeacherInput(CLIP)) == []
 
 
 def test_each_teacher_is_a_table_of_its_own() -> None:
     steps = dict(Teacher(teachers=["title", "fake"]).expand())
     assert list(steps) == ["title", "fake"]
-    shown = Shown(CLIP, video=[VIDEO])
+    shown = TeacherInput(CLIP, video=[VIDEO])
     alone = [c for name in steps for c in say([name], shown)]
     assert alone == say(["title", "fake"], shown)  # a fourth teacher changes no id
 

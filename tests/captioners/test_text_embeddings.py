@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from cliploom.captioners.text_embeddings import TextEmbeddings
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Caption, Embedding, problem
 
 
 def encoded(step: TextEmbeddings, texts: list[str]) -> list[Embedding]:
     captions = [Caption(f"c{i}", "v", "clip", "t", "teacher", text, [], "m", "1") for i, text in enumerate(texts)]
-    with step.open(Site(Path("."), {})) as work:
+    with step.open(StepContext(Path("."), {})) as work:
         answers = work(captions)
     rows = [row for answer in answers if isinstance(answer, list) for row in answer]
     assert [row.embedding_id.partition("_")[0] for row in rows if isinstance(row, Embedding)] == [

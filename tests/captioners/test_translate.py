@@ -9,7 +9,7 @@ from answering import Scripted, told, worked
 
 from cliploom.captioners.translate import Translate
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.model import ChatModelOptions
 from cliploom.models.text.languages import detect, has_length, is_language, language_name, language_of
 from cliploom.schemas import Caption, problem
 
@@ -108,7 +108,7 @@ def test_names_of_languages() -> None:
 
 
 def test_a_dry_run_says_so() -> None:
-    [[made]] = worked(Translate(model=ChatModel("fake")), SEEN)
+    [[made]] = worked(Translate(model=ChatModelOptions("fake")), SEEN)
     assert (made.teacher, made.language, made.text[:7]) == ("fake", "de", "[fake] ")
 
 

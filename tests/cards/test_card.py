@@ -14,27 +14,27 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from cliploom.cards.dataset import Dataset
-from cliploom.cards.release.card import Wishes, front_matter, make_card
+from cliploom.cards.release.card import CardOptions, front_matter, make_card
 from cliploom.cards.release.columns import Example, release_schema, score_columns
-from cliploom.cards.release.facts import Author, Captions, Facts, Repetition, Source, repeated_caption
-from cliploom.cards.release.files import Split
+from cliploom.cards.release.facts import Author, Captions, Facts, Repetition, Source, find_repetition
+from cliploom.cards.release.files import SplitFiles
 from cliploom.cards.release.licenses import card_license
 from cliploom.cards.release.models import model_license
-from cliploom.cards.release.provenance import Made, Model, Story
+from cliploom.cards.release.provenance import ModelRecord, Provenance, StepRecord
 from cliploom.cards.release.words import length_of_time, short_text
-from cliploom.engine.build import Stage, run_build
+from cliploom.engine.build import FunnelStage, run_build
 from cliploom.engine.contract.recipe import load_recipe
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import arrow_schema
 
 HOSTILE = "<img src=x onerror=alert(1)> | [win](https://evil.example) `x` *now*\n# heading"
-PLAIN = Story("open-films", "0.1.0", [], [], [], {})
+PLAIN = Provenance("open-films", "0.1.0", [], [], [], {})
 
 
-def wishes(**more: Any) -> Wishes:
+def wishes(**more: Any) -> CardOptions:
     said = {"license": "cc-by-4.0", "title": "", "language": [], "tasks": [], "tags": [], "homepage": ""}
-    return Wishes(**{**said, "with_files": False, **more})
+    return CardOptions(**{**said, "with_files": False, **more})
 
 
 def captions(**more: Any) -> Captions:
@@ -44,7 +44,7 @@ def captions(**more: Any) -> Captions:
 
 def facts(**more: Any) -> Facts:
     schema = release_schema(("file_name",), score_columns(["conse"]))
-    split = Split("train", 3, 6.5, 100, {"v0", "v1"})
+    split = SplitFiles("train", 3, 6.5, 100, {"v0", "v1"})
     said = {"schema": schema, "splits": [split], "file_bytes": 2000, "sources": [Source("CC-BY 3.0", "Blender", 2)]}
     return Facts(**{**said, "dropped": 0, "captions": captions(), "transcripts": [], "conse": [], "damaged": 0, **more})
 
@@ -112,9 +112,10 @@ def test_a_card_without_a_licence_warns() -> None:
 
 
 def test_what_strangers_wrote_stays_text() -> None:
-    stage = Stage("filters.x", "filter", "", 5, 3, 2, 0, 0, 0, {HOSTILE: 2}, {}, 0.0)
-    story = Story(HOSTILE, HOSTILE, [Made(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], [stage],
-                  [Model("captions", HOSTILE, HOSTILE, None, 1)], {"name": "```\n# out of the fence"})  # fmt: skip
+    stage = FunnelStage("filters.x", "filter", "", 5, 3, 2, 0, 0, 0, {HOSTILE: 2}, {}, 0.0)
+    story = Provenance(HOSTILE, HOSTILE, [StepRecord(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], [stage],
+                       [ModelRecord("captions", HOSTILE, HOSTILE, None, 1)],
+                       {"name": "```\n# out of the fence"})  # fmt: skip
     said = captions(authors=[Author(HOSTILE, HOSTILE, 3)], most_repeated=Repetition(HOSTILE, 3, 3))
     schema = release_schema(("file_name",), score_columns([HOSTILE]), {HOSTILE: [HOSTILE]})
     text = make_card(wishes(title=HOSTILE, license=HOSTILE, homepage="javascript:alert(1)"),
@@ -161,8 +162,10 @@ def test_what_the_card_tells_fits_the_dataset() -> None:
 
 def test_numbers_of_the_funnel_have_their_reasons() -> None:
     stages = [
-        Stage("builders.clips", "split", "clips", 18, 18, 0, 0, 0, 60, {"too_short": 21}, {}, 0.0, parts=21),
-        Stage("filters.keep", "filter", "", 60, 40, 19, 1, 0, 0, {"where": 12, "where_is_null": 7}, {"odd": 1}, 0.0),
+        FunnelStage("builders.clips", "split", "clips", 18, 18, 0, 0, 0, 60, {"too_short": 21}, {}, 0.0, parts=21),
+        FunnelStage(
+            "filters.keep", "filter", "", 60, 40, 19, 1, 0, 0, {"where": 12, "where_is_null": 7}, {"odd": 1}, 0.0
+        ),
     ]
     text = make_card(wishes(), facts(dropped=2), PLAIN._replace(stages=stages))
     assert r"| builders.clips | 18 | 18 → 60 clips | too\_short 21 |  |" in text
@@ -174,7 +177,7 @@ def test_what_is_needed_to_build_it_again_is_told() -> None:
     story = PLAIN._replace(recipe={"name": "x", "prompt": "long " * 10_000})
     text = make_card(wishes(), facts(), story)
     assert "the same answers of people" not in text and len(text) < 10_000
-    reviewed = story._replace(steps=[Made("asked", "annotation.review", "Ask.", "")])
+    reviewed = story._replace(steps=[StepRecord("asked", "annotation.review", "Ask.", "")])
     assert "the same answers of people" in make_card(wishes(), facts(), reviewed)
 
 
@@ -192,7 +195,7 @@ def test_what_is_needed_to_build_it_again_is_told() -> None:
     ],
 )
 def test_a_caption_on_many_clips_is_told(n: int, clips: int, told: bool) -> None:
-    assert (repeated_caption([("Same.", n)], clips) is not None) == told
+    assert (find_repetition([("Same.", n)], clips) is not None) == told
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_the_card_of_a_real_build_tells_it_and_its_recipe_builds_again(short: An
 
 def test_a_step_run_by_itself_writes_a_card_without_a_story(tmp_path: Path) -> None:
     rows = [told.video("v0"), told.clip("v0", 0, 2)]
-    list(Dataset().rows(told.database(rows), Site(tmp_path, {"": Path("media/cards.dataset/0")})))
+    list(Dataset().rows(told.database(rows), StepContext(tmp_path, {"": Path("media/cards.dataset/0")})))
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert "## How it was made" not in card and "recipe.yaml" not in card
     assert isinstance(facts().schema, pa.Schema)

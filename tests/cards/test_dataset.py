@@ -18,15 +18,15 @@ import yaml
 
 from cliploom.cards.dataset import Dataset
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Drop, Site
-from cliploom.schemas import Caption, Clip, Entry, Pair, Review, Row, Tags, Word
+from cliploom.engine.contract.step import Drop, StepContext
+from cliploom.schemas import Caption, Clip, DatasetEntry, Pair, Review, Row, Tags, Word
 
 STEP = Path("media/cards.dataset/0123456789abcdef")
 
 
-def made(root: Path, rows: Sequence[Row], **options: Any) -> list[Entry | Drop]:
+def made(root: Path, rows: Sequence[Row], **options: Any) -> list[DatasetEntry | Drop]:
     """Run the step over rows."""
-    return list(Dataset(**options).rows(told.database(rows), Site(root, {"": STEP})))
+    return list(Dataset(**options).rows(told.database(rows), StepContext(root, {"": STEP})))
 
 
 def table(root: Path) -> dict[str, dict[str, Any]]:
@@ -70,15 +70,17 @@ def with_files(root: Path, media: Path, rows: Sequence[Row]) -> list[Row]:
 
 def test_a_virtual_dataset_loads_with_its_types_and_splits(tmp_path: Path) -> None:
     entries = made(tmp_path, captioned(), splits={"train": 0.6, "test": 0.4}, license="cc-by-4.0")
-    assert [e.id for e in entries if isinstance(e, Entry)] == sorted(e.id for e in entries) and len(entries) == 15
+    assert [e.id for e in entries if isinstance(e, DatasetEntry)] == sorted(e.id for e in entries) and len(
+        entries
+    ) == 15
     data = loaded(tmp_path, tmp_path)
     assert set(data) == {"train", "test"} and sum(map(len, data.values())) == 15
     row = data["train"][0]
     assert row["end_s"] - row["start_s"] == row["duration_s"] == 2.0
     assert row["caption"].startswith("Words of v") and row["teacher"] == "speech"
     assert data["train"].features["start_s"] == datasets.Value("float64")
-    assert {e.split for e in entries if isinstance(e, Entry)} == {"train", "test"}
-    assert {e.file for e in entries if isinstance(e, Entry)} == {None}
+    assert {e.split for e in entries if isinstance(e, DatasetEntry)} == {"train", "test"}
+    assert {e.file for e in entries if isinstance(e, DatasetEntry)} == {None}
     assert sorted(p.name for p in (tmp_path / "dataset" / "data").iterdir()) == [
         "test-00000-of-00001.parquet", "train-00000-of-00001.parquet",
     ]  # fmt: skip
@@ -87,7 +89,9 @@ def test_a_virtual_dataset_loads_with_its_types_and_splits(tmp_path: Path) -> No
 def test_entries_say_the_split_that_the_table_says(tmp_path: Path) -> None:
     entries = made(tmp_path, captioned(), splits={"a": 1, "b": 1, "c": 1})
     rows = table(tmp_path)
-    assert {e.clip_id: e.split for e in entries if isinstance(e, Entry)} == {c: r["split"] for c, r in rows.items()}
+    assert {e.clip_id: e.split for e in entries if isinstance(e, DatasetEntry)} == {
+        c: r["split"] for c, r in rows.items()
+    }
     videos = defaultdict(set)
     for row in rows.values():
         videos[row["video_id"]].add(row["split"])
@@ -109,7 +113,7 @@ def test_parquet_files_are_as_the_hub_likes_them(tmp_path: Path) -> None:
 def test_clip_files_load_as_a_videofolder(tmp_path: Path, media: Path) -> None:
     rows = with_files(tmp_path, media, captioned(videos=4, clips=1))
     entries = made(tmp_path, rows, media="files", splits={"train": 0.7, "test": 0.3})
-    assert len({e.split for e in entries if isinstance(e, Entry)}) == 2
+    assert len({e.split for e in entries if isinstance(e, DatasetEntry)}) == 2
     data = loaded(tmp_path, tmp_path)
     for split, part in data.items():
         part = part.cast_column("video", datasets.Video(decode=False))
@@ -119,7 +123,7 @@ def test_clip_files_load_as_a_videofolder(tmp_path: Path, media: Path) -> None:
             assert path.read_bytes() == (media / "made_one_frame.mp4").read_bytes()
             assert path.parent == tmp_path / "dataset" / split / "clips" and path.stem == row["clip_id"]
     for entry in entries:
-        assert isinstance(entry, Entry) and entry.file is not None
+        assert isinstance(entry, DatasetEntry) and entry.file is not None
         assert (tmp_path / "dataset" / entry.file).samefile(tmp_path / f"media/clips/{entry.clip_id}.mp4")  # a link
 
 
@@ -176,7 +180,7 @@ def test_clips_without_a_caption_leave_unless_none_has_one(tmp_path: Path) -> No
     ]  # fmt: skip
     assert len(table(tmp_path)) == 4
     bare = [row for row in rows if not isinstance(row, Caption)]
-    assert all(isinstance(o, Entry) for o in made(tmp_path, bare))
+    assert all(isinstance(o, DatasetEntry) for o in made(tmp_path, bare))
     assert len(table(tmp_path)) == 5 and "caption" not in next(iter(table(tmp_path).values()))
 
 
@@ -334,22 +338,22 @@ def test_files_without_cut_clips_are_refused_before_the_build() -> None:
 def test_it_runs_again_when_the_build_went_otherwise_or_the_folder_is_gone(tmp_path: Path) -> None:
     steps = [{"name": "no.such", "step": "no.such", "shape": "map", "options": {"path": "/home/ada/films"},
               "tables": [{"name": "no.such", "table": "clips", "fingerprint": "0"}]},
-             {"name": "cards.dataset", "step": "cards.dataset", "shape": "whole", "options": {},
+             {"name": "cards.dataset", "step": "cards.dataset", "shape": "global", "options": {},
               "tables": [{"name": "cards.dataset", "table": "entries", "fingerprint": "0"}]}]  # fmt: skip
     lock: dict[str, Any] = {"name": "few", "cliploom": "9", "shards": 1, "steps": steps}
     (tmp_path / "recipe.lock.yaml").write_text(yaml.safe_dump(lock))
-    site, step = Site(tmp_path, {"": STEP}), Dataset()
-    first = step.outside(site)
+    site, step = StepContext(tmp_path, {"": STEP}), Dataset()
+    first = step.external_digest(site)
     list(step.rows(told.database(captioned(1, 1)), site))
-    assert step.outside(site) == first
+    assert step.external_digest(site) == first
     shutil.rmtree(tmp_path / "dataset")
-    second = step.outside(site)
-    assert second not in (first, Dataset().outside(Site(tmp_path / "nowhere", {"": STEP})))
+    second = step.external_digest(site)
+    assert second not in (first, Dataset().external_digest(StepContext(tmp_path / "nowhere", {"": STEP})))
     list(step.rows(told.database(captioned(1, 1)), site))
-    assert step.outside(site) == second
+    assert step.external_digest(site) == second
     lock["steps"][0]["options"]["path"] = "/mnt/films"  # the same folder elsewhere
     (tmp_path / "recipe.lock.yaml").write_text(yaml.safe_dump(lock))
-    assert step.outside(site) == second
+    assert step.external_digest(site) == second
     lock["steps"][0]["options"]["threshold"] = 3
     (tmp_path / "recipe.lock.yaml").write_text(yaml.safe_dump(lock))
-    assert step.outside(site) != second
+    assert step.external_digest(site) != second

@@ -12,9 +12,9 @@ import pytest
 import told
 
 from cliploom.cards.formats.panda70m import COLUMNS
-from cliploom.cards.panda70m import Panda70m
+from cliploom.cards.panda70m import Panda70mExport
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Drop, Site, Split
+from cliploom.engine.contract.step import Drop, Split, StepContext
 from cliploom.schemas import Clip, Row, Score, Shot, Span
 
 STEP = Path("media/cards.panda70m/0123456789abcdef")
@@ -22,7 +22,7 @@ STEP = Path("media/cards.panda70m/0123456789abcdef")
 
 def made(root: Path, rows: Sequence[Row], **options: Any) -> list[Drop]:
     """Run the step over rows."""
-    return list(Panda70m(**options).rows(told.database(rows), Site(root, {"": STEP})))
+    return list(Panda70mExport(**options).rows(told.database(rows), StepContext(root, {"": STEP})))
 
 
 def table(root: Path, name: str = "clips") -> dict[str, dict[str, Any]]:
@@ -147,20 +147,20 @@ class _Measure(Split[Clip, Score]):
 
 
 def test_options_that_make_no_sense() -> None:
-    Panda70m().check([_Measure()])
+    Panda70mExport().check([_Measure()])
     with pytest.raises(UserError) as caught:
-        Panda70m(score="conze").check([_Measure()])
+        Panda70mExport(score="conze").check([_Measure()])
     assert "conze" in caught.value.message and "did you mean conse?" in caught.value.hint
     for name in ("", "../up", "a/b", ".hidden", "-x"):
         with pytest.raises(UserError, match="plain file name"):
-            Panda70m(name=name).check([_Measure()])
+            Panda70mExport(name=name).check([_Measure()])
 
 
 def test_a_file_that_is_gone_is_written_again(tmp_path: Path) -> None:
-    clip, step, site = told.clip("v", 0, 2), Panda70m(), Site(tmp_path, {"": STEP})
+    clip, step, site = told.clip("v", 0, 2), Panda70mExport(), StepContext(tmp_path, {"": STEP})
     rows = [told.video("v"), clip, told.caption(clip, "a", "One.")]
-    before = step.outside(site)
+    before = step.external_digest(site)
     made(tmp_path, rows)
-    assert step.outside(site) == before
+    assert step.external_digest(site) == before
     (tmp_path / "panda70m" / "clips.csv").unlink()
-    assert step.outside(site) != before
+    assert step.external_digest(site) != before

@@ -10,7 +10,7 @@ import told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliploom.cards.release.files import FOLDER_FILES, TableFiles, clip_name, mend_folder, replaced_folder
+from cliploom.cards.release.files import FOLDER_FILES, TableFiles, clip_name, mend_folder, replace_folder
 from cliploom.cards.release.redaction import public_options, public_uri
 from cliploom.cards.release.splits import assign_splits
 from cliploom.schemas import Clip, arrow_schema, to_arrow
@@ -22,7 +22,7 @@ def test_a_kill_between_the_renames_is_mended(tmp_path: Path) -> None:
     (old / "README.md").write_text("old")
     mend_folder(folder)
     assert (folder / "README.md").read_text() == "old" and not old.exists()
-    with pytest.raises(KeyboardInterrupt), replaced_folder(folder) as part:
+    with pytest.raises(KeyboardInterrupt), replace_folder(folder) as part:
         (part / "README.md").write_text("new")
         raise KeyboardInterrupt
     assert (folder / "README.md").read_text() == "old" and not part.exists()

@@ -26,8 +26,8 @@ from cliploom.cards.report.histogram import Spread, draw_histogram
 from cliploom.cards.report.page import clock
 from cliploom.cards.report.thumbnails import HEIGHT_PX, WIDTH_PX, small_picture
 from cliploom.cli.screen.outcome import warnings
-from cliploom.engine.build import Stage
-from cliploom.schemas import Caption, Clip, Entry, Segment, Tags, Video
+from cliploom.engine.build import FunnelStage
+from cliploom.schemas import Caption, Clip, DatasetEntry, Segment, Tags, Video
 
 VOID = {"meta", "img", "br", "hr", "link", "path", "rect"}
 
@@ -139,7 +139,7 @@ def test_the_number_of_clips_bounds_the_page(films: Any) -> None:
 
 
 def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
-    stages = [Stage("builders.folder", "source", "videos", 1, 0, 0, 1, 0, 0, {}, {"unreadable": 1}, 0.0)]
+    stages = [FunnelStage("builders.folder", "source", "videos", 1, 0, 0, 1, 0, 0, {}, {"unreadable": 1}, 0.0)]
     lock = {"name": "none", "cliploom": "9", "shards": 1, "steps": []}
     page = Page(render_report(told.FakeBuild(tmp_path, lock, stages=stages)))
     assert "0 clips left so far" in page.text and "1 failed: unreadable" in page.text
@@ -148,7 +148,7 @@ def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
 
 def test_a_build_that_waits_shows_what_no_filter_dropped(tmp_path: Path) -> None:
     clips = [told.clip("v", float(i), i + 1.0) for i in range(3)]
-    stages = [Stage("annotation.review", "whole", "reviews", 3, 0, 0, 0, 1, 0, {}, {}, 0.0)]
+    stages = [FunnelStage("annotation.review", "global", "reviews", 3, 0, 0, 0, 1, 0, {}, {}, 0.0)]
     lock = {"name": "few", "cliploom": "9", "shards": 1, "steps": []}
     said = {"annotation.review": f"3 of 3 are open: fill in {tmp_path}/review/answers.csv"}
     (tmp_path / "waiting.json").write_text(json.dumps(said))
@@ -207,7 +207,7 @@ def test_clips_over_damage_are_counted_on_the_page(films: Any, html: str) -> Non
     def damage(row: Any) -> Any:
         return replace(row, damaged=0.25 if row.start_s < 5 else 0.0) if isinstance(row, Clip) else row
 
-    kept = {row.clip_id for row in films.rows if isinstance(row, Entry)}
+    kept = {row.clip_id for row in films.rows if isinstance(row, DatasetEntry)}
     n = sum(1 for row in films.rows if isinstance(row, Clip) and row.start_s < 5 and row.clip_id in kept)
     assert f"{n} of 23 clips lie over damaged frames." in Page(changed(films, damage)).text
     assert "damaged frames" not in html
@@ -234,9 +234,9 @@ def test_a_real_build_has_a_page(short: Any, media: Path) -> None:
     assert [level.name for level in line][-1] == "filters.duration"
 
 
-def stage(name: str, shape: str, table: str, came: int, rows: int, **more: Any) -> Stage:
+def stage(name: str, shape: str, table: str, came: int, rows: int, **more: Any) -> FunnelStage:
     said = {"done": came, "dropped": 0, "failed": 0, "waiting": 0, "reasons": {}, "causes": {}, "seconds": 0.0}
-    return Stage(**{"name": name, "shape": shape, "table": table, "came": came, "rows": rows, **said, **more})
+    return FunnelStage(**{"name": name, "shape": shape, "table": table, "came": came, "rows": rows, **said, **more})
 
 
 def test_the_main_line_counts_videos_then_clips() -> None:
@@ -246,9 +246,9 @@ def test_the_main_line_counts_videos_then_clips() -> None:
         stage("builders.clips", "split", "clips", 6, 30),
         stage("captioners.teacher.vlm", "map", "captions", 30, 29, failed=1, causes={"timeout": 1}),
         stage("filters.keep", "filter", "", 30, 0, done=20, dropped=10, reasons={"few": 1, "many": 9}),
-        stage("annotation.review", "whole", "reviews", 20, 18, dropped=2, reasons={"rejected": 2}),
+        stage("annotation.review", "global", "reviews", 20, 18, dropped=2, reasons={"rejected": 2}),
         stage("builders.stitch", "split", "clips", 6, 12),
-        stage("cards.dataset", "whole", "entries", 12, 11, dropped=1, reasons={"no_caption": 1}),
+        stage("cards.dataset", "global", "entries", 12, 11, dropped=1, reasons={"no_caption": 1}),
     ]
     lock = {"steps": [{"name": s.name, "step": s.name if s.table == "reviews" else "no.such"} for s in stages]}
     line = main_line(stages, lock)

@@ -11,18 +11,21 @@ from typing import Any
 import pytest
 
 from cliploom.cards.formats import sharegpt as writing
-from cliploom.cards.sharegpt4video import Sharegpt4video as ToSharegpt4video
+from cliploom.cards.sharegpt4video import Sharegpt4videoExport as ToSharegpt4video
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.storage.sql import connect
 from cliploom.schemas import Caption, Clip, Review, Row, Span, Video, to_arrow
 
-FIRST = writing.VideoLine(
+FIRST = writing.Sharegpt4videoLine(
     "nasa", "space/nasa.mp4", "space_1.zip",
-    [writing.Moment(0.0, "A star – blue."), writing.Moment(2.0, 'It "grows"\u2028fast.'), writing.Moment(6.5, "夜.")],
+    [
+        writing.SpanCaption(0.0, "A star – blue."), writing.SpanCaption(2.0, 'It "grows"\u2028fast.'),
+        writing.SpanCaption(6.5, "夜."),
+    ],
     "A star grows.",
 )  # fmt: skip
-SECOND = writing.VideoLine("gone", "space/gone.mp4", "space_1.zip", [], "Nothing is left.")
+SECOND = writing.Sharegpt4videoLine("gone", "space/gone.mp4", "space_1.zip", [], "Nothing is left.")
 
 
 def test_a_line_is_as_its_readers_want_it() -> None:
@@ -35,7 +38,7 @@ def test_a_line_is_as_its_readers_want_it() -> None:
     assert [c["idx"] for c in told["captions"]] == ["0", "1", "2", "-1"]
     assert told["timestamps"] == [0.0, 2.0, 6.5] and "夜" in first
     assert json.loads(second)["timestamps"] == [] and len(json.loads(second)["captions"]) == 1
-    untimed = FIRST._replace(moments=[writing.Moment(None, "x"), writing.Moment(1.0, "y")])
+    untimed = FIRST._replace(moments=[writing.SpanCaption(None, "x"), writing.SpanCaption(1.0, "y")])
     assert json.loads(writing.line(untimed))["timestamps"] == []
 
 
@@ -48,7 +51,9 @@ def written(tmp_path: Path, rows: Sequence[Row], **options: Any) -> tuple[list[d
     db = connect()
     for row in (Video, Clip, Caption, Review):
         db.register(row.table, to_arrow(row, [r for r in rows if isinstance(r, row)]))
-    drops = list(ToSharegpt4video(**options).rows(db, Site(tmp_path, {"": Path("media/cards.sharegpt4video/x")})))
+    drops = list(
+        ToSharegpt4video(**options).rows(db, StepContext(tmp_path, {"": Path("media/cards.sharegpt4video/x")}))
+    )
     file = tmp_path / "sharegpt4video" / f"{options.get('name', 'sharegpt4video')}.jsonl"
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()], drops
 

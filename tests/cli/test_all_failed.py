@@ -12,8 +12,8 @@ from commands import Run
 from histories import World
 
 from cliploom.cli.screen.funnel import failures
-from cliploom.cli.screen.outcome import made
-from cliploom.engine.build import Build, Stage, run_build
+from cliploom.cli.screen.outcome import find_outputs
+from cliploom.engine.build import Build, FunnelStage, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.runner import RunOptions
 
@@ -62,8 +62,8 @@ def test_one_good_row_is_enough_to_go_on(cliploom: Run, tmp_path: Path, media: P
 
 def test_the_most_frequent_cause_comes_first_and_its_step_before_those_that_fared_better(tmp_path: Path) -> None:
     stages = [
-        Stage("good", "map", "clips", 60, 59, 0, 1, 0, 59, {}, {"rare": 1}, 0.0),
-        Stage("bad", "map", "captions", 60, 13, 0, 47, 0, 13, {}, {"KeyError": 2, "TypeError": 45}, 0.0),
+        FunnelStage("good", "map", "clips", 60, 59, 0, 1, 0, 59, {}, {"rare": 1}, 0.0),
+        FunnelStage("bad", "map", "captions", 60, 13, 0, 47, 0, 13, {}, {"KeyError": 2, "TypeError": 45}, 0.0),
     ]
     errors = [("bad", "r1", "v", "TypeError", "no such argument", 1), ("bad", "r2", "v", "KeyError", "'x'", 1)]
     lines = failures(told.FakeBuild(tmp_path, {}, stages=stages, errors=errors), stages)
@@ -72,7 +72,7 @@ def test_the_most_frequent_cause_comes_first_and_its_step_before_those_that_fare
         "  2 x KeyError: 'x'",
         "good: 1 of 60 failed, 1 x rare: ",
     ]
-    assert not any(stage.hopeless for stage in stages)
+    assert not any(stage.all_failed for stage in stages)
 
 
 def test_a_dataset_of_an_earlier_build_is_not_shown_as_this_ones(
@@ -82,13 +82,13 @@ def test_a_dataset_of_an_earlier_build_is_not_shown_as_this_ones(
     world, root = World({f"v{i:02d}": [i, 0] for i in range(4)}), tmp_path / "b"
     run_build(world.recipe(), root, RunOptions(workers=1))
     (root / "dataset").mkdir()
-    assert made(root, Build.read(root).funnel()) == {"dataset": root / "dataset"}
+    assert find_outputs(root, Build.read(root).funnel()) == {"dataset": root / "dataset"}
 
     world.most_s = 0.5
     with pytest.raises(UserError, match="no clip is left to publish"):
         run_build(world.recipe(), root, RunOptions(workers=1))
     stages = Build.read(root).funnel()
-    assert made(root, stages) == {"outdated_dataset": root / "dataset"}
+    assert find_outputs(root, stages) == {"outdated_dataset": root / "dataset"}
     assert [(s.name, s.came, s.rows) for s in stages if not s.finished] == [("histories.Book", 0, 0)]
     with Build.read(root).connect() as db:
         assert db.execute("SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM dataset)").fetchall() == [
@@ -97,4 +97,4 @@ def test_a_dataset_of_an_earlier_build_is_not_shown_as_this_ones(
 
     world.most_s = 9.0
     run_build(world.recipe(), root, RunOptions(workers=1))
-    assert "dataset" in made(root, Build.read(root).funnel())
+    assert "dataset" in find_outputs(root, Build.read(root).funnel())

@@ -21,7 +21,7 @@ from cliploom.engine.contract.usage import Budget, Price
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.planning.plan import make_plan
 from cliploom.models import weights
-from cliploom.models.chat.model import ChatModel
+from cliploom.models.chat.model import ChatModelOptions
 
 RECIPE = """\
 name: much
@@ -141,7 +141,7 @@ def test_one_command_installs_it_all() -> None:
 
 
 def test_models_without_a_price_are_all_named_before_any_work() -> None:
-    judge, rewrite = (ChatModel(name, url=["http://127.0.0.1:9/v1"]) for name in ("big", "small"))
+    judge, rewrite = (ChatModelOptions(name, url=["http://127.0.0.1:9/v1"]) for name in ("big", "small"))
     steps = (*_recipe().steps, Rewrite(model=rewrite), Judge(model=judge))
     for prices, lacking in (
         ({}, "small (captioners.rewrite), big (captioners.judge)"),

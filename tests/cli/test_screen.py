@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cliploom.cli.screen.formatting import duration, number, printable, rate, shortened, tally
+from cliploom.cli.screen.formatting import duration, number, printable, rate, shorten, tally
 from cliploom.cli.screen.progress import Board, PlainLines, live_table, progress
 from cliploom.cli.screen.tables import Column, print_prose, print_table
 from cliploom.engine.contract.events import Event, Kind
@@ -35,7 +35,7 @@ def test_words() -> None:
     assert [rate(r) for r in (0, 0.05, 12.34)] == ["", "3.0/min", "12.3/s"]
     assert [number(n) for n in (0, 1234, 0.257)] == ["", "1,234", "0.26"]
     assert tally({"dark": 1, "short": 12}) == "short 12, dark 1"
-    assert shortened("abcdef", 4) == "abc…"
+    assert shorten("abcdef", 4) == "abc…"
 
 
 def test_foreign_text_does_nothing_to_the_terminal() -> None:

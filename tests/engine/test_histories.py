@@ -12,7 +12,7 @@ from histories import World, killed_after
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.engine.preview import survey
+from cliploom.engine.preview import preview_build
 
 STEPS = 7  # of a history
 
@@ -93,5 +93,5 @@ def test_any_history_ends_as_a_fresh_build(seed: int, tmp_path: Path) -> None:
     build(world, tmp_path / "fresh")
     assert histories.contents(root) == histories.contents(tmp_path / "fresh"), said
     ended = Build.read(root).funnel()[-1].finished
-    assert not ended or not any(f.to_do or f.after for f in survey(world.recipe(), root, RunOptions(workers=1)))
+    assert not ended or not any(f.to_do or f.after for f in preview_build(world.recipe(), root, RunOptions(workers=1)))
     histories.check_sums(root)

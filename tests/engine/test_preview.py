@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 import toys
 
-from cliploom.annotation.review import Review
+from cliploom.annotation.review import ReviewStep
 from cliploom.cards.dataset import Dataset
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.engine.preview import Forecast, survey
+from cliploom.engine.preview import Forecast, preview_build
 
 
 def look(root: Path, retry: bool = False, limit: int | None = None, **settings: Any) -> dict[str, Forecast]:
-    found = survey(toys.recipe(**settings), root, RunOptions(workers=2, retry_failed=retry, limit=limit))
+    found = preview_build(toys.recipe(**settings), root, RunOptions(workers=2, retry_failed=retry, limit=limit))
     return {f.name.removeprefix("toys."): f for f in found}
 
 
@@ -132,12 +132,12 @@ def test_a_plan_writes_nothing_whatever_the_state_of_the_folder(
     with suppress(IsADirectoryError):
         change(root)
     before = _snapshot(root)
-    survey(_published(word), root, RunOptions(workers=1))
+    preview_build(_published(word), root, RunOptions(workers=1))
     assert _snapshot(root) == before
 
 
 def _published(word: str) -> Recipe:
-    steps = (toys.Numbers(last=2), toys.Pieces(), toys.Say(word=word), Dataset(), Review(kind="judge", sample=2))
+    steps = (toys.Numbers(last=2), toys.Pieces(), toys.Say(word=word), Dataset(), ReviewStep(kind="judge", sample=2))
     return Recipe("published", steps, shards=2)
 
 
@@ -155,9 +155,9 @@ def test_a_dataset_that_was_cut_off_is_written_again(published: Path, tmp_path: 
     _move(root, "dataset", "dataset.old")
     run_build(_published("hello"), root, RunOptions(workers=1))
     assert (root / "dataset" / "README.md").is_file() and not (root / "dataset.old").exists()
-    assert {f.name: f.to_do for f in survey(_published("hello"), root, RunOptions())}["cards.dataset"] == 0
+    assert {f.name: f.to_do for f in preview_build(_published("hello"), root, RunOptions())}["cards.dataset"] == 0
 
 
 def test_another_recipes_folder(built: Path) -> None:
     with pytest.raises(UserError, match="holds the build of toys"):
-        survey(Recipe("other", toys.recipe().steps, shards=4), built, RunOptions())
+        preview_build(Recipe("other", toys.recipe().steps, shards=4), built, RunOptions())

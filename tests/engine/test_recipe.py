@@ -11,7 +11,7 @@ import toys
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.recipe import Recipe, Use, dump_recipe, load_recipe, read_recipe
+from cliploom.engine.contract.recipe import Recipe, StepUse, dump_recipe, load_recipe, read_recipe
 from cliploom.engine.planning.plan import make_plan
 from cliploom.filters.duration import Duration
 
@@ -100,7 +100,7 @@ def test_a_wrong_recipe_is_refused_in_one_line(old: str, new: str, said: str) ->
         ('filters.duration: {as: "a\\0b"}', "10: 'a\\x00b' holds the character '\\x00'"),
         ('filters.keep: {where: "\\ud800"}', "10: \\ud800 holds the character '\\ud800'"),
         ("filters.duration: {as: Builders.Scan}", "10: Builders.Scan is used twice"),
-        ("filters.duration: {patience_s: 0}", "10: `patience_s:` is 0: "),
+        ("filters.duration: {timeout_s: 0}", "10: `timeout_s:` is 0: "),
         ("filters.duration: {as: builders.scan.frames}", ""),
         ("&again filters.duration: *again", "10: *again refers to another place"),
         ("!!python/object:os.system {}", "10: tag:yaml.org,2002:python/object:os.system is a tag"),
@@ -191,10 +191,10 @@ def test_a_step_twice_takes_a_name() -> None:
 
 def test_later_steps_read_what_narrows() -> None:
     """``Join`` stands in for what it read; a reader after it reads only its rows, unless told otherwise."""
-    steps = (toys.Numbers(), toys.Pieces(), toys.Say(), Use(toys.Say(word="bye"), "bye"), toys.Join())
-    read = make_plan(Recipe("x", (*steps, Use(toys.Join(), "again"))))[-1].joined[0]
+    steps = (toys.Numbers(), toys.Pieces(), toys.Say(), StepUse(toys.Say(word="bye"), "bye"), toys.Join())
+    read = make_plan(Recipe("x", (*steps, StepUse(toys.Join(), "again"))))[-1].joined[0]
     assert [table.name for table in read] == ["toys.Join"]
-    told = make_plan(Recipe("x", (*steps, Use(toys.Join(), "again", ("bye",)))))[-1].joined[0]
+    told = make_plan(Recipe("x", (*steps, StepUse(toys.Join(), "again", ("bye",)))))[-1].joined[0]
     assert [table.name for table in told] == ["bye"]
 
 

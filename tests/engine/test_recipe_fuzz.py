@@ -22,7 +22,7 @@ SCRAPS = [
     "{5: 6}", "{a: 1, a: 2}", "&x [*x]", "*x", "!!python/object:os.system x", "!!binary aGk=", "<<: {a: 1}", "[" * 80,
     "{a: " * 80, "x" * 300, "../../evil", "/", ".", "..", "/dev/null", "C:\\x", "a\tb", "\x00", "\x1b[2J", "\u202e",
     "\ufeff", "é", "日本", "$HOME", "{{ x }}", "{% x %}", "%s", "'; drop table x", "steps:", "as: x", "from: x",
-    "from: []", "patience_s: 0", "name: x", "?", "- - -", "|", ">", "# x", "---", "...", "%YAML 9.9", "builders.scan",
+    "from: []", "timeout_s: 0", "name: x", "?", "- - -", "|", ">", "# x", "---", "...", "%YAML 9.9", "builders.scan",
     "filters.keep",
 ]  # fmt: skip
 VALUES: list[Any] = [

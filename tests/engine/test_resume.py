@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import toys
 
-from cliploom.engine.build import Build, Stage, run_build
+from cliploom.engine.build import Build, FunnelStage, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.runner import RunOptions
 
@@ -147,7 +147,7 @@ def test_a_removed_video_leaves_no_rows(tmp_path: Path) -> None:
     assert verdicts(root) == verdicts(tmp_path / "clean")
 
 
-def numbers(root: Path) -> list[Stage]:
+def numbers(root: Path) -> list[FunnelStage]:
     """The funnel without what depends on the machine."""
     return [stage._replace(seconds=0.0) for stage in Build.read(root).funnel()]
 

@@ -18,7 +18,7 @@ import pytest
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import read_recipe
-from cliploom.engine.contract.usage import Budget, Price, Spend, Tally, Usage, spent
+from cliploom.engine.contract.usage import Budget, Price, Usage, UsageCounter, UsageTotals, read_usage
 from cliploom.engine.estimate import estimate
 from cliploom.engine.execution.runner import RunOptions
 
@@ -81,7 +81,7 @@ def test_a_budget_stops_the_build_and_a_raised_one_goes_on(tmp_path: Path) -> No
     waiting = build(root, log=str(log), budget=Budget(max_calls=12))
     assert "max_calls: 12 of 12" in waiting["asks.Ask"]
     assert asked(log).total() == 12
-    assert spent(root) == {"asks.Ask": Tally({"toy": Usage(12, 120, 60, 0.0)}, {})}
+    assert read_usage(root) == {"asks.Ask": UsageTotals({"toy": Usage(12, 120, 60, 0.0)}, {})}
     prices = {"toy": Price(1e5, 2e5)}  # two a call
     waiting = build(root, log=str(log), budget=Budget(max_cost=20.0, prices=prices))
     assert "max_cost" in waiting["asks.Ask"]
@@ -89,16 +89,16 @@ def test_a_budget_stops_the_build_and_a_raised_one_goes_on(tmp_path: Path) -> No
     assert len(said(root)) == 30
 
 
-def take(spend: Spend, prompt_tokens: int, completion_tokens: int) -> None:
+def take(usage: UsageCounter, prompt_tokens: int, completion_tokens: int) -> None:
     async def go() -> None:
-        async with spend.call("m", 0, 0) as call:
+        async with usage.call("m", 0, 0) as call:
             call.ends(prompt_tokens, completion_tokens)
 
     asyncio.run(go())
 
 
 def test_the_count_of_other_steps_is_in_the_total(tmp_path: Path) -> None:
-    first, second = (Spend(tmp_path, name, Budget(max_tokens=1000)) for name in ("one", "two"))
+    first, second = (UsageCounter(tmp_path, name, Budget(max_tokens=1000)) for name in ("one", "two"))
     take(first, 70, 20)
     assert second.total() == Usage(1, 70, 20, 0.0)  # in this process at once
     first.close()
@@ -106,16 +106,16 @@ def test_the_count_of_other_steps_is_in_the_total(tmp_path: Path) -> None:
     assert second.total() == Usage(2, 75, 25, 0.0)
 
 
-def ask_all(*spends: Spend, rows: int, takes: tuple[int, int] = (1000, 100), wait_s: float = 0.005) -> list[Any]:
+def ask_all(*spends: UsageCounter, rows: int, takes: tuple[int, int] = (1000, 100), wait_s: float = 0.005) -> list[Any]:
     """Many calls at once, of several steps, each of which takes more than was thought."""
 
-    async def one(spend: Spend) -> None:
-        async with spend.call("big", 100, 50) as call:
+    async def one(usage: UsageCounter) -> None:
+        async with usage.call("big", 100, 50) as call:
             await asyncio.sleep(wait_s)
             call.ends(*takes)
 
     async def go() -> list[Any]:
-        calls = [one(spend) for _ in range(rows) for spend in spends]
+        calls = [one(usage) for _ in range(rows) for usage in spends]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     return asyncio.run(go())
@@ -123,7 +123,7 @@ def ask_all(*spends: Spend, rows: int, takes: tuple[int, int] = (1000, 100), wai
 
 def test_calls_under_way_count_in_a_limit(tmp_path: Path) -> None:
     budget = Budget(max_cost=0.02, prices={"big": Price(1.0, 10.0)})  # a call costs 0.002
-    one, two = (Spend(tmp_path, name, budget) for name in ("one", "two"))
+    one, two = (UsageCounter(tmp_path, name, budget) for name in ("one", "two"))
     answers = ask_all(one, two, rows=16)
     assert one.total().cost <= 0.02
     assert answers.count(None) == 10  # and not one less
@@ -131,26 +131,26 @@ def test_calls_under_way_count_in_a_limit(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_the_next_call_might_break_is_spent(tmp_path: Path) -> None:
-    spend = Spend(tmp_path, "one", Budget(max_tokens=3000))
-    answers = ask_all(spend, rows=16)
+    usage = UsageCounter(tmp_path, "one", Budget(max_tokens=3000))
+    answers = ask_all(usage, rows=16)
     assert answers.count(None) == 2
     assert "max_tokens: 2,200 of 3,000, and the next question may take 1,100" in str(answers[-1])
-    assert ask_all(Spend(tmp_path, "two", Budget(max_calls=5)), rows=16).count(None) == 3
+    assert ask_all(UsageCounter(tmp_path, "two", Budget(max_calls=5)), rows=16).count(None) == 3
 
 
 def test_calls_that_fail_leave_what_was_kept_for_them(tmp_path: Path) -> None:
-    spend = Spend(tmp_path, "one", Budget(max_tokens=200))
+    usage = UsageCounter(tmp_path, "one", Budget(max_tokens=200))
 
     async def go() -> None:
         for _ in range(5):
             with pytest.raises(OSError, match="gone"):
-                async with spend.call("m", 100, 50):
+                async with usage.call("m", 100, 50):
                     raise OSError("gone")
-        async with spend.call("m", 100, 50) as call:
+        async with usage.call("m", 100, 50) as call:
             call.ends(100, 50)
 
     asyncio.run(go())
-    assert spend.total() == Usage(6, 100, 50)
+    assert usage.total() == Usage(6, 100, 50)
 
 
 def test_a_budget_is_read_from_a_recipe() -> None:

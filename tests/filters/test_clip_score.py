@@ -13,12 +13,12 @@ from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError
 from cliploom.engine.contract.recipe import read_recipe
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.filters.clip_score import ClipScore, Compared
+from cliploom.filters.clip_score import ClipScore, ClipScoreInput
 from cliploom.schemas import Caption, Clip, Embedding, Evidence, Label, Score, problem
 
-SITE = Site(Path("."), {})
+SITE = StepContext(Path("."), {})
 DOGS = [Label("golden retriever", 0.6), Label("Labrador_retriever", 0.2), Label("tennis ball", 0.1)]
 CARS = [Label("convertible", 0.5), Label("pickup, pickup truck", 0.3), Label("car_wheel", 0.1)]
 
@@ -30,7 +30,7 @@ def vector(of: str, *values: float, model: str = "net (1)", caption: bool = Fals
 
 def scores(step: ClipScore, embeddings: list[Embedding]) -> list[Score]:
     with step.open(SITE) as work:
-        [answer] = work([Compared(Clip("c", "v", 0, 5, []), embeddings)])
+        [answer] = work([ClipScoreInput(Clip("c", "v", 0, 5, []), embeddings)])
     assert isinstance(answer, list)
     made = [row for row in answer if isinstance(row, Score)]
     assert [problem(row) for row in made] == [None] * len(answer)
@@ -76,7 +76,7 @@ def test_two_encoders_of_one_name_are_refused() -> None:
     clips = [vector("a", 1, 0), vector("b", 1, 0, 0, model="other (1)")]
     texts = [vector("t", 1, 0, caption=True), vector("t", 1, 0, 0, model="other (1)", caption=True)]
     with ClipScore().open(SITE) as work:
-        [answer] = work([Compared(Clip("c", "v", 0, 5, []), [*clips, *texts])])
+        [answer] = work([ClipScoreInput(Clip("c", "v", 0, 5, []), [*clips, *texts])])
     assert isinstance(answer, RowError)
     assert answer.kind == "two_encoders"
     assert "net (1) and of other (1)" in str(answer)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site, Split
+from cliploom.engine.contract.step import Split, StepContext
 from cliploom.filters.desirability.labels import (
     LABELS,
-    Limits,
-    Measured,
+    ClipMeasures,
+    LabelLimits,
     label,
     low_score,
     screen_in_screen,
@@ -29,13 +29,13 @@ from cliploom.filters.desirability.labels import (
     still_foreground,
     tiny_camera,
 )
-from cliploom.filters.desirability.measures import change, drawn, inset, movement, quiet_share, still_share
-from cliploom.filters.desirable import Desirable, Shown
+from cliploom.filters.desirability.measures import change, inset, measure_cartoon, movement, quiet_share, still_share
+from cliploom.filters.desirable import Desirable, DesirableInput
 from cliploom.schemas import Clip, Evidence, Frame, Score, Signals, Span
 from cliploom.schemas.check import problem
 
 Picture = NDArray[np.uint8]
-PLAIN = Measured(0.2, 0.05, 0.9, 0.1, 2.0, 0.3, 0.3, 0.01, 0.1)
+PLAIN = ClipMeasures(0.2, 0.05, 0.9, 0.1, 2.0, 0.3, 0.3, 0.01, 0.1)
 
 
 @cache
@@ -105,7 +105,7 @@ def film(name: str) -> Callable[[float], Picture]:
 
 
 @cache
-def shown(look: Callable[[float], Picture], seconds: float = 4.0) -> Shown:
+def shown(look: Callable[[float], Picture], seconds: float = 4.0) -> DesirableInput:
     """A clip of a film, with two stored frames a second and the signals of 24."""
     clip = told.clip("v", 10.0, 10.0 + seconds)
     frames = [_frame(10 + at, look(at)) for at in np.arange(0, seconds, 0.5).tolist()]
@@ -114,7 +114,7 @@ def shown(look: Callable[[float], Picture], seconds: float = 4.0) -> Shown:
     motion = np.full(len(times), 77, np.float32)
     first = int(np.searchsorted(times, 9.9995))
     motion[first + 1 : first + len(tiny)] = [np.abs(a - b).mean() for a, b in zip(tiny, tiny[1:], strict=False)]
-    return Shown(clip, frames, _signals(times, motion))
+    return DesirableInput(clip, frames, _signals(times, motion))
 
 
 def _tiny(picture: Picture) -> NDArray[np.float32]:
@@ -132,8 +132,8 @@ def _signals(times: NDArray[np.float64], motion: NDArray[np.float32]) -> Signals
     return Signals("v", "v", times, none, none, none, none, none, motion, float(times[-1]))
 
 
-def scores_of(row: Shown, step: Desirable | None = None) -> dict[str, float]:
-    with (step or Desirable()).open(Site(Path(), {})) as work:
+def scores_of(row: DesirableInput, step: Desirable | None = None) -> dict[str, float]:
+    with (step or Desirable()).open(StepContext(Path(), {})) as work:
         (answer,) = work([row])
     assert not isinstance(answer, RowError), answer
     assert all(isinstance(one, Score) and problem(one) is None for one in answer)
@@ -141,8 +141,8 @@ def scores_of(row: Shown, step: Desirable | None = None) -> dict[str, float]:
     return {one.name: one.value for one in answer if isinstance(one, Score)}
 
 
-def failure(row: Shown) -> RowError:
-    with Desirable().open(Site(Path(), {})) as work:
+def failure(row: DesirableInput) -> RowError:
+    with Desirable().open(StepContext(Path(), {})) as work:
         (answer,) = work([row])
     assert isinstance(answer, RowError)
     return answer
@@ -172,7 +172,7 @@ def test_real_films_are_desirable(file: str, start_s: float) -> None:
         for t, jpeg in zip(times, told.pictures(file, times, 512), strict=True)
     ]
     signals = _signals(np.arange(0, 20, 0.04), np.full(500, 2, np.float32))
-    found = scores_of(Shown(told.clip("v", start_s, start_s + 4), frames, signals))
+    found = scores_of(DesirableInput(told.clip("v", start_s, start_s + 4), frames, signals))
     assert found["undesirable"] == 0, found
 
 
@@ -230,7 +230,7 @@ def test_a_score_that_nobody_makes_is_refused() -> None:
     assert "did you mean clip_score?" in caught.value.hint
 
 
-RULES: Sequence[tuple[Callable[[Measured, Limits], bool], dict[str, Any]]] = [
+RULES: Sequence[tuple[Callable[[ClipMeasures, LabelLimits], bool], dict[str, Any]]] = [
     (low_score, {"score": 0.4299}),
     (still_foreground, {"still_share": 0.99}),
     (tiny_camera, {"camera_motion": 0.0199, "unexplained_motion": 0.4499}),
@@ -240,29 +240,29 @@ RULES: Sequence[tuple[Callable[[Measured, Limits], bool], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("rule, just", RULES, ids=lambda value: getattr(value, "__name__", ""))
-def test_each_rule_at_its_limits(rule: Callable[[Measured, Limits], bool], just: dict[str, Any]) -> None:
-    assert not rule(PLAIN, Limits())
+def test_each_rule_at_its_limits(rule: Callable[[ClipMeasures, LabelLimits], bool], just: dict[str, Any]) -> None:
+    assert not rule(PLAIN, LabelLimits())
     fits = replace(PLAIN, **just)
-    assert rule(fits, Limits())
+    assert rule(fits, LabelLimits())
     for name in just:  # each number counts
-        assert not rule(replace(fits, **{name: getattr(PLAIN, name)}), Limits()), name
-    assert label(fits, Limits()) == 1 + [each for each, _ in RULES].index(rule)
+        assert not rule(replace(fits, **{name: getattr(PLAIN, name)}), LabelLimits()), name
+    assert label(fits, LabelLimits()) == 1 + [each for each, _ in RULES].index(rule)
 
 
 def test_limits_are_strict_where_the_authors_are() -> None:
     """Their 10M subset has scores above 0.43."""
-    assert not low_score(replace(PLAIN, score=0.43), Limits())
-    assert not low_score(PLAIN, Limits())
-    assert not tiny_camera(replace(PLAIN, camera_motion=0.02, unexplained_motion=0.1), Limits())
-    assert not screen_recording(replace(PLAIN, **RULES[4][1], texts=0), Limits())
+    assert not low_score(replace(PLAIN, score=0.43), LabelLimits())
+    assert not low_score(PLAIN, LabelLimits())
+    assert not tiny_camera(replace(PLAIN, camera_motion=0.02, unexplained_motion=0.1), LabelLimits())
+    assert not screen_recording(replace(PLAIN, **RULES[4][1], texts=0), LabelLimits())
 
 
 def test_the_special_comes_before_the_general() -> None:
     everything = replace(PLAIN, **{name: value for _, just in RULES for name, value in just.items()})
-    assert LABELS[label(everything, Limits())].startswith("0_")
-    assert LABELS[label(replace(everything, score=None), Limits())].startswith("4_")
-    assert LABELS[label(replace(everything, score=None, texts=0), Limits())].startswith("3_")
-    assert LABELS[label(PLAIN, Limits())] == "desirable"
+    assert LABELS[label(everything, LabelLimits())].startswith("0_")
+    assert LABELS[label(replace(everything, score=None), LabelLimits())].startswith("4_")
+    assert LABELS[label(replace(everything, score=None, texts=0), LabelLimits())].startswith("3_")
+    assert LABELS[label(PLAIN, LabelLimits())] == "desirable"
 
 
 @settings(max_examples=40, deadline=None)
@@ -314,9 +314,9 @@ def test_an_inset_needs_surroundings_and_borders() -> None:
 
 def test_what_is_drawn() -> None:
     white = np.full((100, 200), 250, np.uint8)
-    assert drawn(white) == (1, 1, 0)
+    assert measure_cartoon(white) == (1, 1, 0)
     noise = np.random.default_rng(0).integers(0, 256, (100, 200), dtype=np.uint8)
-    rough = drawn(noise)
+    rough = measure_cartoon(noise)
     assert rough.flat < 0.01 and rough.plain < 0.1 and rough.edges > 0.9
-    text = drawn(gray(window(2)))
+    text = measure_cartoon(gray(window(2)))
     assert text.flat > 0.6 and text.plain > 0.6 and 0.02 < text.edges < 0.3

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.options import make_step
-from cliploom.engine.contract.step import Drop, Site
+from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.storage.sql import connect
 from cliploom.filters.diverse import Diverse
 from cliploom.filters.diversity import greedy as likeness
 from cliploom.filters.diversity.greedy import brute, greedy
 from cliploom.schemas import Caption, Clip, Embedding, Row, to_arrow
 
-SITE = Site(Path(), {})
+SITE = StepContext(Path(), {})
 Vectors = np.ndarray[Any, Any]
 
 

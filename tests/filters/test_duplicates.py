@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliploom.builders.scan import Scan
-from cliploom.engine.contract.step import Drop, Site, reads, writes
+from cliploom.engine.contract.step import Drop, StepContext, reads, writes
 from cliploom.filters.duplicates import Duplicates
 from cliploom.filters.hashes.duplicate_groups import Rule, gather, groups
 from cliploom.filters.hashes.neighbours import near_pairs
@@ -109,7 +109,7 @@ def _drops(
     clips: Sequence[Clip], frames: Sequence[Frame], videos: Sequence[Video], step: Duplicates | None = None
 ) -> list[Drop]:
     with _database(clips, frames, videos) as db:
-        return list((step or Duplicates()).rows(db, Site(Path(), {"": Path("x")})))
+        return list((step or Duplicates()).rows(db, StepContext(Path(), {"": Path("x")})))
 
 
 FILM = (0x123456789ABCDEF0, 0x0F1E2D3C4B5A6978, 0xF0F0AAAA12345555, 0x8877665544332211)
@@ -187,7 +187,7 @@ def test_the_same_film_in_another_file_is_found(tmp_path: Path) -> None:
         "trailer": "sintel_trailer_270p.mp4", "cut_short": "made_truncated_moov_front.mp4", "bunny": "bbb_480p_20s.mp4",
     }  # fmt: skip
     videos = [Video(video, name, str(MEDIA / name), "", 0) for video, name in files.items()]
-    with Scan(frames_per_s=2.0, frame_px=320).open(Site(tmp_path, {"frames": Path("f")})) as work:
+    with Scan(frames_per_s=2.0, frame_px=320).open(StepContext(tmp_path, {"frames": Path("f")})) as work:
         answers = [answer["frames"] for answer in work(videos, frozenset(["frames"]))]
     frames = [frame for rows in answers if isinstance(rows, list) for frame in rows if isinstance(frame, Frame)]
     clips = [_clip(video, 11, 18) for video in files]

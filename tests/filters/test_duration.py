@@ -8,7 +8,7 @@ import pytest
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.options import make_step
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.filters.duration import Duration
 from cliploom.schemas import Clip
 
@@ -32,7 +32,7 @@ def test_sums_of_floats_do_not_cross_a_limit() -> None:
 
 
 def test_a_batch_has_one_verdict_a_row(tmp_path: Path) -> None:
-    with Duration(min_s=1, max_s=2).open(Site(tmp_path, {"": Path("x")})) as work:
+    with Duration(min_s=1, max_s=2).open(StepContext(tmp_path, {"": Path("x")})) as work:
         assert work([_clip(0.5), _clip(1.5), _clip(2.5)]) == ["too_short", None, "too_long"]
 
 

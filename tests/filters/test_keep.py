@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Map, Site, Step, reads
+from cliploom.engine.contract.step import Map, Step, StepContext, reads
 from cliploom.filters.keep import Keep
-from cliploom.filters.sql.columns import Kept, base_schema
+from cliploom.filters.sql.columns import KeepInput, base_schema
 from cliploom.filters.sql.expression import columns_of, connect
 from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video
 
@@ -28,9 +28,9 @@ def _row(
     scores: Sequence[Score] = (),
     tags: Sequence[Tags] = (),
     videos: Sequence[Video] = (),
-) -> Kept:
+) -> KeepInput:
     clip = Clip("v_1", "v", 5.0, 5.0 + seconds, [Span(5.0, 6.0), Span(6.0, 5.0 + seconds)])
-    return Kept(clip, list(captions), list(scores), list(tags), list(videos))
+    return KeepInput(clip, list(captions), list(scores), list(tags), list(videos))
 
 
 def _caption(id_: str, text: str, *parents: str) -> Caption:
@@ -41,8 +41,8 @@ def _score(name: str, value: float, caption_id: str | None = None) -> Score:
     return Score(f"{caption_id}_{name}_{value}", "v", "v_1", caption_id, name, value, "m")
 
 
-def _judged(where: str, *rows: Kept) -> list[object]:
-    with Keep(where).open(Site(Path(), {"": Path("x")})) as work:
+def _judged(where: str, *rows: KeepInput) -> list[object]:
+    with Keep(where).open(StepContext(Path(), {"": Path("x")})) as work:
         return list(work(list(rows)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.filters.motion import Motion, Moving, mean_motion
+from cliploom.filters.motion import Motion, MotionInput, mean_motion
 from cliploom.schemas import Clip, Signals, Span
 
 MEDIA = Path(__file__).parents[1] / "media"
@@ -46,16 +46,16 @@ def test_times_need_not_be_exact() -> None:
 def test_limits_are_inclusive(motion: float, reason: str | None) -> None:
     signals = _signals([0.0, 0.5], [0.0, motion])
     step = Motion(min_motion=0.5, max_motion=20.0)
-    assert step.drop(Moving(_clip(0.0, 1.0), signals)) == reason
+    assert step.drop(MotionInput(_clip(0.0, 1.0), signals)) == reason
 
 
 def test_without_an_upper_limit_any_motion_passes() -> None:
-    assert Motion().drop(Moving(_clip(0.0, 1.0), _signals([0.0, 0.5], [0, 255]))) is None
+    assert Motion().drop(MotionInput(_clip(0.0, 1.0), _signals([0.0, 0.5], [0, 255]))) is None
 
 
 def test_a_clip_without_frames_fails() -> None:
     with pytest.raises(RowError, match="no two frames") as caught:
-        Motion().drop(Moving(_clip(5.0, 6.0), _signals([0.0, 0.5], [0, 1])))
+        Motion().drop(MotionInput(_clip(5.0, 6.0), _signals([0.0, 0.5], [0, 1])))
     assert caught.value.kind == "no_frames"
 
 
@@ -78,5 +78,5 @@ def _measured(name: str, frames: int) -> Signals:
 
 def test_a_real_black_head_is_told_from_a_picture_that_moves() -> None:
     film, black = _measured("bbb_480p_20s.mp4", 96), _measured("sintel_trailer_270p.mp4", 12)
-    assert Motion().drop(Moving(_clip(0.0, 4.0), film)) is None
-    assert Motion().drop(Moving(_clip(0.0, 0.5), black)) == "too_still"
+    assert Motion().drop(MotionInput(_clip(0.0, 4.0), film)) is None
+    assert Motion().drop(MotionInput(_clip(0.0, 0.5), black)) == "too_still"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cliploom.filters.transcript import Transcript
-from cliploom.models.asr.hallucinations import Measures
+from cliploom.models.asr.hallucinations import SentenceMeasures
 from cliploom.schemas import Segment
 
 
@@ -19,7 +19,7 @@ def said(**measures: Any) -> Segment:
 def test_the_defaults_are_the_verdict_of_the_speech_step() -> None:
     reasons = set()
     values = (0.0, 0.5, 0.9), (0.1, 0.6, 0.95), (1.2, 2.4, 3.0), (-0.2, -0.5, -0.7, -1.0, -1.4)
-    for measures in map(Measures._make, product(*values)):
+    for measures in map(SentenceMeasures._make, product(*values)):
         reason = Transcript().drop(said(**measures._asdict(), doubt=measures.doubt))
         assert (reason or "") == measures.doubt, measures
         reasons.add(reason)

@@ -15,15 +15,15 @@ import pytest
 from numpy.typing import NDArray
 from odd_films import comb, interlaced, joined, recording, transparent
 
-from cliploom.builders.clips import Clips, VideoShots
+from cliploom.builders.clips import Clips, ClipsInput
 from cliploom.engine.contract.errors import RowError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.media.clock import Clock
 from cliploom.media.cutting import clip_file as clipfile
 from cliploom.media.cutting import index as indexing
 from cliploom.media.cutting.h264 import nal_units, parameter_sets, pps_id, read_sps
 from cliploom.media.cutting.index import read_index
-from cliploom.media.cutting.measure import Measures, measure
+from cliploom.media.cutting.measure import StreamTimes, measure
 from cliploom.media.cutting.plan import plan
 from cliploom.schemas import Clip, Shot, Video
 from cliploom.schemas.check import problem
@@ -48,8 +48,10 @@ def cut(tmp_path: Path) -> Cut:
 
     def run(path: Path, *edges: float, **options: Any) -> list[Clip]:
         shots = [Shot(f"v_{i}", "v", a, b, "content", 0.0) for i, (a, b) in enumerate(pairwise(edges))]
-        rows = VideoShots(Video("v", path.name, str(path), "0", 0), shots)
-        with Clips(**{"short": "keep", "crf": 15, **options}).open(Site(tmp_path, {"": Path("media/clips")})) as work:
+        rows = ClipsInput(Video("v", path.name, str(path), "0", 0), shots)
+        with Clips(**{"short": "keep", "crf": 15, **options}).open(
+            StepContext(tmp_path, {"": Path("media/clips")})
+        ) as work:
             (found,) = work([rows])
         if isinstance(found, RowError):
             raise found
@@ -297,8 +299,8 @@ def test_clips_far_apart_are_cut_in_one_pass(media: Path, tmp_path: Path, cut: C
 def test_shots_may_overlap(media: Path, tmp_path: Path) -> None:
     film = media / "made_video_only.mp4"
     shots = [Shot(f"v_{i}", "v", 1.0 + i / 2, 2.5 + i / 2, "content", 0.0) for i in range(3)]
-    rows = VideoShots(Video("v", film.name, str(film), "0", 0), shots)
-    with Clips(cut="smart", min_s=1.0).open(Site(tmp_path, {"": Path("media")})) as work:
+    rows = ClipsInput(Video("v", film.name, str(film), "0", 0), shots)
+    with Clips(cut="smart", min_s=1.0).open(StepContext(tmp_path, {"": Path("media")})) as work:
         (found,) = work([rows])
     assert isinstance(found, list) and len(found) == 3
     for clip in (c for c in found if isinstance(c, Clip)):
@@ -539,7 +541,7 @@ def test_sound_and_pictures_that_do_not_end_together_are_found_out(
 def test_what_goes_wrong_in_writing_is_not_taken_for_damage_of_the_source(
     media: Path, cut: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, copied: bool) -> Measures:
+    def full(path: Path, copied: bool) -> StreamTimes:
         raise av.FFmpegError(28, "No space left on device")
 
     monkeypatch.setattr(clipfile, "measure", full)
@@ -549,11 +551,11 @@ def test_what_goes_wrong_in_writing_is_not_taken_for_damage_of_the_source(
 
 
 def test_measures() -> None:
-    Measures(1.0, 1.0, 0.0, 0.04).check("x", 0.04)
-    Measures(1.0, None, None, None).check("x", 0.04)
+    StreamTimes(1.0, 1.0, 0.0, 0.04).check("x", 0.04)
+    StreamTimes(1.0, None, None, None).check("x", 0.04)
     for gaps in ((0.0, 0.06), (0.0, -0.06), (0.01, 0.0)):
         with pytest.raises(RowError, match="x: its sound"):
-            Measures(1.0, 1.0, *gaps).check("x", 0.04)
+            StreamTimes(1.0, 1.0, *gaps).check("x", 0.04)
 
 
 # ---- odd clocks

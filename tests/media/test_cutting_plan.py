@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from cliploom.engine.contract.errors import RowError
 from cliploom.media.cutting.h264 import (
+    BitstreamError,
     ParameterSets,
     Sps,
-    Unreadable,
     avcc,
     nal_units,
     packet,
@@ -27,7 +27,7 @@ from cliploom.media.cutting.h264 import (
     read_sps,
 )
 from cliploom.media.cutting.index import Index, Packets
-from cliploom.media.cutting.plan import NOTHING, Reach, merged, plan, to_decode
+from cliploom.media.cutting.plan import NOTHING, IndexRange, merge_ranges, plan, to_decode
 from cliploom.media.cutting.timing import timing
 
 
@@ -102,7 +102,10 @@ def test_a_missing_first_frame_is_made_up_for() -> None:
 
 
 def test_reaches_are_merged() -> None:
-    assert merged([Reach(5, 9), Reach(0, 3), Reach(3, 4), Reach(7, 12), NOTHING]) == [Reach(0, 4), Reach(5, 12)]
+    assert merge_ranges([IndexRange(5, 9), IndexRange(0, 3), IndexRange(3, 4), IndexRange(7, 12), NOTHING]) == [
+        IndexRange(0, 4),
+        IndexRange(5, 12),
+    ]
 
 
 def x264_sets(**options: str) -> ParameterSets:
@@ -144,7 +147,7 @@ def test_packets_change_their_form() -> None:
     "data", [b"", b"\1", b"\1\0\0\0\0\0\0", b"\1\x64\0\x1f\xff\xe1\0\x20\x67", b"\0\0\1\x09\xf0", b"\1" * 8]
 )
 def test_broken_parameter_sets_are_told(data: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(BitstreamError):
         read_sps(parameter_sets(data).sps[0])
 
 
@@ -156,5 +159,5 @@ def test_a_packet_that_was_cut_off_is_read_as_far_as_it_goes() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for unit in (data, b"\x67\x64\0\x1f" + data):
-        with suppress(Unreadable):
+        with suppress(BitstreamError):
             assert read_sps(unit).id >= 0

@@ -13,7 +13,7 @@ import pytest
 
 from cliploom.media.container import best_video, open_media
 from cliploom.media.cutting.pictures import Upright, upright_size
-from cliploom.media.display import Orientation, Size, displayed_size, first_frame, orientation, pixel_aspect
+from cliploom.media.display import Orientation, Size, display_size, first_frame, orientation, pixel_aspect
 
 EIGHT = [Orientation(*flags) for flags in product((False, True), repeat=3)]
 SIZE = Size(64, 32)
@@ -93,5 +93,5 @@ def test_the_size_shown_counts_the_shape_of_pixels_unless_it_is_absurd(
     with open_media(path) as container:
         video = best_video(container)
         assert video is not None
-        assert displayed_size(SIZE, pixel_aspect(video), Orientation()) == shown
-        assert displayed_size(SIZE, pixel_aspect(video), Orientation(True)) == shown[::-1]
+        assert display_size(SIZE, pixel_aspect(video), Orientation()) == shown
+        assert display_size(SIZE, pixel_aspect(video), Orientation(True)) == shown[::-1]

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.models.weights import Piece, cache_dir, find_weight, joined, made
+from cliploom.models.weights import WeightPart, cache_dir, find_weight, join_parts, make_cached
 
 ONE, TWO = b"first half, ", b"second half"
 WHOLE = hashlib.sha256(ONE + TWO).hexdigest()
@@ -37,8 +37,8 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def pieces() -> list[Piece]:
-    return [Piece("part-one", "1.2", "part_one/w.bin"), Piece("part-two", "1.2", "part_two/w.bin")]
+def pieces() -> list[WeightPart]:
+    return [WeightPart("part-one", "1.2", "part_one/w.bin"), WeightPart("part-two", "1.2", "part_two/w.bin")]
 
 
 def test_a_weight_is_found_and_hashed_once(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,32 +80,32 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
     monkeypatch.setenv("CLIPLOOM_CACHE", str(blocked))
     assert find_weight("part-one", "1.2", "part_one/w.bin", digest(ONE)).is_file()
     with pytest.raises(UserError, match="cannot write"):
-        joined(pieces(), "whole.bin", WHOLE)
+        join_parts(pieces(), "whole.bin", WHOLE)
 
 
 def test_pieces_are_joined_in_order_once(installed: Path) -> None:
-    path = joined(pieces(), "model/whole.bin", WHOLE)
+    path = join_parts(pieces(), "model/whole.bin", WHOLE)
     assert path == cache_dir() / "weights/model/whole.bin"
     assert path.read_bytes() == ONE + TWO
     stamp = path.stat().st_mtime_ns
-    assert joined(pieces(), "model/whole.bin", WHOLE).stat().st_mtime_ns == stamp
+    assert join_parts(pieces(), "model/whole.bin", WHOLE).stat().st_mtime_ns == stamp
 
 
 def test_a_damaged_whole_is_joined_again(installed: Path) -> None:
-    joined(pieces(), "whole.bin", WHOLE).write_bytes(b"short")
-    assert joined(pieces(), "whole.bin", WHOLE).read_bytes() == ONE + TWO
+    join_parts(pieces(), "whole.bin", WHOLE).write_bytes(b"short")
+    assert join_parts(pieces(), "whole.bin", WHOLE).read_bytes() == ONE + TWO
 
 
 def test_every_absent_piece_is_in_one_command(installed: Path) -> None:
-    wanted = [*pieces(), Piece("part-three", "1.2", "x"), Piece("part-four", "1.2", "y")]
+    wanted = [*pieces(), WeightPart("part-three", "1.2", "x"), WeightPart("part-four", "1.2", "y")]
     with pytest.raises(UserError, match="part-four and 1 more") as raised:
-        joined(wanted, "whole.bin", WHOLE)
+        join_parts(wanted, "whole.bin", WHOLE)
     assert raised.value.hint.endswith("--no-deps part-three==1.2 part-four==1.2")
 
 
 def test_a_wrong_whole_leaves_nothing(installed: Path) -> None:
     with pytest.raises(UserError, match="not the file it should be"):
-        joined(pieces()[::-1], "whole.bin", WHOLE)
+        join_parts(pieces()[::-1], "whole.bin", WHOLE)
     assert [path.name for path in (cache_dir() / "weights").iterdir()] == ["whole.bin.lock"]
 
 
@@ -117,10 +117,10 @@ def test_many_at_once_make_it_once(installed: Path) -> None:
         out.write(b"x" * 1000)
 
     with ThreadPoolExecutor(8) as pool:
-        paths = set(pool.map(lambda _: made("graphs/net.onnx", "v1", write), range(16)))
+        paths = set(pool.map(lambda _: make_cached("graphs/net.onnx", "v1", write), range(16)))
     assert len(calls) == 1
     assert paths.pop().stat().st_size == 1000 and not paths
-    made("graphs/net.onnx", "v2", write)
+    make_cached("graphs/net.onnx", "v2", write)
     assert len(calls) == 2
 
 

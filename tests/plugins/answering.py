@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cliploom.engine.contract.step import Site, Split
-from cliploom.models.chat.model import Answer, Request
-from cliploom.models.chat.step import Asking
+from cliploom.engine.contract.step import Split, StepContext
+from cliploom.models.chat.model import ChatAnswer, ChatRequest
+from cliploom.models.chat.step import ChatStep
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -23,11 +23,11 @@ class Scripted:
     def __init__(self, *answers: Any, name: str = "scripted") -> None:
         self.name = name
         self.answers = [a if isinstance(a, str) else json.dumps(a, ensure_ascii=False) for a in answers]
-        self.asked: list[Request] = []
+        self.asked: list[ChatRequest] = []
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         self.asked.append(request)
-        return Answer(self.answers.pop(0), "stop", 1, 1)
+        return ChatAnswer(self.answers.pop(0), "stop", 1, 1)
 
     def last(self) -> str:
         """The text of the last turn that it was sent."""
@@ -41,12 +41,12 @@ class Scripted:
         ]
 
 
-def told(step: Asking[In, Out], row: In, model: Any) -> list[Out]:
+def told(step: ChatStep[In, Out], row: In, model: Any) -> list[Out]:
     """What a step makes of one row with a model."""
     return list(asyncio.run(step.answer(row, model)))
 
 
 def worked(step: Split[In, Out], *rows: In) -> list[Any]:
     """The answers of a step that is opened as the engine opens it."""
-    with step.open(Site(Path("."), {})) as work:
+    with step.open(StepContext(Path("."), {})) as work:
         return list(work(list(rows)))

@@ -17,8 +17,8 @@ import toys
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import RowError, TransientError, Waiting
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Answer, Drop, Site, Split, StreamWork
-from cliploom.engine.contract.usage import Budget, Call
+from cliploom.engine.contract.step import AsyncFunction, Drop, RowAnswer, Split, StepContext
+from cliploom.engine.contract.usage import Budget, PendingCall
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col
 
@@ -32,7 +32,7 @@ class Ask(Split[Clip, Caption]):
 
     cost = "llm"
     batch = 4
-    patience_s = 0.5
+    timeout_s = 0.5
 
     trouble: Annotated[bool, Col("are some clips troublesome?", local=True)] = False
     gone: Annotated[str, Col("a file without which the server is gone", local=True)] = ""
@@ -40,21 +40,21 @@ class Ask(Split[Clip, Caption]):
     wait_s: Annotated[float, Col("how long an answer takes", local=True)] = 0.002
     known: Annotated[str, Col("how the ids of clips end that are answered from a cache", local=True)] = "none"
 
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         return 8
 
     @asynccontextmanager
-    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Clip, Caption]]:
+    async def open_async(self, site: StepContext) -> AsyncIterator[AsyncFunction[Clip, Caption]]:
         yield lambda row: self._answer(row, site)
 
-    async def _answer(self, row: Clip, site: Site) -> Answer[Caption]:
+    async def _answer(self, row: Clip, site: StepContext) -> RowAnswer[Caption]:
         if row.clip_id.endswith(self.known):
-            site.spend.save("toy", 10, 5)
+            site.usage.save("toy", 10, 5)
             return []
-        async with site.spend.call("toy", 10, 5) as call:
+        async with site.usage.call("toy", 10, 5) as call:
             return await self._asked(row, call)
 
-    async def _asked(self, row: Clip, call: Call) -> Answer[Caption]:
+    async def _asked(self, row: Clip, call: PendingCall) -> RowAnswer[Caption]:
         toys.count_call(self.log, f"ask {row.clip_id}")
         await asyncio.sleep(self.wait_s)
         if self.gone and not Path(self.gone).exists() and row.video_id > "v00004":
@@ -65,7 +65,7 @@ class Ask(Split[Clip, Caption]):
         clip = row.clip_id
         return [Caption(f"{clip}_said", row.video_id, clip, "toy", "teacher", f"Seen: {clip}.", [], "toy", "1")]
 
-    async def _misbehave(self, what: str, row: Clip) -> Answer[Caption]:
+    async def _misbehave(self, what: str, row: Clip) -> RowAnswer[Caption]:
         if what == "slow":
             await asyncio.sleep(60)
         if what == "raise":

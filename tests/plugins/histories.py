@@ -15,10 +15,22 @@ import pytest
 from cliploom.engine.build import Build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Drop, Fan, Filter, Item, Map, Part, Site, Source, Split, Whole, Work
+from cliploom.engine.contract.step import (
+    BatchFunction,
+    Drop,
+    Filter,
+    Global,
+    Item,
+    Map,
+    MultiOutput,
+    OutputTable,
+    Source,
+    Split,
+    StepContext,
+)
 from cliploom.engine.execution import runner
 from cliploom.engine.storage.ledger import count, read_ledger
-from cliploom.schemas import Caption, Clip, Col, Entry, Score, Segment, Video
+from cliploom.schemas import Caption, Clip, Col, DatasetEntry, Score, Segment, Video
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class Films(Source[Video]):
             yield Item(name, f"{content} {touched}", content)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         yield lambda items: [self._video(item) for item in items]
 
     def _video(self, item: Item) -> Any:
@@ -52,7 +64,7 @@ class Cuts(Split[Video, Clip]):
     shift: Annotated[int, Col("of the starts")] = 0
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Video, Clip]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Video, Clip]]:
         yield lambda videos: [self._clips(v) for v in videos]
 
     def _clips(self, video: Video) -> list[Any]:
@@ -67,17 +79,17 @@ class Cuts(Split[Video, Clip]):
 
 
 @dataclass(frozen=True)
-class Looks(Fan[Video]):
+class Looks(MultiOutput[Video]):
     """Two tables from one look; the second fails now and then."""
 
     cost = "row"
     loud: Annotated[int, Col("option of the segments")] = 1
 
-    def parts(self) -> Sequence[Part]:
-        return (Part("segments", Segment, ("loud",)), Part("scores", Score, ()))
+    def parts(self) -> Sequence[OutputTable]:
+        return (OutputTable("segments", Segment, ("loud",)), OutputTable("scores", Score, ()))
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Any]:
+    def open(self, site: StepContext) -> Iterator[Any]:
         yield lambda videos, wanted: [{part: self._part(v, part) for part in wanted} for v in videos]
 
     def _part(self, video: Video, part: str) -> Any:
@@ -96,7 +108,7 @@ class Short(Filter[Clip]):
     most_s: Annotated[float, Col("length", unit="s")] = 9.0
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Any]:
+    def open(self, site: StepContext) -> Iterator[Any]:
         yield lambda clips: [self._verdict(clip) for clip in clips]
 
     def _verdict(self, clip: Clip) -> Any:
@@ -129,10 +141,10 @@ class Tell(Map[TellInput, Caption]):
 
 
 @dataclass(frozen=True)
-class Half(Whole[Clip, Drop]):
+class Half(Global[Clip, Drop]):
     """Drops every third clip of all that reach it."""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Drop]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Drop]:
         found = db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id").fetchall()
         yield from (Drop(clip, video, "third") for clip, video in found[2::3])
 
@@ -154,16 +166,16 @@ class Rate(Map[RateInput, Score]):
 
 
 @dataclass(frozen=True)
-class Book(Whole[RateInput, Entry]):
+class Book(Global[RateInput, DatasetEntry]):
     """Publishes what has a caption."""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Entry | Drop]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[DatasetEntry | Drop]:
         query = "SELECT clip_id, video_id, clip_id IN (SELECT clip_id FROM captions) FROM clips ORDER BY clip_id"
         found = db.execute(query).fetchall()
         if not any(told for _, _, told in found):
             raise UserError("no clip is left to publish")
         for clip, video, told in found:
-            yield Entry(clip, video, clip, "train", None) if told else Drop(clip, video, "no_caption")
+            yield DatasetEntry(clip, video, clip, "train", None) if told else Drop(clip, video, "no_caption")
 
 
 @dataclass
@@ -210,7 +222,7 @@ def killed_after(operations: int) -> Iterator[None]:
 
 
 class InlineWorker:
-    """Stands in for the process of a ``Whole`` step: runs it at once, here."""
+    """Stands in for the process of a ``Global`` step: runs it at once, here."""
 
     def __init__(self, isolate: bool) -> None: ...
 
@@ -248,7 +260,7 @@ def contents(root: Path) -> dict[str, Any]:
 
 
 def _without_key(name: str) -> str:
-    """A file of rows without the key of a ``Whole`` step, which knows how often a dataset was lost."""
+    """A file of rows without the key of a ``Global`` step, which knows how often a dataset was lost."""
     parts = Path(name).parts
     return "/".join((*parts[:3], *parts[-2:]))
 

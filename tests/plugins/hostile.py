@@ -18,8 +18,8 @@ import toys
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, Waiting
-from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Answer, Drop, Item, Site, Source, Split, Step, StreamWork, Whole
+from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.step import AsyncFunction, Drop, Global, Item, RowAnswer, Source, Split, Step, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col, Review, Video
 
@@ -87,10 +87,10 @@ class InWorker(Split[Clip, Caption]):
     """One caption a clip, in a worker process."""
 
     batch = 4
-    patience_s = 5.0
+    timeout_s = 5.0
     deed: Annotated[str, Col("what to do to the engine")] = ""
 
-    def process(self, row: Clip) -> Answer[Caption]:
+    def process(self, row: Clip) -> RowAnswer[Caption]:
         if row.clip_id == VICTIM and self.deed:
             DEEDS[self.deed]()
         return [caption(row)]
@@ -107,14 +107,14 @@ class InRunner(InWorker):
 class InLanes(InWorker):
     """The same on an event loop."""
 
-    def lanes(self) -> int:
+    def max_concurrency(self) -> int:
         return 3
 
     @asynccontextmanager
-    async def stream(self, site: Site) -> AsyncIterator[StreamWork[Clip, Caption]]:
+    async def open_async(self, site: StepContext) -> AsyncIterator[AsyncFunction[Clip, Caption]]:
         yield self._answer
 
-    async def _answer(self, row: Clip) -> Answer[Caption]:
+    async def _answer(self, row: Clip) -> RowAnswer[Caption]:
         await asyncio.sleep(0)
         return self.process(row)
 
@@ -123,18 +123,18 @@ class InLanes(InWorker):
 class InTask(InLanes):
     """The same in a task that the step begins itself."""
 
-    async def _answer(self, row: Clip) -> Answer[Caption]:
+    async def _answer(self, row: Clip) -> RowAnswer[Caption]:
         return await asyncio.create_task(super()._answer(row))
 
 
 @dataclass(frozen=True)
-class AtOnce(Whole[Clip, Caption]):
+class AtOnce(Global[Clip, Caption]):
     """The same for a step that reads everything."""
 
-    patience_s = 5.0
+    timeout_s = 5.0
     deed: Annotated[str, Col("what to do to the engine")] = ""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Caption]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Caption]:
         clips = db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id").fetchall()
         for clip_id, video_id in clips:
             if clip_id == VICTIM and self.deed:
@@ -146,11 +146,11 @@ class AtOnce(Whole[Clip, Caption]):
 class AtStart(InWorker):
     """Does it where the model would be loaded."""
 
-    def open(self, site: Site) -> Any:
+    def open(self, site: StepContext) -> Any:
         DEEDS[self.deed]()
 
 
-def built(root: Path, step: Step | Use, videos: int = 3) -> Build:
+def built(root: Path, step: Step | StepUse, videos: int = 3) -> Build:
     """A build of nine clips (or three for each of ``videos``) and the step."""
     recipe = Recipe("hostile", (toys.Numbers(last=videos - 1), toys.Pieces(), step), shards=2)
     run_build(recipe, root, RunOptions(workers=2))
@@ -183,7 +183,7 @@ class OnGpu(InWorker):
 
     cost = "gpu"
 
-    def process(self, row: Clip) -> Answer[Caption]:
+    def process(self, row: Clip) -> RowAnswer[Caption]:
         global _context_is_lost
         _context_is_lost = _context_is_lost or row.clip_id == VICTIM
         if _context_is_lost:
@@ -192,19 +192,19 @@ class OnGpu(InWorker):
 
 
 @dataclass(frozen=True)
-class Asks(Whole[Clip, Review]):
+class Asks(Global[Clip, Review]):
     """Waits for people, and drops nothing."""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Review]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Review]:
         yield Review("r", "v00000", "v00000_0", None, "ada", "accept")
         raise Waiting("for ada \ud800")
 
 
 @dataclass(frozen=True)
-class DropsUnsaid(Whole[Clip, Review]):
+class DropsUnsaid(Global[Clip, Review]):
     """Drops a clip without having said that it may."""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Review | Drop]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Review | Drop]:
         yield Drop("v00000_0", "v00000", "dull")
         yield Review("r", "v00000", "v00000_1", None, "ada", "accept", text="\ud800")
         yield Review("s", "v00000", "v00000_1", None, "ada", "accept")
@@ -214,7 +214,7 @@ class DropsUnsaid(Whole[Clip, Review]):
 class LanesAtStart(InLanes):
     """Does it where a server would be connected to."""
 
-    def stream(self, site: Site) -> Any:
+    def open_async(self, site: StepContext) -> Any:
         DEEDS[self.deed]()
 
 
@@ -222,7 +222,7 @@ class LanesAtStart(InLanes):
 class Sleeps(InLanes):
     """Never answers."""
 
-    async def _answer(self, row: Clip) -> Answer[Caption]:
+    async def _answer(self, row: Clip) -> RowAnswer[Caption]:
         await asyncio.sleep(60)
         return []
 
@@ -237,7 +237,7 @@ class FindsWrong(Source[Video]):
         yield Item("sound", "1", None)
         yield Item("a\ud800", "1", None)
 
-    def process(self, row: Item) -> Answer[Video]:
+    def process(self, row: Item) -> RowAnswer[Video]:
         return [Video(row.video_id, "", "", "", 0)]
 
 
@@ -245,6 +245,6 @@ class FindsWrong(Source[Video]):
 class Naps(InRunner):
     """Takes a while for each row."""
 
-    def process(self, row: Clip) -> Answer[Caption]:
+    def process(self, row: Clip) -> RowAnswer[Caption]:
         time.sleep(0.1)
         return [caption(row)]

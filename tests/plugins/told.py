@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from cliploom.engine.build import Build, Stage
+from cliploom.engine.build import Build, FunnelStage
 from cliploom.schemas import (
     ROWS,
     Caption,
     Clip,
+    DatasetEntry,
     Embedding,
-    Entry,
     Frame,
     Pair,
     Row,
@@ -43,11 +43,11 @@ class FakeBuild(Build):
     """A build from rows in memory."""
 
     rows: Sequence[Row] = ()
-    stages: Sequence[Stage] = ()
+    stages: Sequence[FunnelStage] = ()
     verdicts: Sequence[tuple[str, str, str, str]] = ()
     errors: Sequence[tuple[str, str, str, str, str, int]] = ()
 
-    def funnel(self) -> list[Stage]:
+    def funnel(self) -> list[FunnelStage]:
         return list(self.stages)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
@@ -61,7 +61,7 @@ class FakeBuild(Build):
 
 
 def database(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
-    """A database as a ``Whole`` step gets it: a view per row type, with ``_step``."""
+    """A database as a ``Global`` step gets it: a view per row type, with ``_step``."""
     db = duckdb.connect()
     for row in ROWS:
         mine = [r for r in rows if type(r) is row]
@@ -145,7 +145,7 @@ def films(root: Path) -> FakeBuild:
             rows.append(gone)
             step = "filters.keep" if reason == "below_conse" else "filters.quality"
             verdicts.append((step, gone.clip_id, video_id, reason))
-    kept = [row for row in rows if isinstance(row, Entry)]
+    kept = [row for row in rows if isinstance(row, DatasetEntry)]
     message = f"{root}/films/broken.mp4 of https://films.example/a/b: no video in it <script>alert(1)</script>"
     errors = [
         ("builders.scan.frames", "broken-00", "broken-00", "InvalidData", message, 1),
@@ -189,26 +189,26 @@ def _captioned(of: Clip, text: str, tags: list[str], conse: float, title: str) -
         of, *said, chosen, score(of, "motion", round(conse * 20 % 5, 2)),
         *(score(of, "conse", round(conse - 0.07 * i, 3), c) for i, c in enumerate(said)),
         Tags(*about, objects, attributes, pairs, "en_core_web_sm 3.8"),
-        Entry(of.clip_id, of.video_id, of.clip_id, "test" if of.video_id.startswith("nasa") else "train"),
+        DatasetEntry(of.clip_id, of.video_id, of.clip_id, "test" if of.video_id.startswith("nasa") else "train"),
     ]  # fmt: skip
 
 
-def _stages(kept: int, dropped: Counter[tuple[str, str]]) -> list[Stage]:
+def _stages(kept: int, dropped: Counter[tuple[str, str]]) -> list[FunnelStage]:
     early = {reason: n for (step, reason), n in dropped.items() if step == "filters.quality"}
     late = {reason: n for (step, reason), n in dropped.items() if step == "filters.keep"}
     cut, left = kept + dropped.total(), kept + sum(late.values())
     return [
-        Stage("builders.folder", "source", "videos", 6, 6, 0, 0, 0, 6, {}, {}, 0.4),
-        Stage("builders.scan.signals", "fan", "signals", 6, 5, 0, 1, 0, 5, {}, {"InvalidData": 1}, 9.8),
-        Stage("builders.scan.frames", "fan", "frames", 6, 5, 0, 1, 0, 190, {}, {"InvalidData": 1}, 12.1),
-        Stage("builders.shots", "split", "shots", 5, 5, 0, 0, 0, 41, {}, {}, 0.3),
-        Stage("builders.clips", "split", "clips", 5, 5, 0, 0, 0, cut, {}, {}, 31.6),
-        Stage("filters.quality", "filter", "", cut, left, cut - left, 0, 0, 0, early, {}, 0.1),
-        Stage("captioners.evidence", "map", "evidence", left, left, 0, 0, 0, left, {}, {}, 44.0),
-        Stage(
+        FunnelStage("builders.folder", "source", "videos", 6, 6, 0, 0, 0, 6, {}, {}, 0.4),
+        FunnelStage("builders.scan.signals", "multioutput", "signals", 6, 5, 0, 1, 0, 5, {}, {"InvalidData": 1}, 9.8),
+        FunnelStage("builders.scan.frames", "multioutput", "frames", 6, 5, 0, 1, 0, 190, {}, {"InvalidData": 1}, 12.1),
+        FunnelStage("builders.shots", "split", "shots", 5, 5, 0, 0, 0, 41, {}, {}, 0.3),
+        FunnelStage("builders.clips", "split", "clips", 5, 5, 0, 0, 0, cut, {}, {}, 31.6),
+        FunnelStage("filters.quality", "filter", "", cut, left, cut - left, 0, 0, 0, early, {}, 0.1),
+        FunnelStage("captioners.evidence", "map", "evidence", left, left, 0, 0, 0, left, {}, {}, 44.0),
+        FunnelStage(
             "captioners.teacher.chat", "map", "captions", left, left - 1, 0, 1, 0, left - 1, {}, {"timeout": 1}, 128.5
         ),
-        Stage("captioners.select", "split", "captions", left, left, 0, 0, 0, left, {}, {}, 0.2),
-        Stage("filters.keep", "filter", "", left, kept, left - kept, 0, 0, 0, late, {}, 0.0),
-        Stage("cards.dataset", "whole", "entries", kept, kept, 0, 0, 0, kept, {}, {}, 0.9),
+        FunnelStage("captioners.select", "split", "captions", left, left, 0, 0, 0, left, {}, {}, 0.2),
+        FunnelStage("filters.keep", "filter", "", left, kept, left - kept, 0, 0, 0, late, {}, 0.0),
+        FunnelStage("cards.dataset", "global", "entries", kept, kept, 0, 0, 0, kept, {}, {}, 0.9),
     ]

@@ -16,7 +16,19 @@ from typing import Annotated, Any, NamedTuple
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import Waiting
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Drop, Fan, Filter, Item, Map, Part, Site, Source, Split, Whole, Work
+from cliploom.engine.contract.step import (
+    BatchFunction,
+    Drop,
+    Filter,
+    Global,
+    Item,
+    Map,
+    MultiOutput,
+    OutputTable,
+    Source,
+    Split,
+    StepContext,
+)
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col, Score, Segment, Video
 
@@ -42,7 +54,7 @@ class Numbers(Source[Video]):
             yield Item(f"v{i:05d}", "new" if i == self.changed else "old", i)
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Item, Video]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         yield lambda items: [[self._video(item)] for item in items]
 
     def _video(self, item: Item) -> Video:
@@ -58,7 +70,7 @@ class Pieces(Split[Video, Clip]):
     log: Annotated[str, Col("log", local=True)] = ""
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Video, Clip]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Video, Clip]]:
         yield lambda videos: [self._clips(v) for v in videos]
 
     def _clips(self, video: Video) -> list[Clip]:
@@ -86,7 +98,7 @@ class Say(Map[Shown, Caption]):
     """One caption a clip; misbehaves on the clips of one video if told to."""
 
     batch = 4
-    patience_s = 2.0
+    timeout_s = 2.0
     word: Annotated[str, Col("what to say")] = "hello"
     mode: Annotated[str, Col("how to misbehave", local=True)] = ""
     victim: Annotated[str, Col("on which clip", local=True)] = "v00003_1"
@@ -116,18 +128,18 @@ def misbehave(mode: str) -> None:
 
 
 @dataclass(frozen=True)
-class Voices(Fan[Video]):
+class Voices(MultiOutput[Video]):
     """Two tables from one look at a video."""
 
     loud: Annotated[int, Col("option of the segments")] = 1
     high: Annotated[int, Col("option of the scores")] = 1
     log: Annotated[str, Col("log", local=True)] = ""
 
-    def parts(self) -> Sequence[Part]:
-        return (Part("segments", Segment, ("loud",)), Part("scores", Score, ("high",)))
+    def parts(self) -> Sequence[OutputTable]:
+        return (OutputTable("segments", Segment, ("loud",)), OutputTable("scores", Score, ("high",)))
 
     @contextmanager
-    def open(self, site: Site) -> Iterator[Any]:
+    def open(self, site: StepContext) -> Iterator[Any]:
         yield lambda videos, wanted: [self._look(v, wanted) for v in videos]
 
     def _look(self, video: Video, wanted: frozenset[str]) -> dict[str, Any]:
@@ -150,7 +162,7 @@ class Join(Map[Said, Caption]):
     """All captions of a clip in one."""
 
     cost = "row"
-    narrows = True
+    replaces_inputs = True
     log: Annotated[str, Col("log", local=True)] = ""
 
     def make(self, row: Said) -> Caption:
@@ -163,13 +175,13 @@ class Join(Map[Said, Caption]):
 
 
 @dataclass(frozen=True)
-class Even(Whole[Clip, Drop]):
+class Even(Global[Clip, Drop]):
     """Drops every second clip of all that reach it; may wait for a file first."""
 
     log: Annotated[str, Col("log", local=True)] = ""
     wait_for: Annotated[str, Col("file", local=True)] = ""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Drop]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Drop]:
         for i, (clip, video) in enumerate(
             db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id").fetchall()
         ):
@@ -179,7 +191,7 @@ class Even(Whole[Clip, Drop]):
         if self.wait_for and not Path(self.wait_for).exists():
             raise Waiting(f"put a file at {self.wait_for}")
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, site: StepContext) -> str:
         return str(self.wait_for and Path(self.wait_for).exists())
 
 

@@ -26,13 +26,13 @@ if not hasattr(torch.ops.torchvision, "nms"):
 import open_clip  # after the operators
 from PIL import Image
 
-from cliploom.captioners.clip_embeddings import ClipEmbeddings, Seen
+from cliploom.captioners.clip_embeddings import ClipEmbeddings, ClipEmbeddingsInput
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
-from cliploom.filters.clip_score import ClipScore, Compared
-from cliploom.models.encoders.choice import Choice, Encoder
+from cliploom.engine.contract.step import StepContext
+from cliploom.filters.clip_score import ClipScore, ClipScoreInput
+from cliploom.models.encoders.choice import Encoder, EncoderOptions
 from cliploom.schemas import Caption, Clip, Embedding, Frame, Score, Video, problem
 
 MODEL = "ViT-B-32"
@@ -50,12 +50,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def choice(checkpoint: Path) -> Choice:
-    return Choice("open_clip", MODEL, str(checkpoint), device="cpu", per_batch=2)
+def choice(checkpoint: Path) -> EncoderOptions:
+    return EncoderOptions("open_clip", MODEL, str(checkpoint), device="cpu", per_batch=2)
 
 
 @pytest.fixture(scope="module")
-def encoder(choice: Choice) -> Iterator[Encoder]:
+def encoder(choice: EncoderOptions) -> Iterator[Encoder]:
     with choice.loaded() as made:
         yield made
 
@@ -80,22 +80,22 @@ def test_vectors_are_those_of_a_plain_loop(encoder: Encoder, checkpoint: Path) -
     assert encoder.images([]).shape == encoder.texts([]).shape == (0, 512)
 
 
-def test_its_name_and_revision_say_which_weights(encoder: Encoder, choice: Choice) -> None:
+def test_its_name_and_revision_say_which_weights(encoder: Encoder, choice: EncoderOptions) -> None:
     assert encoder.revision == choice.revision()
     assert encoder.revision.startswith(f"open_clip_torch=={open_clip.__version__}, sha256 ")
     assert encoder.name == f"ViT-B-32_{encoder.revision.rpartition(' ')[2][:12]}"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_is_near_to_single(precision: str, choice: Choice, encoder: Encoder) -> None:
+def test_half_precision_is_near_to_single(precision: str, choice: EncoderOptions, encoder: Encoder) -> None:
     some = pictures(2)
     with replace(choice, precision=precision).loaded() as half:
         np.testing.assert_allclose(half.images(some), encoder.images(some), atol=0.02)
         np.testing.assert_allclose(half.texts(TEXTS[:2]), encoder.texts(TEXTS[:2]), atol=0.02)
 
 
-def test_frames_clips_and_captions_meet_in_a_score(choice: Choice, tmp_path: Path) -> None:
-    site = Site(tmp_path, {"": Path("x")})
+def test_frames_clips_and_captions_meet_in_a_score(choice: EncoderOptions, tmp_path: Path) -> None:
+    site = StepContext(tmp_path, {"": Path("x")})
     frames = []
     for i, picture in enumerate(pictures(3)):
         height, width = picture.shape[:2]
@@ -116,9 +116,9 @@ def test_frames_clips_and_captions_meet_in_a_score(choice: Choice, tmp_path: Pat
     assert [row.frame_id for row in vectors] == [frame.frame_id for frame in frames[:3]]
     assert {row.vector.dtype for row in vectors} == {np.dtype(np.float16)}
     with ClipEmbeddings().open(site) as pool:
-        clips = rows_of(pool([Seen(video, [clip], vectors)]))
+        clips = rows_of(pool([ClipEmbeddingsInput(video, [clip], vectors)]))
     with ClipScore().open(site) as measure:
-        [scores] = measure([Compared(clip, [*clips, *said])])
+        [scores] = measure([ClipScoreInput(clip, [*clips, *said])])
     assert isinstance(scores, list)
     named = [score for score in scores if isinstance(score, Score) and problem(score) is None]
     assert [(score.name, score.caption_id) for score in named] == [("clip_score", f"c{i}") for i in range(5)]
@@ -131,23 +131,23 @@ def rows_of(answers: Any) -> list[Embedding]:
     return rows
 
 
-def assert_refused(choice: Choice, match: str) -> None:
+def assert_refused(choice: EncoderOptions, match: str) -> None:
     with pytest.raises(UserError, match=match), choice.loaded():
         pass
 
 
-def test_a_misspelt_name_is_answered_with_the_right_one(choice: Choice) -> None:
+def test_a_misspelt_name_is_answered_with_the_right_one(choice: EncoderOptions) -> None:
     assert_refused(replace(choice, model="ViT-B32"), "no model ViT-B32; did you mean ViT-B-32")
     tag = replace(choice, pretrained="laion2b_s34b_b79")
     assert_refused(tag, "no weights laion2b_s34b_b79 of ViT-B-32; did you mean laion2b_s34b_b79k")
 
 
-def test_weights_that_cannot_be_had(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_had(choice: EncoderOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert_refused(replace(choice, pretrained="laion400m_e31"), "cannot load ViT-B-32, laion400m_e31: ")
 
 
-def test_a_file_that_would_run_code_is_not_loaded(choice: Choice, tmp_path: Path) -> None:
+def test_a_file_that_would_run_code_is_not_loaded(choice: EncoderOptions, tmp_path: Path) -> None:
     class Code:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "it ran",)
@@ -159,12 +159,12 @@ def test_a_file_that_would_run_code_is_not_loaded(choice: Choice, tmp_path: Path
     assert not (tmp_path / "it ran").exists()
 
 
-def test_a_checkpoint_of_another_model_or_of_nothing(choice: Choice, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_model_or_of_nothing(choice: EncoderOptions, tmp_path: Path) -> None:
     assert_refused(replace(choice, model="RN50"), "cannot load RN50, ")
     (tmp_path / "empty.safetensors").write_bytes(b"")
     assert_refused(replace(choice, pretrained=str(tmp_path / "empty.safetensors")), "cannot load ViT-B-32, ")
 
 
-def test_a_gpu_that_is_not_there(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_not_there(choice: EncoderOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert_refused(replace(choice, device="cuda"), "PyTorch sees no GPU")

@@ -13,9 +13,9 @@ import pytest
 import torch
 import whisper
 
-from cliploom.builders.speech import Heard, Speech
+from cliploom.builders.speech import Speech, SpeechInput
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.step import StepContext
 from cliploom.models.asr.openai_checkpoints import find_checkpoint
 from cliploom.models.asr.whisper_torch import OriginalWhisper, load_original
 from cliploom.models.asr.whisper_weights import WEIGHTS, find_model
@@ -132,8 +132,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def transcribe(folder: Path, name: str, model: str, **options: Any) -> list[Segment]:
     step = Speech(model=str(folder / model), engine="openai-whisper", device="cpu", **options)
     sound = Sound(name, name, f"{name}.flac", 5.0, 4.0, -20.0, [])
-    with step.open(Site(folder, {"": Path("x")})) as work:
-        [answer] = work([Heard(sound)])
+    with step.open(StepContext(folder, {"": Path("x")})) as work:
+        [answer] = work([SpeechInput(sound)])
     assert not isinstance(answer, RowError), answer
     rows = [row for row in answer if isinstance(row, Segment)]
     assert len(rows) == len(answer) and all(problem(row) is None for row in rows)
@@ -144,8 +144,8 @@ def transcribe(folder: Path, name: str, model: str, **options: Any) -> list[Segm
 def test_it_hears_what_faster_whisper_hears(folder: Path, beams: int) -> None:
     original = transcribe(folder, "nasa", "tiny.pt", beams=beams)
     step = Speech(beams=beams, precision="float32")
-    with step.open(Site(folder, {"": Path("x")})) as work:
-        [faster] = work([Heard(Sound("nasa", "nasa", "nasa.flac", 5.0, 4.0, -20.0, []))])
+    with step.open(StepContext(folder, {"": Path("x")})) as work:
+        [faster] = work([SpeechInput(Sound("nasa", "nasa", "nasa.flac", 5.0, 4.0, -20.0, []))])
     assert not isinstance(faster, RowError)
     [one], [other] = original, faster
     assert isinstance(other, Segment) and "Webb Space Telescope" in one.text and one.text == other.text

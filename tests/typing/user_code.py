@@ -89,7 +89,7 @@ def build(videos: Path, out: Path) -> cl.BuildFolder:
     built = cl.build(recipe(videos), out, workers=2, limit=3, on_event=told)
     assert_type(built, cl.BuildFolder)
     assert_type(built.waiting, Mapping[str, str])
-    assert_type(built.status(), Sequence[cl.Stage])
+    assert_type(built.status(), Sequence[cl.FunnelStage])
     assert_type(cl.open_build(str(out)), cl.BuildFolder)
     print(built.table("clips").num_rows, built.sql("SELECT 1"), built.errors())
     return built

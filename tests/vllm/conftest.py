@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from cliploom.models.chat.model import ChatModel, Model
+from cliploom.models.chat.model import ChatModel, ChatModelOptions
 from cliploom.models.chat.vllm_model import open_vllm
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _config(ids: dict[str, int]) -> transformers.Qwen2_5_VLConfig:
     return transformers.Qwen2_5_VLConfig(text_config=words, vision_config=eyes, **tokens)
 
 
-Opened = AbstractContextManager[tuple[asyncio.Runner, Model]]
+Opened = AbstractContextManager[tuple[asyncio.Runner, ChatModel]]
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +135,7 @@ def opened() -> Callable[..., Opened]:
 
     @contextmanager
     def open_(folder: Path | str, settings: dict[str, Any] | None = None, **options: Any) -> Iterator[Any]:
-        model = ChatModel(str(folder), run="vllm", settings={**SETTINGS, **(settings or {})}, **options)
+        model = ChatModelOptions(str(folder), run="vllm", settings={**SETTINGS, **(settings or {})}, **options)
         with asyncio.Runner() as runner:
             context = open_vllm(model)
             yield runner, runner.run(context.__aenter__())

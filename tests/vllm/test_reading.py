@@ -14,8 +14,8 @@ import pytest
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.chat.model import Answer, ChatModel, Message, Model, Picture, Request
-from cliploom.models.chat.structured import said
+from cliploom.models.chat.model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest, ImagePart, Message
+from cliploom.models.chat.structured import ask_text
 from cliploom.models.chat.vllm_model import open_vllm
 
 SCHEMA = {
@@ -29,27 +29,27 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def reader(smollm: Path, opened: Callable[..., Any]) -> Iterator[tuple[asyncio.Runner, Model]]:
+def reader(smollm: Path, opened: Callable[..., Any]) -> Iterator[tuple[asyncio.Runner, ChatModel]]:
     with opened(smollm, {"max_num_seqs": 16}) as pair:
         yield pair
 
 
 @pytest.fixture
-def ask(reader: tuple[asyncio.Runner, Model]) -> Ask:
+def ask(reader: tuple[asyncio.Runner, ChatModel]) -> Ask:
     """All questions at once, to their answers or errors."""
     runner, model = reader
 
-    async def all_(*requests: Request) -> list[Any]:
+    async def all_(*requests: ChatRequest) -> list[Any]:
         return await asyncio.gather(*map(model.ask, requests), return_exceptions=True)
 
     return lambda *requests: runner.run(all_(*requests))
 
 
-def question(text: Any, schema: Any = None, max_tokens: int = 40, **options: Any) -> Request:
-    return Request([Message(role="user", content=text)], schema, max_tokens, **options)
+def question(text: Any, schema: Any = None, max_tokens: int = 40, **options: Any) -> ChatRequest:
+    return ChatRequest([Message(role="user", content=text)], schema, max_tokens, **options)
 
 
-def test_it_answers_and_counts(ask: Ask, reader: tuple[asyncio.Runner, Model]) -> None:
+def test_it_answers_and_counts(ask: Ask, reader: tuple[asyncio.Runner, ChatModel]) -> None:
     (answer,) = ask(question(CAPITAL))
     assert "Paris" in answer.text and answer.finish_reason == "stop"
     assert 30 < answer.prompt_tokens < 50 and 5 < answer.completion_tokens < 20
@@ -83,7 +83,7 @@ def test_questions_of_one_moment_are_answered_together(ask: Ask, monkeypatch: py
     assert 12 <= next(steps) <= 16  # one after the other they would take 192
 
 
-def test_a_later_question_joins_those_under_way(reader: tuple[asyncio.Runner, Model]) -> None:
+def test_a_later_question_joins_those_under_way(reader: tuple[asyncio.Runner, ChatModel]) -> None:
     runner, model = reader
 
     async def two() -> list[str]:
@@ -102,10 +102,10 @@ def test_a_later_question_joins_those_under_way(reader: tuple[asyncio.Runner, Mo
     assert runner.run(two()) == ["Oslo", "Rome"]
 
 
-def test_who_asked_may_go_away(reader: tuple[asyncio.Runner, Model]) -> None:
+def test_who_asked_may_go_away(reader: tuple[asyncio.Runner, ChatModel]) -> None:
     runner, model = reader
 
-    async def one_goes() -> Answer:
+    async def one_goes() -> ChatAnswer:
         gone = [asyncio.create_task(model.ask(question(f"{CAPITAL} {i}", max_tokens=30))) for i in range(2)]
         for turns in (1, 5):
             for _ in range(turns):
@@ -117,7 +117,7 @@ def test_who_asked_may_go_away(reader: tuple[asyncio.Runner, Model]) -> None:
 
 
 def test_a_question_that_does_not_fit_costs_only_itself(ask: Ask, jpegs: list[bytes]) -> None:
-    blind = question(["What is this?", Picture(jpegs[0])])
+    blind = question(["What is this?", ImagePart(jpegs[0])])
     odd = question("x", {"type": "object", "properties": {"a": {"type": "colour"}}, "required": ["a"]})
     good, *bad = ask(question(CAPITAL), question("word " * 3000), blind, odd)
     assert "Paris" in good.text
@@ -140,9 +140,9 @@ def test_an_engine_that_fails_fails_all_and_goes_on(ask: Ask, monkeypatch: pytes
     assert "Paris" in answer.text
 
 
-def test_steps_may_use_it(reader: tuple[asyncio.Runner, Model]) -> None:
+def test_steps_may_use_it(reader: tuple[asyncio.Runner, ChatModel]) -> None:
     runner, model = reader
-    asked = said(model, ChatModel(max_tokens=40), [Message(role="user", content=CAPITAL)])
+    asked = ask_text(model, ChatModelOptions(max_tokens=40), [Message(role="user", content=CAPITAL)])
     assert "Paris" in runner.run(asked).text
 
 
@@ -168,7 +168,7 @@ def test_a_missing_package_is_the_command_that_brings_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "vllm", None)
 
     async def open_() -> None:
-        async with open_vllm(ChatModel("any", run="vllm")):
+        async with open_vllm(ChatModelOptions("any", run="vllm")):
             pass
 
     with pytest.raises(UserError) as caught:

@@ -12,10 +12,10 @@ from vllm.multimodal.media import MediaConnector
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from cliploom.engine.contract.errors import RowError
-from cliploom.models.chat.model import Film, Message, Model, Picture, Request
-from cliploom.models.chat.vllm_video import FilmReader, packed
+from cliploom.models.chat.model import ChatModel, ChatRequest, ImagePart, Message, VideoPart
+from cliploom.models.chat.vllm_video import VllmVideoReader, pack_video
 
-Pair = tuple[asyncio.Runner, Model]
+Pair = tuple[asyncio.Runner, ChatModel]
 PROMPT = 33
 """Tokens of a question that shows nothing."""
 PICTURE = 24 + 2
@@ -30,30 +30,32 @@ def films(seer: Path, opened: Callable[..., Any]) -> Iterator[Pair]:
 
 def ask(pair: Pair, *parts: Any, max_tokens: int = 8) -> Any:
     async def one() -> Any:
-        request = Request([Message(role="user", content=["What is shown?", *parts])], None, max_tokens)
+        request = ChatRequest([Message(role="user", content=["What is shown?", *parts])], None, max_tokens)
         return (await asyncio.gather(pair[1].ask(request), return_exceptions=True))[0]
 
     return pair[0].run(one())
 
 
-def film(jpegs: list[bytes], every_s: float = 0.5) -> Film:
-    return Film(tuple(Picture(jpeg) for jpeg in jpegs), tuple(7.0 + every_s * i for i in range(len(jpegs))))
+def film(jpegs: list[bytes], every_s: float = 0.5) -> VideoPart:
+    return VideoPart(tuple(ImagePart(jpeg) for jpeg in jpegs), tuple(7.0 + every_s * i for i in range(len(jpegs))))
 
 
 def test_a_film_is_read_with_its_times(jpegs: list[bytes]) -> None:
     times_s = (3.0, 3.5, 4.25, 5.0)
-    frames, told = FilmReader.load_bytes(packed(Film(tuple(map(Picture, jpegs[:4])), times_s)), num_frames=2)
+    frames, told = VllmVideoReader.load_bytes(
+        pack_video(VideoPart(tuple(map(ImagePart, jpegs[:4])), times_s)), num_frames=2
+    )
     assert frames.shape == (4, 120, 160, 3) and frames[0].mean() < frames[3].mean()
     assert [index / told["fps"] for index in told["frames_indices"]] == [0.0, 0.5, 1.25, 2.0]
     assert told["duration"] == pytest.approx(8 / 3, abs=0.01)
     assert len(times_s) / told["total_num_frames"] * told["fps"] == pytest.approx(1.5, abs=0.01)  # frames a second
     assert not told["do_sample_frames"]
-    _, still = FilmReader.load_bytes(packed(Film(tuple(map(Picture, jpegs[:2])), (3.0, 3.0))))
+    _, still = VllmVideoReader.load_bytes(pack_video(VideoPart(tuple(map(ImagePart, jpegs[:2])), (3.0, 3.0))))
     assert still["total_num_frames"] >= 2 and still["fps"] > 0
 
 
 def test_what_vllm_makes_of_frames_without_times(jpegs: list[bytes]) -> None:
-    """Why ``FilmReader`` is there; when this fails, it may go."""
+    """Why ``VllmVideoReader`` is there; when this fails, it may go."""
     import base64
 
     frames = ",".join(base64.b64encode(jpeg).decode() for jpeg in jpegs)
@@ -63,7 +65,7 @@ def test_what_vllm_makes_of_frames_without_times(jpegs: list[bytes]) -> None:
 
 def test_films(films: Pair, jpegs: list[bytes]) -> None:
     assert ask(films).prompt_tokens == PROMPT
-    assert ask(films, Picture(jpegs[0])).prompt_tokens == PROMPT + PICTURE
+    assert ask(films, ImagePart(jpegs[0])).prompt_tokens == PROMPT + PICTURE
     eight, forty = ask(films, film(jpegs[:8])), ask(films, film(jpegs))
     assert (eight.prompt_tokens, eight.completion_tokens) == (PROMPT + 2 + 4 * 24, 8)
     assert forty.prompt_tokens == PROMPT + 2 + 20 * 24
@@ -104,15 +106,15 @@ def test_pictures(seer: Path, opened: Callable[..., Any], jpegs: list[bytes]) ->
         assert ask(pair, film(jpegs[:8])) == eight
         error = ask(pair, film(jpegs[:9]))
         assert isinstance(error, RowError) and error.kind == "bad_request" and "At most 8 image" in error.message
-        error = ask(pair, Picture(b"nothing"))
+        error = ask(pair, ImagePart(b"nothing"))
         assert isinstance(error, RowError) and error.kind == "bad_request"
         many = pair[0].run(_all(pair[1], jpegs))
         assert [answer.completion_tokens for answer in many] == [4] * 24
 
 
-async def _all(model: Model, jpegs: list[bytes]) -> list[Any]:
+async def _all(model: ChatModel, jpegs: list[bytes]) -> list[Any]:
     requests = [
-        Request([Message(role="user", content=[f"{i}", *map(Picture, jpegs[i % 5 : i % 5 + 8])])], None, 4)
+        ChatRequest([Message(role="user", content=[f"{i}", *map(ImagePart, jpegs[i % 5 : i % 5 + 8])])], None, 4)
         for i in range(24)
     ]
     return await asyncio.gather(*map(model.ask, requests))

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.chat.model import ChatModel, Film, Message, Model, Picture, Request
+from cliploom.models.chat.model import ChatModel, ChatModelOptions, ChatRequest, ImagePart, Message, VideoPart
 from cliploom.models.chat.remote import open_remote
 
 PATIENCE_S = 240
@@ -67,7 +67,7 @@ def wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     raise AssertionError(log.read_text()[-3000:])
 
 
-def ask(model: ChatModel, *requests: Request) -> list[Any]:
+def ask(model: ChatModelOptions, *requests: ChatRequest) -> list[Any]:
     async def all_() -> list[Any]:
         async with open_remote(model) as opened:
             return await asyncio.gather(*(answered(opened, request) for request in requests))
@@ -75,21 +75,21 @@ def ask(model: ChatModel, *requests: Request) -> list[Any]:
     return asyncio.run(all_())
 
 
-async def answered(model: Model, request: Request) -> Any:
+async def answered(model: ChatModel, request: ChatRequest) -> Any:
     try:
         return await model.ask(request)
     except RowError as error:
         return error
 
 
-def question(*parts: Any, schema: Any = None) -> Request:
-    return Request([Message(role="user", content=["What is shown?", *parts])], schema, 40)
+def question(*parts: Any, schema: Any = None) -> ChatRequest:
+    return ChatRequest([Message(role="user", content=["What is shown?", *parts])], schema, 40)
 
 
 def test_pictures_films_and_schemas(url: str, jpegs: list[bytes]) -> None:
-    film = Film(tuple(map(Picture, jpegs)), tuple(0.5 * i for i in range(len(jpegs))))
-    model = ChatModel("seer", [url], film="video")
-    requests = [question(), question(Picture(jpegs[0])), question(film), question(schema=SCHEMA)]
+    film = VideoPart(tuple(map(ImagePart, jpegs)), tuple(0.5 * i for i in range(len(jpegs))))
+    model = ChatModelOptions("seer", [url], film="video")
+    requests = [question(), question(ImagePart(jpegs[0])), question(film), question(schema=SCHEMA)]
     plain, picture, films, json_ = ask(model, *requests)
     assert picture.prompt_tokens == plain.prompt_tokens + 2 + 24
     assert films.prompt_tokens == plain.prompt_tokens + 2 + 20 * 24  # all forty frames, two a token
@@ -100,13 +100,13 @@ def test_pictures_films_and_schemas(url: str, jpegs: list[bytes]) -> None:
 
 def test_what_it_does_not_take(url: str, jpegs: list[bytes]) -> None:
     long, broken, good = ask(
-        ChatModel("seer", [url]), question("word " * 1000), question(Picture(b"nothing")), question()
+        ChatModelOptions("seer", [url]), question("word " * 1000), question(ImagePart(b"nothing")), question()
     )
     assert (long.kind, broken.kind, good.completion_tokens > 0) == ("too_long", "bad_request", True)
     with pytest.raises(UserError, match="seer"):
-        ask(ChatModel("sear", [url]), question())
+        ask(ChatModelOptions("sear", [url]), question())
 
 
 def test_many_at_once(url: str, jpegs: list[bytes]) -> None:
-    answers = ask(ChatModel("seer", [url]), *(question(f"{i}", Picture(jpegs[i])) for i in range(16)))
+    answers = ask(ChatModelOptions("seer", [url]), *(question(f"{i}", ImagePart(jpegs[i])) for i in range(16)))
     assert [answer.finish_reason in ("stop", "length") for answer in answers] == [True] * 16

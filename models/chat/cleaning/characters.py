@@ -20,7 +20,7 @@ def readable_text(text: str) -> str:
     """Byte pieces, BPE marks, entities and written line breaks as what they stand for; nothing invisible or halved."""
     if text.isascii() and text.isprintable() and not _ASCII_MARKS.search(text):
         return text
-    text = _BYTES.sub(_decoded, text)
+    text = _BYTES.sub(_decode, text)
     if text.count(_BYTE_SPACE) > max(1, text.count(" ")):  # else it is a letter of Maltese
         text = text.replace(_BYTE_SPACE, " ").replace(_BYTE_BREAK, "\n")
     text = _PIECE_SPACE.sub(" ", text)
@@ -33,5 +33,5 @@ def whole_characters(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _decoded(found: re.Match[str]) -> str:
+def _decode(found: re.Match[str]) -> str:
     return bytes.fromhex(found[0].replace("<0x", "").replace(">", "")).decode("utf-8", "replace")

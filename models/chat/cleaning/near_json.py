@@ -153,7 +153,7 @@ class _Reader:
         while at < len(self.text):
             mark = self.text[at]
             if mark == "\\" and at + 1 < len(self.text):
-                piece, at = _escaped(self.text, at + 1)
+                piece, at = _read_escape(self.text, at + 1)
                 made.append(piece)
                 continue
             at += 1
@@ -186,7 +186,7 @@ class _Reader:
         return self.text[self.at]
 
 
-def _escaped(text: str, at: int) -> tuple[str, int]:
+def _read_escape(text: str, at: int) -> tuple[str, int]:
     """What stands after a backslash, and where it ends."""
     if text[at] == "u" and re.fullmatch("[0-9a-fA-F]{4}", text[at + 1 : at + 5]):
         return chr(int(text[at + 1 : at + 5], 16)), at + 5

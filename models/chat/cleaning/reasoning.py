@@ -55,12 +55,12 @@ def final_answer(text: str) -> str | None:
     """The text without reasoning and marks of channels; None where it never came to an answer."""
     text = _final_channel(text)
     if not _MARKS.search(text):
-        return _labelled(text)
+        return _after_label(text)
     *_, rest = _CLOSES.split(text)
     if _OPENS.search(rest):
         return None
     boxes = [next(part for part in found.groups()[1:] if part is not None) for found in _BOXES.finditer(rest)]
-    return _labelled(boxes[-1] if boxes and boxes[-1].strip() else rest)
+    return _after_label(boxes[-1] if boxes and boxes[-1].strip() else rest)
 
 
 def talks_of_its_task(text: str) -> bool:
@@ -82,7 +82,7 @@ def _final_channel(text: str) -> str:
     return "<think>" if _BARE_ANALYSIS.match(text) else _BARE_FINAL.sub("", text)
 
 
-def _labelled(text: str) -> str:
+def _after_label(text: str) -> str:
     """What follows the last label such as ``Final answer:``, unless that stands in a quotation."""
     labels = list(_FINAL_LABEL.finditer(text)) if ":" in text or "：" in text else []
     quoted = Quotations(text if labels else "")

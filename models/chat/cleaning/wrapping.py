@@ -60,7 +60,7 @@ def has_alternatives(text: str) -> bool:
     return len(_CHOICE.findall(text)) > 1 or (_OFFERS.match(text) is not None and len(_BULLET.findall(text)) > 1)
 
 
-def unwrapped(text: str) -> str:
+def unwrap(text: str) -> str:
     """The answer alone; what belongs to it, quotations and asterisks too, stays as it is."""
     for _ in range(_ROUNDS):
         before = text = text.strip()

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cliploom.captioners.ranking.fit import Choice, Training, fit
+from cliploom.captioners.ranking.fit import RankerTraining, RankingExample, fit
 
 Floats = NDArray[np.float32]
 
 
 class Task(NamedTuple):
-    learn: list[Choice]
-    test: list[Choice]
+    learn: list[RankingExample]
+    test: list[RankingExample]
 
 
 def unit(x: Floats) -> Floats:
@@ -33,11 +33,11 @@ def task(seed: int, wide: int = 32, deep: int = 32, clips: int = 1500, noise: fl
         picked = int(np.argmax((clip @ left) @ (captions @ right).T))
         if dice.random() < noise:
             picked = int(dice.integers(8))
-        made.append(Choice(clip, captions, picked))
+        made.append(RankingExample(clip, captions, picked))
     return Task(made[:-300], made[-300:])
 
 
-def hits(scores: list[Floats], choices: list[Choice]) -> float:
+def hits(scores: list[Floats], choices: list[RankingExample]) -> float:
     return float(np.mean([int(np.argmax(s)) == c.picked for s, c in zip(scores, choices, strict=True)]))
 
 
@@ -54,7 +54,7 @@ def test_it_finds_the_hidden_preference(wide: int, deep: int) -> None:
 
 def test_it_is_deterministic_and_the_seed_counts() -> None:
     learn, _ = task(1, clips=500)
-    one, two, other = fit(learn), fit(learn), fit(learn, Training(seed=1))
+    one, two, other = fit(learn), fit(learn), fit(learn, RankerTraining(seed=1))
     assert all(np.array_equal(one.weights[k], two.weights[k]) for k in one.weights)
     assert not np.array_equal(one.weights["a"], other.weights["a"])
 
@@ -63,7 +63,7 @@ def test_the_gradients_are_those_of_the_loss() -> None:
     from cliploom.captioners.ranking import fit as module
 
     learn, _ = task(5, clips=320)
-    how, some = Training(), learn[:5]
+    how, some = RankerTraining(), learn[:5]
     dice = np.random.default_rng(0)
     weights = {k: w.astype(np.float64) for k, w in module._begin(some[0], 4, dice).items()}
     weights["prior"] = dice.standard_normal(32)
@@ -93,7 +93,7 @@ def test_the_gradients_are_those_of_the_loss() -> None:
 
 def test_captions_of_other_clips_hardly_count() -> None:
     learn, test = task(9)
-    own, alike = fit(learn), fit(learn, Training(other_weight=1.0))
+    own, alike = fit(learn), fit(learn, RankerTraining(other_weight=1.0))
     assert hits([own.scores(c.clip, c.captions) for c in test], test) > hits(
         [alike.scores(c.clip, c.captions) for c in test], test
     )
@@ -101,7 +101,7 @@ def test_captions_of_other_clips_hardly_count() -> None:
 
 def test_negatives_that_do_not_count_leave_finite_weights() -> None:
     learn, _ = task(3, clips=320)
-    fitted = fit(learn[:40], Training(epochs=2, own_weight=0.0, other_weight=0.0))
+    fitted = fit(learn[:40], RankerTraining(epochs=2, own_weight=0.0, other_weight=0.0))
     assert all(np.isfinite(weights).all() for weights in fitted.weights.values())
 
 

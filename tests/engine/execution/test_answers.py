@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliploom.engine.contract.errors import RowError, Waiting
-from cliploom.engine.contract.recipe import Recipe, Use
+from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Drop, Filter, Step
-from cliploom.engine.execution.answers import Outcome, TimedAnswer, judged, stored, wrong_row
+from cliploom.engine.execution.answers import TableOutcome, TimedAnswer, judge_batch, to_stored_table, wrong_row
 from cliploom.engine.execution.failures import Attempt, attempt
 from cliploom.engine.planning.plan import Node, make_plan
 from cliploom.engine.storage.join import Batch
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, Entry, read_ledger, write_ledger
+from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, read_ledger, write_ledger
 from cliploom.schemas import ROWS, Caption, Clip, row_fields
 
 IDS = ["v00001_0", "v00001_1", "v00001_2"]
@@ -37,20 +37,20 @@ class Keep(Filter[Clip]):
 
 
 def node(step: Step, part: str = "") -> Node:
-    steps = (toys.Numbers(), toys.Pieces(), Use(step, name="s"))
+    steps = (toys.Numbers(), toys.Pieces(), StepUse(step, name="s"))
     return make_plan(Recipe("answers", steps))[-1]
 
 
 WRITES, KEEPS, FANS = node(hostile.InWorker()), node(Keep()), node(toys.Voices())
 
 
-def outcome(of: Node, answers: Sequence[Any], part: str = "", ids: Sequence[str] = IDS) -> Outcome:
+def outcome(of: Node, answers: Sequence[Any], part: str = "", ids: Sequence[str] = IDS) -> TableOutcome:
     batch = Batch(list(ids), ["v00001"] * len(ids), [7] * len(ids), frozenset([part]), [])
-    [found] = judged(of, batch, [TimedAnswer(a, 0.5) for a in answers]).tables.values()
+    [found] = judge_batch(of, batch, [TimedAnswer(a, 0.5) for a in answers]).tables.values()
     return found
 
 
-def verdict(of: Node, answer: Any, part: str = "") -> Entry:
+def verdict(of: Node, answer: Any, part: str = "") -> LedgerEntry:
     """The entry of one input for an answer, between two that are sound."""
     sound: Any = None if of is KEEPS else [hostile.caption(hostile.clip(IDS[0]))]
     last: Any = None if of is KEEPS else [hostile.caption(hostile.clip(IDS[2]))]
@@ -108,7 +108,7 @@ def test_a_wrong_answer_fails_its_row_and_no_other(case: str) -> None:
 
 @pytest.mark.parametrize("answer", [(SOUND,), [SOUND], deque([SOUND])])
 def test_any_sequence_of_rows_is_an_answer(answer: Any) -> None:
-    assert verdict(WRITES, answer) == Entry(IDS[1], "v00001", 7, DONE, seconds=0.5, rows=1)
+    assert verdict(WRITES, answer) == LedgerEntry(IDS[1], "v00001", 7, DONE, seconds=0.5, rows=1)
 
 
 def test_none_of_a_row_is_an_answer_and_so_is_dropping_it_or_a_part() -> None:
@@ -147,7 +147,7 @@ def test_the_words_of_a_failure_can_be_written() -> None:
 
 def test_rows_that_were_not_reached_have_no_entry() -> None:
     batch = Batch(IDS, ["v00001"] * 3, [7] * 3, frozenset([""]), [])
-    found = judged(WRITES, batch, [TimedAnswer([]), TimedAnswer(Waiting("a server \ud800")), TimedAnswer([])])
+    found = judge_batch(WRITES, batch, [TimedAnswer([]), TimedAnswer(Waiting("a server \ud800")), TimedAnswer([])])
     assert [e.id for e in found.tables["s"].entries] == [IDS[0], IDS[2]]
     assert found.waiting == "a server \\ud800"
 
@@ -172,7 +172,7 @@ def test_a_row_without_a_fault_can_be_stored(row_type: Any, data: st.DataObject)
     row = replace(row, **{name: data.draw(HOSTILE)})
     wrong = attempt(wrong_row, row_type, row)
     if wrong == Attempt(None):
-        assert stored(row_type, [row], [row.id], [1]).num_rows == 1
+        assert to_stored_table(row_type, [row], [row.id], [1]).num_rows == 1
 
 
 ROW_LIKE = st.one_of(HOSTILE, st.just(SOUND), st.builds(Drop, HOSTILE, HOSTILE, HOSTILE, HOSTILE))

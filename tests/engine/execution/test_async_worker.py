@@ -10,9 +10,9 @@ import pytest
 import toys
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Site, Step
-from cliploom.engine.execution.async_worker import Stream
+from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.step import Step, StepContext
+from cliploom.engine.execution.async_worker import AsyncWorker
 from cliploom.engine.planning.plan import make_plan
 from cliploom.engine.storage.join import Batch
 from cliploom.schemas import Clip, to_arrow
@@ -21,9 +21,9 @@ CLIPS = [hostile.clip(f"v00001_{k}") for k in range(3)]
 IDS = [clip.clip_id for clip in CLIPS]
 
 
-def stream(step: Step) -> Stream:
-    node = make_plan(Recipe("loop", (toys.Numbers(), toys.Pieces(), Use(step, patience_s=0.2))))[-1]
-    return Stream(node, Site(Path("/nowhere"), {}))
+def stream(step: Step) -> AsyncWorker:
+    node = make_plan(Recipe("loop", (toys.Numbers(), toys.Pieces(), StepUse(step, timeout_s=0.2))))[-1]
+    return AsyncWorker(node, StepContext(Path("/nowhere"), {}))
 
 
 def batch() -> Batch:

@@ -13,17 +13,17 @@ from histories import Cuts, Films
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError, Waiting
-from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Drop, Site, Whole
+from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.step import Drop, Global, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Clip
 
 
 @dataclass(frozen=True)
-class Broken(Whole[Clip, Drop]):
+class Broken(Global[Clip, Drop]):
     """Drops the first clip, and then does what it is told by a file."""
 
-    def rows(self, db: Any, site: Site) -> Iterator[Drop]:
+    def rows(self, db: Any, site: StepContext) -> Iterator[Drop]:
         [(clip, video)] = db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id LIMIT 1").fetchall()
         yield Drop(clip, video, "first")
         word = (site.root / "word").read_text()
@@ -32,7 +32,7 @@ class Broken(Whole[Clip, Drop]):
         if word == "fail":
             raise UserError("no")
 
-    def outside(self, site: Site) -> str:
+    def external_digest(self, site: StepContext) -> str:
         return (site.root / "word").read_text()
 
 
@@ -90,7 +90,7 @@ def test_a_set_that_has_changed_runs_it_again_and_leaves_one_folder(root: Path) 
 
 def test_rows_of_two_steps_with_one_id_are_refused(root: Path) -> None:
     films, cuts = Films({"v0": [0, 0]}), Cuts()
-    recipe = Recipe("whole", (films, cuts, Use(Cuts(shift=1), "more"), Broken()), shards=1)
+    recipe = Recipe("whole", (films, cuts, StepUse(Cuts(shift=1), "more"), Broken()), shards=1)
     (root / "word").write_text("go")
     with pytest.raises(UserError, match="Broken reads two clips with the id v0_0, from histories.Cuts and more"):
         run_build(recipe, root, RunOptions(workers=1))

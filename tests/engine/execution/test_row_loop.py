@@ -17,18 +17,18 @@ import pytest
 import toys
 
 from cliploom.engine.contract.errors import RowError, TransientError, UserError, Waiting
-from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Answer, Filter, Map, Site, Split, Step, Work
+from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.step import BatchFunction, Filter, Map, RowAnswer, Split, Step, StepContext
 from cliploom.engine.execution import row_loop
 from cliploom.engine.execution.answers import BatchOutcome
 from cliploom.engine.execution.failures import WorkerLost
-from cliploom.engine.execution.row_loop import Job, StreamJob, answers_of_all, time_limit
+from cliploom.engine.execution.row_loop import AsyncJob, Job, answers_of_all, time_limit
 from cliploom.engine.planning.plan import Node, make_plan
 from cliploom.engine.storage.join import Batch
-from cliploom.engine.storage.row_files import stored_schema
+from cliploom.engine.storage.row_files import storage_schema
 from cliploom.schemas import Caption, Clip, to_arrow
 
-SITE = Site(Path("/nowhere"), {})
+SITE = StepContext(Path("/nowhere"), {})
 CLIPS = [Clip(f"v00001_{k}", "v00001", 0.0, 1.0, []) for k in range(120)]
 
 
@@ -39,7 +39,7 @@ def node(step: Step) -> Node:
 def batch(clips: list[Clip]) -> Batch:
     ids = [clip.clip_id for clip in clips]
     anchor = to_arrow(Clip, clips)
-    assert anchor.column_names == stored_schema(Clip).names[: anchor.num_columns]
+    assert anchor.column_names == storage_schema(Clip).names[: anchor.num_columns]
     return Batch(ids, ["v00001"] * len(ids), [7] * len(ids), frozenset([""]), [], anchor)
 
 
@@ -83,7 +83,7 @@ class Makes(Map[Clip, Caption]):
 
 @dataclass(frozen=True)
 class Splits(Split[Clip, Caption]):
-    def process(self, row: Clip) -> Answer[Caption]:
+    def process(self, row: Clip) -> RowAnswer[Caption]:
         return answer(row)
 
 
@@ -96,7 +96,7 @@ class Drops(Filter[Clip]):
 @dataclass(frozen=True)
 class Together(Split[Clip, Caption]):
     @contextmanager
-    def open(self, site: Site) -> Iterator[Work[Clip, Caption]]:
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Clip, Caption]]:
         yield lambda rows: [answer(row) for row in rows]
 
 
@@ -116,7 +116,7 @@ class Raises(Split[Clip, Caption]):
     error: Any = None
     times: int = 1000
 
-    def process(self, row: Clip) -> Answer[Caption]:
+    def process(self, row: Clip) -> RowAnswer[Caption]:
         calls.append(row.clip_id)
         if row.clip_id == hostile.VICTIM and calls.count(row.clip_id) <= self.times:
             raise self.error
@@ -180,7 +180,7 @@ def test_a_batch_of_another_number_of_answers_fails_its_rows(given: Any) -> None
     @dataclass(frozen=True)
     class Short(Split[Clip, Caption]):
         @contextmanager
-        def open(self, site: Site) -> Iterator[Work[Clip, Caption]]:
+        def open(self, site: StepContext) -> Iterator[BatchFunction[Clip, Caption]]:
             yield lambda rows: given
 
     assert len(kinds(done(Short(), CLIPS[:2]))) == 2
@@ -195,7 +195,7 @@ def test_a_step_that_cannot_start_says_so(deed: str) -> None:
 @pytest.mark.parametrize("deed", hostile.RAISING)
 def test_a_row_on_an_event_loop_is_one_row(deed: str) -> None:
     async def run(step: Step) -> BatchOutcome:
-        job = StreamJob(node(step), SITE)
+        job = AsyncJob(node(step), SITE)
         await job.open()
         found = await job.do(batch(CLIPS[:4]))
         await job.close()
@@ -218,7 +218,7 @@ def test_a_step_that_reads_everything_fails_in_one_line(deed: str) -> None:
 
 @pytest.mark.parametrize("deed", ["hang", "spin", "swallow"])
 def test_a_cheap_row_that_takes_too_long_is_given_up_too(deed: str) -> None:
-    limited = replace(node(hostile.InRunner(deed)), use=Use(Step(), patience_s=0.3))
+    limited = replace(node(hostile.InRunner(deed)), use=StepUse(Step(), timeout_s=0.3))
     job = Job(limited, SITE)
     job.open()
     began = time.monotonic()
@@ -231,7 +231,7 @@ def test_a_cheap_row_that_takes_too_long_is_given_up_too(deed: str) -> None:
 
 
 def test_many_quick_rows_may_take_long_together() -> None:
-    limited = replace(node(hostile.Naps()), use=Use(Step(), patience_s=0.3))
+    limited = replace(node(hostile.Naps()), use=StepUse(Step(), timeout_s=0.3))
     job = Job(limited, SITE)
     job.open()
     with time_limit(job):

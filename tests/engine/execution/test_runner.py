@@ -16,12 +16,12 @@ import toys
 
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.recipe import Recipe, Use
+from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Step
 from cliploom.engine.execution.answers import BatchOutcome
-from cliploom.engine.execution.global_step import outlined
+from cliploom.engine.execution.global_step import outline_nodes
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.engine.execution.worker_pool import Seat, check_importable
+from cliploom.engine.execution.worker_pool import WorkerProcess, check_importable
 from cliploom.engine.planning.plan import make_plan
 from cliploom.engine.storage.join import Batch
 
@@ -50,16 +50,16 @@ def test_a_step_that_ends_its_process_costs_its_row(tmp_path: Path, step: Step, 
 
 
 def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kills, submit = iter(range(3)), Seat.submit
+    kills, submit = iter(range(3)), WorkerProcess.submit
 
-    def submit_to_the_dead(seat: Seat, batch: Batch) -> Future[BatchOutcome]:
+    def submit_to_the_dead(seat: WorkerProcess, batch: Batch) -> Future[BatchOutcome]:
         process = seat._worker._process
         if process is not None and next(kills, None) is not None:
             process.kill()
             assert process._ended(30.0)
         return submit(seat, batch)
 
-    monkeypatch.setattr(Seat, "submit", submit_to_the_dead)
+    monkeypatch.setattr(WorkerProcess, "submit", submit_to_the_dead)
     made = hostile.built(tmp_path / "b", hostile.InWorker())
     assert (hostile.failed(made), hostile.said(made), next(kills, None)) == ([], CLIPS, None)
 
@@ -73,7 +73,7 @@ def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, mo
     ],
 )
 def test_a_step_that_reads_everything_fails_in_words(tmp_path: Path, deed: str, said: str) -> None:
-    use = Use(hostile.AtOnce(deed), patience_s=1.0 if deed == "hang" else 60.0)
+    use = StepUse(hostile.AtOnce(deed), timeout_s=1.0 if deed == "hang" else 60.0)
     with pytest.raises(UserError, match=rf"^hostile.AtOnce {said}"):
         run_build(
             Recipe("r", (toys.Numbers(last=2), toys.Pieces(), use), shards=2), tmp_path / "b", RunOptions(workers=2)
@@ -87,7 +87,7 @@ def test_a_worker_that_never_lives_to_see_a_row_is_not_started_for_ever(tmp_path
 
 
 def test_a_row_that_holds_up_an_event_loop_ends_the_build_in_words(tmp_path: Path) -> None:
-    use = Use(hostile.InLanes("hang"), patience_s=0.5)
+    use = StepUse(hostile.InLanes("hang"), timeout_s=0.5)
     with pytest.raises(UserError, match="hostile.InLanes blocks its event loop"):
         run_build(
             Recipe("r", (toys.Numbers(last=2), toys.Pieces(), use), shards=2), tmp_path / "b", RunOptions(workers=2)
@@ -181,13 +181,13 @@ def test_a_step_that_is_defined_inside_a_function_is_refused_by_name() -> None:
     class Inner(hostile.InWorker):
         """Nowhere to import from."""
 
-    node = make_plan(Recipe("r", (toys.Numbers(), toys.Pieces(), Use(Inner(), name="inner"))))[-1]
+    node = make_plan(Recipe("r", (toys.Numbers(), toys.Pieces(), StepUse(Inner(), name="inner"))))[-1]
     with pytest.raises(UserError, match=r"^inner cannot be sent to worker processes: .*Inner"):
         check_importable(node)
 
 
 def test_a_step_that_reads_everything_needs_no_other_step_s_code() -> None:
     nodes = make_plan(Recipe("r", (toys.Numbers(), toys.Pieces(), toys.Longest(), toys.Even())))
-    bare = outlined(nodes, nodes[-1])
+    bare = outline_nodes(nodes, nodes[-1])
     assert [type(node.step) for node in bare] == [Step, Step, Step, toys.Even]
     assert [node.reads.anchor for node in bare] == [node.reads.anchor for node in nodes]

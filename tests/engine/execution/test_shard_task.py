@@ -10,13 +10,13 @@ import pytest
 from histories import Cuts, Films, Looks
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.contract.recipe import Recipe, Use
-from cliploom.engine.contract.step import Site
+from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.row_loop import Job
 from cliploom.engine.execution.shard_task import Task, deal_items, todo
 from cliploom.engine.planning.plan import Node, make_plan
 from cliploom.engine.storage.join import Inputs
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, Entry
+from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
 from cliploom.engine.storage.store import Store
 
 FILMS = {"a": [0, 0], "b": [1, 0], "bad": [3, 0]}  # a content of 3 fails
@@ -39,9 +39,9 @@ def task(nodes: list[Node], store: Store, at: int = 0, retry: bool = False) -> T
     return made
 
 
-def work(made: Task) -> list[Entry]:
+def work(made: Task) -> list[LedgerEntry]:
     """Do all of it; what landed."""
-    job, landed = Job(made.node, Site(Path(), {})), list[Entry]()
+    job, landed = Job(made.node, StepContext(Path(), {})), list[LedgerEntry]()
     job.open()
     while batch := made.next_batch():
         landed += made.land(job.do(batch).tables)
@@ -52,19 +52,19 @@ def test_done_work_is_settled_until_an_input_changes_or_failures_are_to_be_tried
     nodes: list[Node], store: Store
 ) -> None:
     first = task(nodes, store)
-    assert not first.settled(False)
+    assert not first.is_up_to_date(False)
     assert {entry.id: entry.status for entry in work(first)} == {"a": DONE, "b": DONE, "bad": FAILED}
     first.finish()
     again = task(nodes, store)
-    assert again.settled(False) and not again.settled(True) and not again.wanted
+    assert again.is_up_to_date(False) and not again.settled(True) and not again.wanted
     assert list(task(nodes, store, retry=True).wanted) == ["bad"]
     fewer = make_plan(Recipe("tasks", (Films({"a": [0, 0], "b": [2, 0]}), Cuts()), shards=1))
-    assert not task(fewer, store).settled(False)
+    assert not task(fewer, store).is_up_to_date(False)
     assert list(task(fewer, store).wanted) == ["b"]
 
 
 def test_a_shard_that_nothing_reaches_is_settled_from_the_beginning(nodes: list[Node], store: Store) -> None:
-    assert task(nodes, store, at=1).settled(False)
+    assert task(nodes, store, at=1).is_up_to_date(False)
 
 
 def test_tries_of_a_failed_row_add_up(nodes: list[Node], store: Store) -> None:
@@ -115,8 +115,8 @@ def test_a_part_that_is_dropped_is_no_row(store: Store) -> None:
 
 def test_to_do_is_what_the_ledger_lacks_or_knows_otherwise() -> None:
     ledger = {entry.key: entry for entry in (
-        Entry("same", "v", 1, DONE), Entry("other", "v", 1, DONE), Entry("failed", "v", 1, FAILED),
-        Entry("new", "v", 1, DROPPED, part_of="same"),
+        LedgerEntry("same", "v", 1, DONE), LedgerEntry("other", "v", 1, DONE), LedgerEntry("failed", "v", 1, FAILED),
+        LedgerEntry("new", "v", 1, DROPPED, part_of="same"),
     )}  # fmt: skip
     inputs = Inputs(
         dict.fromkeys(("same", "other", "failed", "new"), "v"), {"same": 1, "other": 2, "failed": 1, "new": 1}
@@ -139,6 +139,6 @@ def test_one_id_from_two_sources_or_twice_from_one_is_named() -> None:
 
     one, other = Films({"x": [0, 0]}), Films({"y": [0, 0], "x": [1, 0]})
     with pytest.raises(UserError, match="two videos have the id x, from first and histories.Films"):
-        deal_items(make_plan(Recipe("tasks", (Use(one, "first"), other, Cuts()), shards=1)), 1, 1)
+        deal_items(make_plan(Recipe("tasks", (StepUse(one, "first"), other, Cuts()), shards=1)), 1, 1)
     with pytest.raises(UserError, match="two videos have the id x, from .*Others"):
         deal_items(make_plan(Recipe("tasks", (Others({"x": [0, 0]}), Cuts()), shards=1)), None, 1)

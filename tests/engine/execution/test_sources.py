@@ -13,7 +13,7 @@ import pytest
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import Answer, Item, Source
+from cliploom.engine.contract.step import Item, RowAnswer, Source
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.execution.sources import items_of
 from cliploom.schemas import Video
@@ -30,7 +30,7 @@ class Finds(Source[Video]):
         yield Item("sound", "1", None)
         yield self.other() if callable(self.other) else self.other
 
-    def process(self, row: Item) -> Answer[Video]:
+    def process(self, row: Item) -> RowAnswer[Video]:
         return [Video(row.video_id, "", "", "", 0)]
 
 

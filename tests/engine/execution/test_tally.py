@@ -6,13 +6,13 @@ import pytest
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.tally import RowTally
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, Entry
+from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
 
 
-def rows(good: int, **bad: int) -> list[Entry]:
-    entries = [Entry(f"g{i}", "v", 1, DROPPED if i % 2 else DONE) for i in range(good)]
+def rows(good: int, **bad: int) -> list[LedgerEntry]:
+    entries = [LedgerEntry(f"g{i}", "v", 1, DROPPED if i % 2 else DONE) for i in range(good)]
     for kind, n in bad.items():
-        entries += [Entry(f"{kind}{i}", "v", 1, FAILED, kind, f"message\n {i}") for i in range(n)]
+        entries += [LedgerEntry(f"{kind}{i}", "v", 1, FAILED, kind, f"message\n {i}") for i in range(n)]
     return entries
 
 

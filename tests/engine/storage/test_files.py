@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.storage.files import intact, read_json, replaced, sync_folder, write_json, write_text
+from cliploom.engine.storage.files import intact, read_json, replace_file, sync_folder, write_json, write_text
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with replaced(path) as part:
+    with replace_file(path) as part:
         part.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -24,7 +24,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_what_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), replaced(path) as part:
+    with pytest.raises(RuntimeError), replace_file(path) as part:
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"

@@ -9,10 +9,10 @@ import pytest
 from histories import World
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.execution.answers import stored
+from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.planning.plan import Node, TableRef, make_plan
 from cliploom.engine.storage.join import batches, by_time, inputs_of, join_column, output_version, rows_of
-from cliploom.engine.storage.ledger import DONE, DROPPED, Entry
+from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry
 from cliploom.engine.storage.store import Store
 from cliploom.schemas import Caption, Clip, Frame, Row, Score, Segment, Video
 
@@ -39,8 +39,8 @@ def fill(store: Store, table: TableRef, rows: Sequence[Row], version: int = 1) -
     """A finished shard that holds just these rows, each made of an input of its own id."""
     assert table.row is not None
     shard = store.shard(table, 0)
-    entries = [Entry(row.id, row.video_id, version, DONE, rows=1) for row in rows]
-    shard.commit(entries, stored(table.row, rows, [row.id for row in rows], [version] * len(rows)))
+    entries = [LedgerEntry(row.id, row.video_id, version, DONE, rows=1) for row in rows]
+    shard.commit(entries, to_stored_table(table.row, rows, [row.id for row in rows], [version] * len(rows)))
     shard.finish({row.id: version for row in rows}, "")
 
 
@@ -59,7 +59,7 @@ def test_everything_that_is_there_reaches_a_step(filled: Store, nodes: list[Node
 
 def test_what_a_filter_drops_does_not(filled: Store, nodes: list[Node]) -> None:
     drops = filled.shard(node_of(nodes, "Short").tables[0], 0)
-    drops.commit([Entry("v_0", "v", 1, DROPPED, "long")], None)
+    drops.commit([LedgerEntry("v_0", "v", 1, DROPPED, "long")], None)
     drops.finish({"v_0": 1}, "")
     assert list(inputs_of(nodes, node_of(nodes, "Tell"), filled, 0).videos) == ["v_1", "w_0", "w_1"]
 
@@ -101,8 +101,8 @@ def test_two_rows_with_one_id_are_refused(store: Store, nodes: list[Node]) -> No
     cuts, tell = node_of(nodes, "Cuts"), node_of(nodes, "Tell")
     rows = [CLIPS[0], CLIPS[1], Clip("v_0", "w", 0.0, 1.0, [])]
     shard, videos = store.shard(cuts.tables[0], 0), ["v", "v", "w"]
-    entries = [Entry("v", "v", 1, DONE, rows=2), Entry("w", "w", 1, DONE, rows=1)]
-    shard.commit(entries, stored(Clip, rows, videos, [1, 1, 1]))
+    entries = [LedgerEntry("v", "v", 1, DONE, rows=2), LedgerEntry("w", "w", 1, DONE, rows=1)]
+    shard.commit(entries, to_stored_table(Clip, rows, videos, [1, 1, 1]))
     shard.finish({"v": 1, "w": 1}, "")
     with pytest.raises(UserError, match="Tell reads two clips with the id v_0, from histories.Cuts"):
         inputs_of(nodes, tell, store, 0)

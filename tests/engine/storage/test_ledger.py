@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, Counts, Entry, count, read_ledger, total, write_ledger
+from cliploom.engine.storage.ledger import (
+    DONE,
+    DROPPED,
+    FAILED,
+    Counts,
+    LedgerEntry,
+    count,
+    read_ledger,
+    total,
+    write_ledger,
+)
 
 ENTRIES = [
-    Entry("a", "v", 1, DONE, seconds=0.5, rows=3),
-    Entry("a_part", "v", 1, DROPPED, "short", "0.2 s", part_of="a"),
-    Entry("b", "v", -2, FAILED, "ValueError", "no", attempts=2),
-    Entry("c", "w", 3, DROPPED, "long"),
-    Entry("d", "w", 4, DONE, rows=7, live=False),
+    LedgerEntry("a", "v", 1, DONE, seconds=0.5, rows=3),
+    LedgerEntry("a_part", "v", 1, DROPPED, "short", "0.2 s", part_of="a"),
+    LedgerEntry("b", "v", -2, FAILED, "ValueError", "no", attempts=2),
+    LedgerEntry("c", "w", 3, DROPPED, "long"),
+    LedgerEntry("d", "w", 4, DONE, rows=7, live=False),
 ]
 
 
@@ -39,5 +49,5 @@ def test_counts_of_several_ledgers_add_up() -> None:
 def test_a_part_has_a_key_of_its_own() -> None:
     assert ENTRIES[0].key == ("", "a")
     assert ENTRIES[1].key == ("a", "a_part")
-    assert Entry("a", "v", 1, DROPPED, part_of="b").key != ENTRIES[0].key
+    assert LedgerEntry("a", "v", 1, DROPPED, part_of="b").key != ENTRIES[0].key
     assert ENTRIES[1].input == ENTRIES[0].input == "a"

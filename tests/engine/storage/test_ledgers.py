@@ -8,7 +8,7 @@ import histories
 import pytest
 from histories import World
 
-from cliploom.engine.build import Build, Stage, run_build
+from cliploom.engine.build import Build, FunnelStage, run_build
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.storage.ledgers import Ledgers
 
@@ -29,7 +29,7 @@ def root(tmp_path: Path, world: World) -> Path:
     return tmp_path / "b"
 
 
-def by_name(root: Path) -> dict[str, Stage]:
+def by_name(root: Path) -> dict[str, FunnelStage]:
     return {stage.name.removeprefix("histories."): stage for stage in Build.read(root).funnel()}
 
 

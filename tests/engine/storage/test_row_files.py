@@ -8,16 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cliploom.engine.execution.answers import stored
+from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.storage import row_files
-from cliploom.engine.storage.row_files import Chunk, merged, read_window, regrouped, windows
+from cliploom.engine.storage.row_files import Chunk, merge_chunks, read_window, regroup, windows
 from cliploom.schemas import Clip
 
 
 def write(path: Path, *videos: str, each: int = 2) -> Path:
     """Clips of these videos, in row groups of two."""
     rows = [Clip(f"{video}_{k}", video, float(k), k + 1.0, []) for video in videos for k in range(each)]
-    pq.write_table(stored(Clip, rows, [row.video_id for row in rows], [1] * len(rows)), path, row_group_size=2)
+    pq.write_table(to_stored_table(Clip, rows, [row.video_id for row in rows], [1] * len(rows)), path, row_group_size=2)
     return path
 
 
@@ -28,7 +28,7 @@ def ids(tables: list[pa.Table]) -> list[str]:
 def test_merging_keeps_what_counts_in_order_of_video_and_id(tmp_path: Path) -> None:
     one, other = write(tmp_path / "1", "c", "a"), write(tmp_path / "2", "b", "a")
     chunks = [Chunk(one, frozenset("ac")), Chunk(other, frozenset("b"))]
-    assert ids(list(merged(chunks, Clip))) == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
+    assert ids(list(merge_chunks(chunks, Clip))) == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
 
 
 def test_windows_cut_between_videos_and_leave_none_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +49,6 @@ def test_no_files_have_no_windows() -> None:
 
 def test_tables_are_cut_anew_to_one_size(tmp_path: Path) -> None:
     table = pq.read_table(write(tmp_path / "1", *"abcd"))
-    sizes = [t.num_rows for t in regrouped([table.slice(0, 1), table.slice(1, 6), table.slice(7)], 3)]
+    sizes = [t.num_rows for t in regroup([table.slice(0, 1), table.slice(1, 6), table.slice(7)], 3)]
     assert sizes == [3, 3, 2]
-    assert list(regrouped([table.slice(0, 0)], 3)) == []
+    assert list(regroup([table.slice(0, 0)], 3)) == []

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.execution.answers import stored
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, Entry, count, read_ledger
+from cliploom.engine.execution.answers import to_stored_table
+from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, count, read_ledger
 from cliploom.engine.storage.shard import Shard
 from cliploom.schemas import Clip
 
@@ -23,11 +23,11 @@ INPUTS = {"a": 1, "b": 1, "c": 1}
 def clips(*names: str) -> pa.Table:
     """One clip for each input, of a video of the same name."""
     made = [Clip(f"{name}_0", name, 0.0, 1.0, []) for name in names]
-    return stored(Clip, made, list(names), [1] * len(names))
+    return to_stored_table(Clip, made, list(names), [1] * len(names))
 
 
-def done(*names: str, digest: int = 1) -> list[Entry]:
-    return [Entry(name, name, digest, DONE, rows=1) for name in names]
+def done(*names: str, digest: int = 1) -> list[LedgerEntry]:
+    return [LedgerEntry(name, name, digest, DONE, rows=1) for name in names]
 
 
 def opened(folder: Path) -> Shard:
@@ -54,8 +54,8 @@ def folder(tmp_path: Path) -> Path:
 def full(folder: Path) -> Iterator[Shard]:
     """A finished shard of three inputs."""
     shard = opened(folder)
-    shard.commit([*done("a", "b"), Entry("a_p", "a", 1, DROPPED, "short", part_of="a")], clips("a", "b"))
-    shard.commit([Entry("c", "c", 1, FAILED, "odd", "no")], None)
+    shard.commit([*done("a", "b"), LedgerEntry("a_p", "a", 1, DROPPED, "short", part_of="a")], clips("a", "b"))
+    shard.commit([LedgerEntry("c", "c", 1, FAILED, "odd", "no")], None)
     shard.finish(INPUTS, "token")
     yield shard
 
@@ -116,7 +116,10 @@ def test_a_shard_that_nothing_reached_is_finished_too(folder: Path) -> None:
 
 def test_a_filters_drops_and_failures_leave(folder: Path) -> None:
     shard = Shard(str(folder), None)
-    shard.commit([Entry("a", "a", 1, DONE), Entry("b", "b", 1, DROPPED, "x"), Entry("c", "c", 1, FAILED, "y")], None)
+    shard.commit(
+        [LedgerEntry("a", "a", 1, DONE), LedgerEntry("b", "b", 1, DROPPED, "x"), LedgerEntry("c", "c", 1, FAILED, "y")],
+        None,
+    )
     shard.finish(INPUTS, "token")
     assert sorted(shard.out_ids()) == ["b", "c"]
     shard.finish({"a": 1, "c": 1}, "less")
@@ -124,7 +127,10 @@ def test_a_filters_drops_and_failures_leave(folder: Path) -> None:
 
 
 def test_a_part_may_have_the_id_of_an_input_or_of_anothers_part(folder: Path) -> None:
-    parts = [Entry("b", "a", 1, DROPPED, "cut", part_of="a"), Entry("b", "c", 1, DROPPED, "cut", part_of="c")]
+    parts = [
+        LedgerEntry("b", "a", 1, DROPPED, "cut", part_of="a"),
+        LedgerEntry("b", "c", 1, DROPPED, "cut", part_of="c"),
+    ]
     shard = opened(folder)
     shard.commit([*done("a", "b", "c"), *parts], clips("a", "b", "c"))
     shard.finish(INPUTS, "token")
@@ -191,8 +197,8 @@ def test_a_state_of_another_format_is_made_anew(full: Shard, folder: Path) -> No
 def test_two_inputs_that_give_rows_with_one_id_are_named(folder: Path) -> None:
     shard = opened(folder)
     twins = [Clip("same", "v", 0.0, 1.0, []), Clip("same", "v", 1.0, 2.0, [])]
-    entries = [Entry("a", "v", 1, DONE, rows=1), Entry("b", "v", 1, DONE, rows=1)]
-    shard.commit(entries, stored(Clip, twins, ["a", "b"], [1, 1]))
+    entries = [LedgerEntry("a", "v", 1, DONE, rows=1), LedgerEntry("b", "v", 1, DONE, rows=1)]
+    shard.commit(entries, to_stored_table(Clip, twins, ["a", "b"], [1, 1]))
     with pytest.raises(UserError, match="two clips have the id same: one made of a, one of b"):
         shard.finish({"a": 1, "b": 1}, "token")
 
@@ -200,6 +206,6 @@ def test_two_inputs_that_give_rows_with_one_id_are_named(folder: Path) -> None:
 def test_ids_that_another_video_could_have_are_counted(full: Shard, folder: Path, tmp_path: Path) -> None:
     assert full.state is not None and full.state.strays == 0
     shard = opened(tmp_path / "other")
-    shard.commit(done("a"), stored(Clip, [Clip("x", "a", 0.0, 1.0, [])], ["a"], [1]))
+    shard.commit(done("a"), to_stored_table(Clip, [Clip("x", "a", 0.0, 1.0, [])], ["a"], [1]))
     shard.finish({"a": 1}, "token")
     assert shard.state is not None and shard.state.strays == 1

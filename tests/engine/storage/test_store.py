@@ -9,10 +9,10 @@ import pytest
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import Item
-from cliploom.engine.execution.answers import stored
+from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.planning.plan import TableRef
-from cliploom.engine.storage.ledger import DONE, DROPPED, Entry
-from cliploom.engine.storage.store import Store, WholeState, shard_of
+from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry
+from cliploom.engine.storage.store import GlobalState, Store, shard_of
 from cliploom.schemas import Clip
 
 CLIPS = TableRef(0, "cut", Clip, "f1")
@@ -22,9 +22,9 @@ DROPS = TableRef(1, "keep", None, "f2")
 def fill(store: Store, number: int, *rows: tuple[str, str]) -> None:
     """A finished shard of clips: ``(id, video)``."""
     shard = store.shard(CLIPS, number)
-    entries = [Entry(video, video, 1, DONE, rows=1) for _, video in rows]
+    entries = [LedgerEntry(video, video, 1, DONE, rows=1) for _, video in rows]
     made = [Clip(id_, video, 0.0, 1.0, []) for id_, video in rows]
-    shard.commit(entries, stored(Clip, made, [video for _, video in rows], [1] * len(rows)))
+    shard.commit(entries, to_stored_table(Clip, made, [video for _, video in rows], [1] * len(rows)))
     shard.finish({entry.id: 1 for entry in entries}, "token")
 
 
@@ -42,7 +42,7 @@ def test_a_state_is_read_once_and_follows_what_this_process_does(tmp_path: Path)
     assert other.shard(CLIPS, 0).state is None, "it has looked before"
     other.refresh(CLIPS)
     assert other.shard(CLIPS, 0).state == store.shard(CLIPS, 0).state
-    store.shard(CLIPS, 0).commit([Entry("w", "w", 1, DONE)], None)
+    store.shard(CLIPS, 0).commit([LedgerEntry("w", "w", 1, DONE)], None)
     assert store.shard(CLIPS, 0).state is None
 
 
@@ -54,11 +54,11 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
     rows = store.input_token([CLIPS, DROPS], 0)
     assert rows != nothing
     drops = store.shard(DROPS, 0)
-    drops.commit([Entry("v_1", "v", 1, DROPPED, "long")], None)
+    drops.commit([LedgerEntry("v_1", "v", 1, DROPPED, "long")], None)
     drops.finish({"v_1": 1}, rows)
     dropped = store.input_token([CLIPS, DROPS], 0)
     assert dropped not in (rows, nothing)
-    assert store.whole_token([CLIPS, DROPS]) != store.whole_token([CLIPS])
+    assert store.global_token([CLIPS, DROPS]) != store.global_token([CLIPS])
     drops.finish({}, rows)
     assert store.input_token([CLIPS, DROPS], 0) == rows
     items = [Item("v", "digest", None)]
@@ -67,14 +67,16 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
 
 def test_a_table_of_a_whole_step_is_empty_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     store = Store(tmp_path, 1)
-    state = WholeState("key", "inputs", "", 3)
+    state = GlobalState("key", "inputs", "", 3)
     shard = store.shard(CLIPS, 0, "key")
-    shard.commit([Entry("v", "v", 1, DONE, rows=1)], stored(Clip, [Clip("v_1", "v", 0.0, 1.0, [])], ["v"], [1]))
+    shard.commit(
+        [LedgerEntry("v", "v", 1, DONE, rows=1)], to_stored_table(Clip, [Clip("v_1", "v", 0.0, 1.0, [])], ["v"], [1])
+    )
     shard.finish({"v": 1}, "key")
     assert not store.has_rows([CLIPS], 0)
-    store.end_whole(CLIPS, state)
+    store.end_global(CLIPS, state)
     assert (store.whole(CLIPS), store.has_rows([CLIPS], 0)) == (state, True)
-    store.begin_whole(CLIPS)
+    store.begin_global(CLIPS)
     assert (store.whole(CLIPS), store.has_rows([CLIPS], 0)) == (None, False)
     assert Store(tmp_path, 1).whole(CLIPS) is None
 

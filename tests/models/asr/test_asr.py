@@ -13,11 +13,11 @@ import av
 import numpy as np
 import pytest
 
-from cliploom.builders.speech import Heard, Speech
+from cliploom.builders.speech import Speech, SpeechInput
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Site
-from cliploom.models.asr.hallucinations import Measures, repeats
-from cliploom.models.asr.recognizer import Guess, Recognizer, Said, Utterance
+from cliploom.engine.contract.step import StepContext
+from cliploom.models.asr.hallucinations import SentenceMeasures, repeats
+from cliploom.models.asr.recognizer import Recognizer, SpeechLanguage, Utterance, WordTiming
 from cliploom.models.asr.transcribe import listen
 from cliploom.models.asr.voice_activity import passages
 from cliploom.models.asr.windows import RATE_HZ, Samples
@@ -71,16 +71,16 @@ def test_a_long_sentence_that_comes_again_and_again_repeats() -> None:
 @pytest.mark.parametrize(
     ("measures", "doubt"),
     [
-        (Measures(0.0, 0.03, 1.2, -0.38), ""),  # as measured of a clear voice
-        (Measures(0.5, 0.6, 2.4, -1.0), ""),
-        (Measures(0.51, 0.9, 9.0, -2.0), "repetition"),
-        (Measures(0.0, 0.95, 0.3, -0.71), "no_speech"),  # the “you” that tiny.en hears in silence
-        (Measures(0.0, 0.95, 1.0, -0.3), ""),  # the text is too likely for silence
-        (Measures(0.0, 0.1, 2.5, -0.3), "compression"),
-        (Measures(0.0, 0.1, 1.5, -1.1), "log_prob"),
+        (SentenceMeasures(0.0, 0.03, 1.2, -0.38), ""),  # as measured of a clear voice
+        (SentenceMeasures(0.5, 0.6, 2.4, -1.0), ""),
+        (SentenceMeasures(0.51, 0.9, 9.0, -2.0), "repetition"),
+        (SentenceMeasures(0.0, 0.95, 0.3, -0.71), "no_speech"),  # the “you” that tiny.en hears in silence
+        (SentenceMeasures(0.0, 0.95, 1.0, -0.3), ""),  # the text is too likely for silence
+        (SentenceMeasures(0.0, 0.1, 2.5, -0.3), "compression"),
+        (SentenceMeasures(0.0, 0.1, 1.5, -1.1), "log_prob"),
     ],
 )
-def test_doubts(measures: Measures, doubt: str) -> None:
+def test_doubts(measures: SentenceMeasures, doubt: str) -> None:
     assert measures.doubt == doubt
 
 
@@ -106,23 +106,23 @@ class Polyglot:
     name = source = "polyglot"
     languages = ("en", "fr")
 
-    def __init__(self, *guesses: Guess) -> None:
+    def __init__(self, *guesses: SpeechLanguage) -> None:
         self.guesses = iter(guesses)
         self.heard: list[str] = []
 
-    def guess(self, samples: Samples) -> Guess:
+    def guess(self, samples: Samples) -> SpeechLanguage:
         return next(self.guesses)
 
     def hear(self, samples: Samples, language: str) -> list[Utterance]:
         self.heard.append(language)
         end_s = len(samples) / RATE_HZ
-        return [Utterance((Said(end_s - 1, end_s - 0.5, " oui"),), language, 0.0, 1.0, -0.1)]
+        return [Utterance((WordTiming(end_s - 1, end_s - 0.5, " oui"),), language, 0.0, 1.0, -0.1)]
 
 
 def test_a_change_of_language_is_followed_and_a_weak_guess_is_not(tmp_path: Path) -> None:
     said = voice()
     write_flac(tmp_path / "a.flac", np.concatenate([np.concatenate([said] * 3), quiet(3)] * 4))  # 26 s of speech each
-    guesses = Guess("fr", 0.3), Guess("en", 0.9), Guess("fr", 0.4), Guess("fr", 0.6)
+    guesses = SpeechLanguage("fr", 0.3), SpeechLanguage("en", 0.9), SpeechLanguage("fr", 0.4), SpeechLanguage("fr", 0.6)
     ear: Recognizer = Polyglot(*guesses)
     found = listen(tmp_path / "a.flac", ear, "")
     assert [u.language for u in found.said] == ["fr", "en", "en", "fr"]
@@ -197,8 +197,8 @@ class FakeTensor:
 
 def transcribe(folder: Path, **options: Any) -> list[Segment]:
     write_flac(folder / "a.flac", np.concatenate([quiet(20), voice()]))
-    with Speech(engine="openai-whisper", **options).open(Site(folder, {"": Path("x")})) as work:
-        [answer] = work([Heard(Sound("a", "a", "a.flac", 5.0, 28.0, -20.0, []))])
+    with Speech(engine="openai-whisper", **options).open(StepContext(folder, {"": Path("x")})) as work:
+        [answer] = work([SpeechInput(Sound("a", "a", "a.flac", 5.0, 28.0, -20.0, []))])
     assert not isinstance(answer, RowError), answer
     rows = [row for row in answer if isinstance(row, Segment)]
     assert len(rows) == len(answer) and all(problem(row) is None for row in rows)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cliploom.engine.contract.errors import RowError
-from cliploom.models.chat.answers import cleaned, used
+from cliploom.models.chat.answers import clean_answer, clean_text
 from cliploom.models.chat.cleaning.repetition import loops
-from cliploom.models.chat.model import Answer
+from cliploom.models.chat.model import ChatAnswer
 
 CAPTION = "A brown dog runs along a wet beach at sunset while waves roll in behind it."
 DOCS = Path(__file__).parents[3] / "docs" / "models.md"
@@ -157,13 +157,13 @@ HONEST = [
 ]  # fmt: skip
 
 
-def answer(text: str, finish_reason: str = "stop") -> Answer:
-    return Answer(text, finish_reason, 10, 20)
+def answer(text: str, finish_reason: str = "stop") -> ChatAnswer:
+    return ChatAnswer(text, finish_reason, 10, 20)
 
 
 @pytest.mark.parametrize("group", MENDED)
 def test_what_stands_around_a_caption_is_taken_off(group: str) -> None:
-    given = {text: used(answer(text.format(CAPTION))) for text in MENDED[group]}
+    given = {text: clean_answer(answer(text.format(CAPTION))) for text in MENDED[group]}
     assert given == dict.fromkeys(given, CAPTION)
 
 
@@ -171,30 +171,30 @@ def test_what_stands_around_a_caption_is_taken_off(group: str) -> None:
 def test_answers_that_cannot_be_used(kind: str) -> None:
     for text in REFUSED[kind]:
         with pytest.raises(RowError) as caught:
-            print(repr(text), "became", used(answer(text)))
+            print(repr(text), "became", clean_answer(answer(text)))
         assert caught.value.kind == kind, text
         assert not text.strip() or repr(text.strip())[1:20] in caught.value.message
 
 
 @pytest.mark.parametrize("text", HONEST)
 def test_honest_captions_stay_as_they_are(text: str) -> None:
-    assert used(answer(text)) == text
+    assert clean_answer(answer(text)) == text
 
 
 def test_wrappings_lie_in_each_other() -> None:
     text = f'<think>Hm.</think>Sure! Here is the caption:\n\n**Caption:** "{CAPTION}"<|im_end|>\n\nTell me more!'
-    assert used(answer(text)) == CAPTION
-    assert used(answer(f"```\n**Caption:** “{CAPTION}”\n```\nI hope this helps!")) == CAPTION
+    assert clean_answer(answer(text)) == CAPTION
+    assert clean_answer(answer(f"```\n**Caption:** “{CAPTION}”\n```\nI hope this helps!")) == CAPTION
 
 
 def test_marks_inside_a_caption_become_what_they_stand_for() -> None:
-    assert used(answer(CAPTION.replace(" ", "Ġ"))) == CAPTION
-    assert used(answer(CAPTION.replace(" ", "▁"))) == CAPTION
-    assert used(answer("A brown dog runs<0x0A>along the beach.")) == "A brown dog runs along the beach."
-    assert used(answer("A caf<0xC3><0xA9> by the sea.")) == "A café by the sea."
-    assert used(answer("A man &amp; a dog, \ud83d and a **big** ball.")) == "A man & a dog, and a big ball."
-    assert used(answer('"A dog runs".')) == "A dog runs."
-    assert used(answer("- A dog runs.\n- It is late.\n")) == "A dog runs. It is late."
+    assert clean_answer(answer(CAPTION.replace(" ", "Ġ"))) == CAPTION
+    assert clean_answer(answer(CAPTION.replace(" ", "▁"))) == CAPTION
+    assert clean_answer(answer("A brown dog runs<0x0A>along the beach.")) == "A brown dog runs along the beach."
+    assert clean_answer(answer("A caf<0xC3><0xA9> by the sea.")) == "A café by the sea."
+    assert clean_answer(answer("A man &amp; a dog, \ud83d and a **big** ball.")) == "A man & a dog, and a big ball."
+    assert clean_answer(answer('"A dog runs".')) == "A dog runs."
+    assert clean_answer(answer("- A dog runs.\n- It is late.\n")) == "A dog runs. It is late."
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_marks_inside_a_caption_become_what_they_stand_for() -> None:
         (answer("No.", "refusal"), "refused"),
     ],
 )
-def test_answers_that_were_cut_off_or_held_back(given: Answer, kind: str) -> None:
+def test_answers_that_were_cut_off_or_held_back(given: ChatAnswer, kind: str) -> None:
     with pytest.raises(RowError) as caught:
-        used(given)
+        clean_answer(given)
     assert caught.value.kind == kind
     assert given.text[7:15] in caught.value.message
 
@@ -225,14 +225,14 @@ def test_repetition_is_counted() -> None:
 
 def test_a_long_raw_answer_is_shortened() -> None:
     with pytest.raises(RowError) as caught:
-        used(answer(" ".join(f"word{i}" for i in range(900)), "length"))
+        clean_answer(answer(" ".join(f"word{i}" for i in range(900)), "length"))
     assert 1500 < len(caught.value.message) < 1600
     assert "…" in caught.value.message
 
 
 def test_cleaning_twice_changes_nothing() -> None:
     for text in (t.format(CAPTION) for group in MENDED.values() for t in group):
-        assert cleaned(cleaned(text)) == cleaned(text)
+        assert clean_text(clean_text(text)) == clean_text(text)
 
 
 def test_the_docs_have_a_row_for_each_group() -> None:

@@ -17,15 +17,15 @@ from typer.testing import CliRunner
 
 from cliploom.cli.main import app
 from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.models.chat.cache import Cached
-from cliploom.models.chat.cache_file import AnswerFile, kept, prune
-from cliploom.models.chat.model import Answer, ChatModel, Film, Message, Picture, Request
+from cliploom.models.chat.cache import CachingModel
+from cliploom.models.chat.cache_file import AnswerFile, cache_usage, prune
+from cliploom.models.chat.model import ChatAnswer, ChatModelOptions, ChatRequest, ImagePart, Message, VideoPart
 
-OPTIONS = ChatModel("m")
+OPTIONS = ChatModelOptions("m")
 
 
-def question(text: Any, **others: Any) -> Request:
-    return Request([Message(role="user", content=text)], **others)
+def question(text: Any, **others: Any) -> ChatRequest:
+    return ChatRequest([Message(role="user", content=text)], **others)
 
 
 class Slow:
@@ -35,19 +35,19 @@ class Slow:
         self.name, self.revision = name, revision
         self.asked: list[str] = []
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         text = str(request.messages[0]["content"])
         self.asked.append(text)
         await asyncio.sleep(0.005)
         if text == "bad":
             raise RowError("bad", "bad_request")
-        return Answer(f"{text}!", "stop", 1, 2)
+        return ChatAnswer(f"{text}!", "stop", 1, 2)
 
 
-def ask(path: Path, model: Slow, *questions: Request) -> list[Any]:
+def ask(path: Path, model: Slow, *questions: ChatRequest) -> list[Any]:
     async def go() -> list[Any]:
         with AnswerFile.open(path) as file:
-            cached = Cached(model, OPTIONS, file)
+            cached = CachingModel(model, OPTIONS, file)
             return await asyncio.gather(*(cached.ask(q) for q in questions), return_exceptions=True)
 
     return asyncio.run(go())
@@ -61,17 +61,21 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     again = Slow()
     assert ask(path, again, *questions) == first
     assert again.asked == []
-    assert first[3] == Answer("3!", "stop", 1, 2)
+    assert first[3] == ChatAnswer("3!", "stop", 1, 2)
 
 
 def test_answers_that_cannot_be_kept_stop_no_others(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
-    odd = [Answer("a", "stop", 10**30, 1), Answer("a \ud800 b", "stop", 1, 1), Answer("a", "sto\udfffp", 1, 1)]
+    odd = [
+        ChatAnswer("a", "stop", 10**30, 1),
+        ChatAnswer("a \ud800 b", "stop", 1, 1),
+        ChatAnswer("a", "sto\udfffp", 1, 1),
+    ]
     with AnswerFile.open(path) as file:
-        for i, answer in enumerate([*odd, Answer("b", "stop", 1, 1)]):
+        for i, answer in enumerate([*odd, ChatAnswer("b", "stop", 1, 1)]):
             file.put(bytes([i]), "m", answer)
     with AnswerFile.open(path) as file:
-        assert [file.get(bytes([i])) for i in range(4)] == [None, None, None, Answer("b", "stop", 1, 1)]
+        assert [file.get(bytes([i])) for i in range(4)] == [None, None, None, ChatAnswer("b", "stop", 1, 1)]
 
 
 def test_a_failure_is_told_to_all_who_asked_and_is_not_kept(tmp_path: Path) -> None:
@@ -86,7 +90,7 @@ def test_a_failure_is_told_to_all_who_asked_and_is_not_kept(tmp_path: Path) -> N
 def test_who_asked_first_may_go_away(tmp_path: Path) -> None:
     async def go() -> None:
         with AnswerFile.open(tmp_path / "a.sqlite") as file:
-            cached = Cached(Slow(), OPTIONS, file)
+            cached = CachingModel(Slow(), OPTIONS, file)
             first, second = (asyncio.create_task(cached.ask(question("x"))) for _ in range(2))
             await asyncio.sleep(0)
             first.cancel()
@@ -101,11 +105,11 @@ def test_who_asked_first_may_go_away(tmp_path: Path) -> None:
 
 
 def test_everything_that_an_answer_depends_on_counts(tmp_path: Path) -> None:
-    one, two = Picture(b"1"), Picture(b"2")
+    one, two = ImagePart(b"1"), ImagePart(b"2")
     asked = [
         question("x"),
         question("y"),
-        Request([Message(role="system", content="x")]),
+        ChatRequest([Message(role="system", content="x")]),
         question("x", schema={"type": "object"}),
         question("x", max_tokens=5),
         question("x", temperature=0.5),
@@ -116,20 +120,20 @@ def test_everything_that_an_answer_depends_on_counts(tmp_path: Path) -> None:
         question([two, "x"]),
         question([one, two, "x"]),
         question([two, one, "x"]),
-        question([Film((one, two), (0.0, 1.0)), "x"]),
-        question([Film((one, two), (0.0, 2.0)), "x"]),
+        question([VideoPart((one, two), (0.0, 1.0)), "x"]),
+        question([VideoPart((one, two), (0.0, 2.0)), "x"]),
         question('x"],["user","x'),
     ]
     with AnswerFile.open(tmp_path / "a.sqlite") as file:
         models = [
-            Cached(Slow(name, revision), options, file)
+            CachingModel(Slow(name, revision), options, file)
             for name, revision in (("m", "1"), ("m", "2"), ("n", "1"))
             for options in (OPTIONS, replace(OPTIONS, extra={"top_k": 1}), replace(OPTIONS, film="video"))
         ]
         keys = {model.key(q) for model in models for q in asked}
         assert len(keys) == len(models) * len(asked)
         same = replace(OPTIONS, url=["http://elsewhere/v1"], at_once=3, timeout_s=1, key_env="KEY")
-        assert {Cached(Slow(), same, file).key(q) for q in asked} <= keys
+        assert {CachingModel(Slow(), same, file).key(q) for q in asked} <= keys
         assert models[0].key(question("x", temperature=0)) == models[0].key(question("x", temperature=0.0))
 
 
@@ -187,10 +191,10 @@ def test_four_processes_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     writers = [start(path, f"w{i}", 300) for i in range(4)]
     assert [w.wait() for w in writers] == [0] * 4
-    assert {k.model: k.answers for k in kept(path)} == {"all": 300, **{f"w{i}": 300 for i in range(4)}}
+    assert {k.model: k.answers for k in cache_usage(path)} == {"all": 300, **{f"w{i}": 300 for i in range(4)}}
     with AnswerFile.open(path) as file:
-        assert file.get(b"w2 17") == Answer("w2 says 17", "stop", 17, 1)
-        assert file.get(b"all 299") == Answer("the same 299", "stop", 299, 1)
+        assert file.get(b"w2 17") == ChatAnswer("w2 says 17", "stop", 17, 1)
+        assert file.get(b"all 299") == ChatAnswer("the same 299", "stop", 299, 1)
         assert file.get(b"w2 300") is None
 
 
@@ -202,7 +206,7 @@ def test_a_kill_loses_nothing_that_is_older_than_a_moment(tmp_path: Path) -> Non
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    assert {k.model: k.answers for k in kept(path)} == {"all": 200, "killed": 200}
+    assert {k.model: k.answers for k in cache_usage(path)} == {"all": 200, "killed": 200}
 
 
 @pytest.fixture
@@ -211,7 +215,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "answers.sqlite"
     with AnswerFile.open(path) as file:
         for i in range(20):
-            file.put(bytes([i]), "old" if i < 10 else "new", Answer("x" * 100, "stop", 1, 1))
+            file.put(bytes([i]), "old" if i < 10 else "new", ChatAnswer("x" * 100, "stop", 1, 1))
     db = sqlite3.connect(path)
     with db:
         db.execute("UPDATE answers SET made_at = ? WHERE model = 'old'", (time.time() - 10 * 86_400,))
@@ -240,7 +244,7 @@ def test_the_command_forgets(filled: Path) -> None:
     assert "0 answers" in run("prune", "--older", "9", "--model", "new")
     assert "10 answers" in run("prune", "--older", "9")
     assert "5 answers" in run("prune", "--max-mb", "0.0005")
-    assert [(k.model, k.answers) for k in kept(filled)] == [("new", 5)]
+    assert [(k.model, k.answers) for k in cache_usage(filled)] == [("new", 5)]
     assert "5 answers" in run("prune", "--model", "new")
     assert prune(filled.with_name("none.sqlite"), 1) == 0
-    assert kept(filled.with_name("none.sqlite")) == []
+    assert cache_usage(filled.with_name("none.sqlite")) == []

@@ -11,12 +11,12 @@ import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError, Waiting
 from cliploom.models.chat import load_balancer as polite
-from cliploom.models.chat.load_balancer import Endpoint, Kind, Polite, Trouble, gone_message
-from cliploom.models.chat.model import Answer, Message, Request
+from cliploom.models.chat.load_balancer import Endpoint, Kind, LoadBalancer, ServerTrouble, unreachable_message
+from cliploom.models.chat.model import ChatAnswer, ChatRequest, Message
 
 
-def question(text: str) -> Request:
-    return Request([Message(role="user", content=text)])
+def question(text: str) -> ChatRequest:
+    return ChatRequest([Message(role="user", content=text)])
 
 
 class Scripted:
@@ -27,7 +27,7 @@ class Scripted:
         self.asked: Counter[str] = Counter()
         self.under_way = self.most = 0
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         text = str(request.messages[0]["content"])
         self.asked[text] += 1
         self.under_way += 1
@@ -36,16 +36,16 @@ class Scripted:
         self.under_way -= 1
         if (error := self.do(text, self.asked[text])) is not None:
             raise error
-        return Answer(f"{self.url}: {text}", "stop", 1, 1)
+        return ChatAnswer(f"{self.url}: {text}", "stop", 1, 1)
 
 
 def trouble(kind: Kind, after_s: float | None = None) -> Callable[[str, int], Exception]:
-    return lambda text, n: Trouble(kind, f"it is {kind}", after_s)
+    return lambda text, n: ServerTrouble(kind, f"it is {kind}", after_s)
 
 
-def ask_all(*servers: Scripted, rows: int = 40, at_once: int = 4, patience_s: float = 30.0) -> list[Any]:
+def ask_all(*servers: Scripted, rows: int = 40, at_once: int = 4, max_wait_s: float = 30.0) -> list[Any]:
     async def go() -> list[Any]:
-        model = Polite("m", "1", [Endpoint(s, at_once, 0) for s in servers], patience_s)
+        model = LoadBalancer("m", "1", [Endpoint(s, at_once, 0) for s in servers], max_wait_s)
         return await asyncio.gather(*(model.ask(question(f"{i}")) for i in range(rows)), return_exceptions=True)
 
     return asyncio.run(go())
@@ -69,21 +69,21 @@ def test_two_servers_share_the_load() -> None:
 def test_a_dead_server_is_left_out_and_costs_no_row() -> None:
     dead, well = Scripted("dead", trouble("gone")), Scripted("well")
     answers = ask_all(dead, well)
-    assert all(isinstance(a, Answer) for a in answers)
+    assert all(isinstance(a, ChatAnswer) for a in answers)
     assert well.asked.total() == 40
     assert dead.asked.total() < 20  # four at first, then one at a time
 
 
 def test_a_server_that_comes_back_is_used_again() -> None:
-    back = Scripted("back", lambda text, n: Trouble("gone", "no connection") if back.asked.total() < 6 else None)
-    assert all(isinstance(a, Answer) for a in ask_all(back))
+    back = Scripted("back", lambda text, n: ServerTrouble("gone", "no connection") if back.asked.total() < 6 else None)
+    assert all(isinstance(a, ChatAnswer) for a in ask_all(back))
     assert back.most == 4
 
 
 def test_nobody_answers_is_waiting() -> None:
     for kind in ("gone", "failed", "slow", "busy"):
         dead = Scripted("http://dead", trouble(kind))
-        answers = ask_all(dead, patience_s=0.03)
+        answers = ask_all(dead, max_wait_s=0.03)
         assert all(isinstance(a, Waiting) for a in answers), kind
         assert "http://dead" in str(answers[0])
         assert "build again" in str(answers[-1])
@@ -96,12 +96,12 @@ def test_too_many_requests_pause_the_server_and_not_only_the_call() -> None:
 
     def once(text: str, n: int) -> Exception | None:
         seen.append(text)
-        return Trouble("busy", "slow down", 0.02) if len(seen) == 1 else None
+        return ServerTrouble("busy", "slow down", 0.02) if len(seen) == 1 else None
 
     busy = Scripted("busy", once)
 
     async def go() -> None:
-        model = Polite("m", "1", [Endpoint(busy, 1, 0)], 30)
+        model = LoadBalancer("m", "1", [Endpoint(busy, 1, 0)], 30)
         first = asyncio.create_task(model.ask(question("a")))
         while not busy.asked:
             await asyncio.sleep(0)
@@ -116,7 +116,7 @@ def test_too_many_requests_pause_the_server_and_not_only_the_call() -> None:
 
 def test_one_question_that_always_fails_is_one_bad_row() -> None:
     for kind, word, most in (("failed", "server_error", 4), ("broken", "server_error", 3), ("slow", "time_out", 2)):
-        poison = Scripted("p", lambda text, n, kind=kind: Trouble(kind, "500") if text == "7" else None)  # type: ignore[misc]
+        poison = Scripted("p", lambda text, n, kind=kind: ServerTrouble(kind, "500") if text == "7" else None)  # type: ignore[misc]
         answers = ask_all(poison)
         bad = [a for a in answers if isinstance(a, RowError)]
         assert [a.kind for a in bad] == [word]
@@ -132,28 +132,28 @@ def test_one_question_that_always_fails_is_one_bad_row() -> None:
 def test_questions_that_always_fail_do_not_hold_back_the_others(kind: Kind, last: bool, hello: bool) -> None:
     def fails(text: str, n: int) -> Exception | None:
         poison = hello if text == "Hello." else int(text) >= 24 if last else int(text) % 3 == 0
-        return Trouble(kind, "500") if poison else None
+        return ServerTrouble(kind, "500") if poison else None
 
     server = Scripted("p", fails)
-    answers = ask_all(server, rows=36, at_once=16, patience_s=5.0)
+    answers = ask_all(server, rows=36, at_once=16, max_wait_s=5.0)
     bad = [i for i, answer in enumerate(answers) if isinstance(answer, RowError)]
     assert bad == ([*range(24, 36)] if last else [*range(0, 36, 3)])
-    assert sum(isinstance(answer, Answer) for answer in answers) == 24
+    assert sum(isinstance(answer, ChatAnswer) for answer in answers) == 24
     assert max(server.asked[str(i)] for i in bad) <= 4
 
 
 def test_a_server_that_is_out_of_order_for_a_while_costs_no_row() -> None:
     def fails(text: str, n: int) -> Exception | None:
         out = 20 < server.asked.total() < 60
-        return Trouble("failed", "502") if out else None
+        return ServerTrouble("failed", "502") if out else None
 
     server = Scripted("s", fails)
-    assert all(isinstance(answer, Answer) for answer in ask_all(server, rows=60, at_once=8))
+    assert all(isinstance(answer, ChatAnswer) for answer in ask_all(server, rows=60, at_once=8))
 
 
 def test_whoever_asks_a_server_that_wants_an_hour_waits_for_no_hour() -> None:
     async def go() -> list[Any]:
-        model = Polite("m", "1", [Endpoint(Scripted("far", trouble("busy", 3600.0)), 2, 0)], 30.0)
+        model = LoadBalancer("m", "1", [Endpoint(Scripted("far", trouble("busy", 3600.0)), 2, 0)], 30.0)
         first = await asyncio.gather(*(model.ask(question(f"{i}")) for i in range(9)), return_exceptions=True)
         with pytest.raises(Waiting, match="left alone"):
             await model.ask(question("later"))
@@ -164,7 +164,7 @@ def test_whoever_asks_a_server_that_wants_an_hour_waits_for_no_hour() -> None:
 
 def test_a_pause_that_takes_long_is_said() -> None:
     async def go() -> None:
-        model = Polite("m", "1", [Endpoint(Scripted("far", trouble("busy", 20.0)), 2, 0)], 30.0)
+        model = LoadBalancer("m", "1", [Endpoint(Scripted("far", trouble("busy", 20.0)), 2, 0)], 30.0)
         await asyncio.wait_for(model.ask(question("a")), 0.05)
 
     with pytest.warns(UserWarning, match="far wants to be left alone for 20 s"), pytest.raises(TimeoutError):
@@ -181,14 +181,14 @@ def test_a_pause_that_takes_long_is_said() -> None:
     ],
 )
 def test_what_is_waited_for_is_said_as_it_is(kind: Kind, said: str) -> None:
-    assert said in gone_message(["http://s"], Trouble(kind, "took longer than 300 s"))
-    assert "took longer" in gone_message(["http://s"], Trouble(kind, "took longer than 300 s"))
+    assert said in unreachable_message(["http://s"], ServerTrouble(kind, "took longer than 300 s"))
+    assert "took longer" in unreachable_message(["http://s"], ServerTrouble(kind, "took longer than 300 s"))
 
 
 def test_what_is_no_trouble_is_not_asked_again() -> None:
     picky = Scripted("p", lambda text, n: RowError("too long", "too_long") if text == "1" else None)
     answers = ask_all(picky, rows=4)
-    assert [type(a) for a in answers] == [Answer, RowError, Answer, Answer]
+    assert [type(a) for a in answers] == [ChatAnswer, RowError, ChatAnswer, ChatAnswer]
     assert picky.asked.total() == 4
     locked = Scripted("l", lambda text, n: UserError("wrong key"))
     assert [type(a) for a in ask_all(locked, rows=2)] == [UserError] * 2
@@ -196,20 +196,20 @@ def test_what_is_no_trouble_is_not_asked_again() -> None:
 
 def test_who_gives_up_waiting_leaves_the_place_to_others() -> None:
     async def go() -> None:
-        model = Polite("m", "1", [Endpoint(Scripted("s"), 1, 0)], 30)
+        model = LoadBalancer("m", "1", [Endpoint(Scripted("s"), 1, 0)], 30)
         tasks = [asyncio.create_task(model.ask(question(str(i)))) for i in range(6)]
         await asyncio.sleep(0)
         for task in (tasks[0], tasks[1], tasks[4]):
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [isinstance(e, Answer) for e in ended] == [False, False, True, True, False, True]
-        assert isinstance(await model.ask(question("again")), Answer)
+        assert [isinstance(e, ChatAnswer) for e in ended] == [False, False, True, True, False, True]
+        assert isinstance(await model.ask(question("again")), ChatAnswer)
 
     asyncio.run(go())
 
 
 def test_a_rate_limit_is_kept_from_the_first_minute_on() -> None:
-    bucket = polite._Bucket(per_minute=60, at_once=16)
+    bucket = polite._RateLimiter(per_minute=60, at_once=16)
     now, passed = 100.0, []
     while now < 220:
         wait = bucket.wait_s(now)
@@ -223,6 +223,6 @@ def test_a_rate_limit_is_kept_from_the_first_minute_on() -> None:
     for _ in range(3):
         bucket.take()
     assert bucket.wait_s(1000.0) == pytest.approx(1.0)
-    free = polite._Bucket(0, 16)
+    free = polite._RateLimiter(0, 16)
     free.take()
     assert free.wait_s(0.0) == 0

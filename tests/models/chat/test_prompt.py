@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.models.chat.model import Picture
+from cliploom.models.chat.model import ImagePart
 from cliploom.models.chat.prompt import DATA_CHARS, FOLDER, Prompt, as_data, load_prompt
 
 MERGE = {"captions": [{"teacher": "title", "text": "T"}], "teachers": ["title"], "transcript": "", "seconds": 2.0}
@@ -55,7 +55,7 @@ def test_turns_are_blocks_and_pictures_come_first() -> None:
         "{% block system %}{% set x = 1 %}Be short.{% endblock %}{% block user %}{{ a }}{% endblock %}"
         "{% block assistant %}Yes.{% endblock %}{% block user_2 %}And {{ a }}?{% endblock %}",
     )
-    shown = [Picture(b"1"), Picture(b"2")]
+    shown = [ImagePart(b"1"), ImagePart(b"2")]
     messages = prompt.messages({"a": "A"}, shown)
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert [m["content"] for m in messages] == ["Be short.", [*shown, "A"], "Yes.", "And A?"]

@@ -17,20 +17,20 @@ from typing import Any
 import pytest
 from chaos import Chaos, reply
 
-from cliploom.captioners.rewrite import Rewrite, ToRewrite
+from cliploom.captioners.rewrite import Rewrite, RewriteInput
 from cliploom.engine.contract.errors import RowError, UserError, Waiting
-from cliploom.engine.contract.step import Site
-from cliploom.engine.contract.usage import Spend
+from cliploom.engine.contract.step import StepContext
+from cliploom.engine.contract.usage import UsageCounter
 from cliploom.models.chat import load_balancer as polite
 from cliploom.models.chat import remote
 from cliploom.models.chat.client import open_model
 from cliploom.models.chat.embedded import NAME, PARTS, SHA256
-from cliploom.models.chat.model import Answer, ChatModel, Film, Message, Model, Picture
+from cliploom.models.chat.model import ChatAnswer, ChatModel, ChatModelOptions, ImagePart, Message, VideoPart
 from cliploom.models.chat.openai_protocol import after_s
-from cliploom.models.weights import joined
+from cliploom.models.weights import join_parts
 from cliploom.schemas import Caption, Clip
 
-OPTIONS = ChatModel("m", at_once=8, timeout_s=5.0, patience_s=60.0, key_env="TEST_KEY")
+OPTIONS = ChatModelOptions("m", at_once=8, timeout_s=5.0, max_wait_s=60.0, key_env="TEST_KEY")
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
@@ -41,12 +41,12 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLIPLOOM_CACHE", str(tmp_path / "cache"))
 
 
-def site() -> Site:
-    return Site(Path("."), {}, Spend())
+def site() -> StepContext:
+    return StepContext(Path("."), {}, UsageCounter())
 
 
 @asynccontextmanager
-async def model_at(*servers: Chaos, **options: Any) -> AsyncIterator[Model]:
+async def model_at(*servers: Chaos, **options: Any) -> AsyncIterator[ChatModel]:
     async with open_model(replace(OPTIONS, url=[s.url for s in servers], **options), site()) as model:
         yield model
 
@@ -55,7 +55,7 @@ def says(text: str) -> list[Message]:
     return [Message(role="user", content=text)]
 
 
-def meet(server: Chaos, act: Callable[[Model], Awaitable[Any]], **options: Any) -> Any:
+def meet(server: Chaos, act: Callable[[ChatModel], Awaitable[Any]], **options: Any) -> Any:
     """Open a model on a server, and do something with it."""
 
     async def go() -> Any:
@@ -65,16 +65,16 @@ def meet(server: Chaos, act: Callable[[Model], Awaitable[Any]], **options: Any) 
     return asyncio.run(go())
 
 
-def ask(server: Chaos, messages: list[Message], schema: Any = None, **options: Any) -> Answer:
-    answer: Answer = meet(
+def ask(server: Chaos, messages: list[Message], schema: Any = None, **options: Any) -> ChatAnswer:
+    answer: ChatAnswer = meet(
         server, lambda model: model.ask(replace(OPTIONS, **options).request(messages, schema)), **options
     )
     return answer
 
 
-def rows(count: int) -> list[ToRewrite]:
+def rows(count: int) -> list[RewriteInput]:
     return [
-        ToRewrite(
+        RewriteInput(
             Clip(f"c{i}", "v", 0.0, 5.0, []),
             [Caption(f"c{i}_e_1", "v", f"c{i}", "evidence", "teacher", f"Number {i} is seen.", [], "m", "1")],
         )
@@ -82,16 +82,16 @@ def rows(count: int) -> list[ToRewrite]:
     ]
 
 
-async def rewritten(step: Rewrite, given: list[ToRewrite]) -> list[Any]:
+async def rewritten(step: Rewrite, given: list[RewriteInput]) -> list[Any]:
     """All rows through a step, as the engine does it: twice as many under way as are asked."""
     left, made = iter(given), {}
-    async with step.stream(site()) as work:
+    async with step.open_async(site()) as work:
 
         async def lane() -> None:
             for row in left:
                 made[row.clip.clip_id] = await work(row)
 
-        await asyncio.gather(*(lane() for _ in range(2 * step.lanes())))
+        await asyncio.gather(*(lane() for _ in range(2 * step.max_concurrency())))
     return [made[row.clip.clip_id] for row in given]
 
 
@@ -135,10 +135,10 @@ def test_answers_that_are_known_are_not_asked_for_and_not_counted() -> None:
 def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", "secret")
     server = Chaos(key="secret")
-    film = Film((Picture(b"one"), Picture(b"two")), (0.0, 1.0))
+    film = VideoPart((ImagePart(b"one"), ImagePart(b"two")), (0.0, 1.0))
     messages = [
         Message(role="system", content="Look."),
-        Message(role="user", content=[Picture(b"pic"), film, "What is it?"]),
+        Message(role="user", content=[ImagePart(b"pic"), film, "What is it?"]),
     ]
     options = {"top_p": 0.9, "seed": 4, "extra": {"top_k": 5, "max_tokens": None, "max_completion_tokens": 9}}
     ask(server, messages, SCHEMA, **options)
@@ -165,21 +165,21 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        (reply("Hi."), Answer("Hi.", "stop", 7, 1)),
-        (reply("Hi", "length"), Answer("Hi", "length", 7, 1)),
-        (reply("Hi", "MAX_TOKENS"), Answer("Hi", "length", 7, 1)),
-        (reply("", reasoning="Hm.", reasoning_content="Hm."), Answer("", "stop", 7, 0)),
-        (reply("", refusal="I won't."), Answer("I won't.", "refusal", 7, 0)),
-        (reply("", "content_filter"), Answer("", "content_filter", 7, 0)),
-        ({"choices": [{"message": {"content": None}}]}, Answer("", "stop", 10, 0)),
+        (reply("Hi."), ChatAnswer("Hi.", "stop", 7, 1)),
+        (reply("Hi", "length"), ChatAnswer("Hi", "length", 7, 1)),
+        (reply("Hi", "MAX_TOKENS"), ChatAnswer("Hi", "length", 7, 1)),
+        (reply("", reasoning="Hm.", reasoning_content="Hm."), ChatAnswer("", "stop", 7, 0)),
+        (reply("", refusal="I won't."), ChatAnswer("I won't.", "refusal", 7, 0)),
+        (reply("", "content_filter"), ChatAnswer("", "content_filter", 7, 0)),
+        ({"choices": [{"message": {"content": None}}]}, ChatAnswer("", "stop", 10, 0)),
         (
             {"choices": [{"message": {"content": [{"text": "Hi"}]}, "finish_reason": None}], "usage": None},
-            Answer("Hi", "stop", 10, 1),
+            ChatAnswer("Hi", "stop", 10, 1),
         ),
-        (reply("Half \ud83d a pair"), Answer("Half \ufffd a pair", "stop", 7, 4)),
+        (reply("Half \ud83d a pair"), ChatAnswer("Half \ufffd a pair", "stop", 7, 4)),
     ],
 )  # fmt: skip
-def test_what_may_come_back(body: dict[str, Any], wanted: Answer) -> None:
+def test_what_may_come_back(body: dict[str, Any], wanted: ChatAnswer) -> None:
     assert ask(Chaos(answer=lambda _: body), says("Hello?")) == wanted
 
 
@@ -218,7 +218,7 @@ def test_a_server_that_takes_no_schemas_gets_them_in_words() -> None:
 
     server = Chaos(answer=answer)
 
-    async def twice(model: Model) -> None:
+    async def twice(model: ChatModel) -> None:
         for text in ("one", "two"):
             assert (await model.ask(OPTIONS.request(says(text), SCHEMA))).text == '{"a": "b"}'
 
@@ -247,7 +247,7 @@ def test_what_a_server_does_not_take_it_is_not_sent_again(name: str) -> None:
 
     server = Chaos(answer=answer)
 
-    async def many(model: Model) -> list[Answer]:
+    async def many(model: ChatModel) -> list[ChatAnswer]:
         questions = [OPTIONS.request(says(f"{i}"))._replace(top_p=0.5) for i in range(40)]
         return await asyncio.gather(*(model.ask(question) for question in questions))
 
@@ -269,7 +269,7 @@ def test_a_server_may_refuse_all_of_it() -> None:
         return reply('{"a": "b"}')
 
     server = Chaos(answer=answer)
-    messages = [Message(role="system", content="Be brief."), Message(role="user", content=[Picture(b"x"), "What?"])]
+    messages = [Message(role="system", content="Be brief."), Message(role="user", content=[ImagePart(b"x"), "What?"])]
     with pytest.warns(UserWarning, match="does not take"):
         assert ask(server, messages, SCHEMA).text == '{"a": "b"}'
     assert server.called.total() == 6
@@ -287,7 +287,7 @@ def test_a_refusal_of_something_else_takes_nothing_away() -> None:
 def test_an_answer_that_comes_twice_is_no_answer_to_the_next_question() -> None:
     server = Chaos(twice=True)
 
-    async def all_of_them(model: Model) -> list[str]:
+    async def all_of_them(model: ChatModel) -> list[str]:
         return [(await model.ask(OPTIONS.request(says(f"{i}")))).text for i in range(12)]
 
     assert meet(server, all_of_them) == [f"Answer to {i}" for i in range(12)]
@@ -350,7 +350,7 @@ def test_a_wrong_address_is_said_at_once() -> None:
     server = Chaos(models=None)
 
     async def opened(url: str) -> None:
-        async with open_model(replace(OPTIONS, url=[url], patience_s=0.01), site()):
+        async with open_model(replace(OPTIONS, url=[url], max_wait_s=0.01), site()):
             pass
 
     async def go() -> None:
@@ -372,7 +372,7 @@ def test_a_wrong_address_is_said_at_once() -> None:
 def test_one_dead_server_of_two_is_done_without() -> None:
     dead, well = Chaos(), Chaos()
 
-    async def go() -> list[Answer]:
+    async def go() -> list[ChatAnswer]:
         async with dead.open():
             pass
         async with well.open(), model_at(dead, well) as model:
@@ -386,7 +386,7 @@ def test_a_server_that_dies_is_waited_for_and_its_answers_are_kept() -> None:
 
     async def go() -> None:
         async with server.open():
-            opened = model_at(server, patience_s=0.05, revision="1")
+            opened = model_at(server, max_wait_s=0.05, revision="1")
             model = await opened.__aenter__()
             await model.ask(OPTIONS.request(says("one")))
             server.hold = asyncio.Event()
@@ -401,7 +401,7 @@ def test_a_server_that_dies_is_waited_for_and_its_answers_are_kept() -> None:
 
 
 def test_the_revision_is_what_the_server_tells_and_stays_the_same() -> None:
-    async def revision(model: Model) -> str:
+    async def revision(model: ChatModel) -> str:
         return model.revision
 
     told = {"root": "/data/models/snapshots/abc123", "created": 1, "meta": {"size": 99}}
@@ -428,14 +428,14 @@ def test_a_real_model_behind_a_real_server(own_cache: Path, monkeypatch: pytest.
     monkeypatch.setenv("TEST_KEY", key)
     monkeypatch.setenv("CLIPLOOM_CACHE", str(own_cache))
     params = xllamacpp.CommonParams()
-    params.model.path = str(joined(PARTS, f"{NAME}.gguf", SHA256))
+    params.model.path = str(join_parts(PARTS, f"{NAME}.gguf", SHA256))
     params.n_ctx, params.n_parallel, params.warmup, params.verbosity, params.cache_ram_mib = 512, 1, False, -1, 0
     params.hostnames, params.port, params.api_keys, params.model_alias = ["127.0.0.1"], 0, [key], {"qwen"}
     server = xllamacpp.Server(params)
     schema = {"type": "object", "properties": {"pet": {"type": "string"}}, "required": ["pet"]}
     options = replace(OPTIONS, name="qwen", url=[f"{server.listening_address}/v1"], max_tokens=16, timeout_s=120)
 
-    async def go() -> tuple[Answer, str]:
+    async def go() -> tuple[ChatAnswer, str]:
         async with open_model(options, site()) as model:
             return await model.ask(options.request(says("Which pet barks? JSON:"), schema)), model.revision
 

@@ -13,12 +13,12 @@ import pytest
 from cliploom.engine.contract.errors import RowError
 from cliploom.models.chat.answer_schema import shape_of
 from cliploom.models.chat.fake import FakeModel
-from cliploom.models.chat.model import Answer, ChatModel, Message, Request
-from cliploom.models.chat.structured import asked, said
+from cliploom.models.chat.model import ChatAnswer, ChatModelOptions, ChatRequest, Message
+from cliploom.models.chat.structured import ask_structured, ask_text
 from cliploom.schemas import Col
 
 HELLO = [Message(role="user", content="Hello?")]
-OPTIONS = ChatModel("m", max_tokens=99, temperature=0.5, seed=3)
+OPTIONS = ChatModelOptions("m", max_tokens=99, temperature=0.5, seed=3)
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ VIEW = View("Two dogs run.", 1.0, "calm", "outdoors", False, [Thing("dog", 2)], 
 class Scripted:
     name, revision = "scripted", "1"
 
-    def __init__(self, *answers: str | Answer) -> None:
-        self.answers = [Answer(a, "stop", 1, 1) if isinstance(a, str) else a for a in answers]
-        self.asked: list[Request] = []
+    def __init__(self, *answers: str | ChatAnswer) -> None:
+        self.answers = [ChatAnswer(a, "stop", 1, 1) if isinstance(a, str) else a for a in answers]
+        self.asked: list[ChatRequest] = []
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
         self.asked.append(request)
         return self.answers.pop(0)
 
 
-def ask(*answers: str | Answer) -> View:
-    return asyncio.run(asked(Scripted(*answers), OPTIONS, HELLO, View)).value
+def ask(*answers: str | ChatAnswer) -> View:
+    return asyncio.run(ask_structured(Scripted(*answers), OPTIONS, HELLO, View)).value
 
 
 def but(**others: Any) -> str:
@@ -79,8 +79,8 @@ def test_the_schema_says_types_ranges_and_choices() -> None:
     assert fields["things"]["items"]["properties"]["count"]["maximum"] == 9
     assert fields["song"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     model = Scripted(json.dumps(GOOD))
-    asyncio.run(asked(model, OPTIONS, HELLO, View))
-    assert model.asked == [Request(HELLO, schema, 99, 0.5, 1.0, 3)]
+    asyncio.run(ask_structured(model, OPTIONS, HELLO, View))
+    assert model.asked == [ChatRequest(HELLO, schema, 99, 0.5, 1.0, 3)]
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_the_schema_says_types_ranges_and_choices() -> None:
         f"Sure! Here it is:\n```\n{json.dumps(GOOD)}\n```\nAnything else?",
         f'The {{"caption"}} is {{}} and the answer {json.dumps(GOOD)}, I think.',
         f"<think>{{}} maybe</think>{json.dumps(GOOD)}",
-        Answer(json.dumps(GOOD) + " " * 50, "length", 1, 99),  # it is whole all the same
+        ChatAnswer(json.dumps(GOOD) + " " * 50, "length", 1, 99),  # it is whole all the same
         json.dumps({k: v for k, v in GOOD.items() if k not in ("song", "note")}),
         json.dumps({**GOOD, "more": 1}),
     ],
 )
-def test_answers_that_fit(text: str | Answer) -> None:
+def test_answers_that_fit(text: str | ChatAnswer) -> None:
     assert ask(text) == VIEW
 
 
@@ -135,7 +135,7 @@ NEARLY_JSON = {
 
 @pytest.mark.parametrize("text", NEARLY_JSON.values(), ids=[*NEARLY_JSON])
 def test_what_is_nearly_json_is_mended_without_a_second_question(text: str) -> None:
-    got = asyncio.run(asked(Scripted(text), OPTIONS, HELLO, Line))
+    got = asyncio.run(ask_structured(Scripted(text), OPTIONS, HELLO, Line))
     assert got == (Line("Two dogs run."), text)
 
 
@@ -150,7 +150,7 @@ def test_what_is_nearly_json_is_mended_without_a_second_question(text: str) -> N
     ],
 )
 def test_mending_leaves_the_words_alone(text: str, caption: str) -> None:
-    assert asyncio.run(asked(Scripted(text), OPTIONS, HELLO, Line)).value == Line(caption)
+    assert asyncio.run(ask_structured(Scripted(text), OPTIONS, HELLO, Line)).value == Line(caption)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_mending_leaves_the_words_alone(text: str, caption: str) -> None:
 )
 def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: str) -> None:
     model = Scripted(text, json.dumps(GOOD))
-    got = asyncio.run(asked(model, OPTIONS, HELLO, View))
+    got = asyncio.run(ask_structured(model, OPTIONS, HELLO, View))
     assert (got.value, got.raw) == (VIEW, json.dumps(GOOD))
     first, second = model.asked
     assert second.messages[:1] == first.messages
@@ -193,8 +193,8 @@ def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer('{"caption": "A dog ru', "length", 1, 99), "truncated"),
-        (Answer('{"caption": ' + " \n" * 200, "length", 1, 99), "truncated"),
+        (ChatAnswer('{"caption": "A dog ru', "length", 1, 99), "truncated"),
+        (ChatAnswer('{"caption": ' + " \n" * 200, "length", 1, 99), "truncated"),
         ("", "empty"),
         (but(caption=" "), "empty"),
         (but(things=[{"name": "", "count": 1}]), "empty"),
@@ -211,7 +211,7 @@ def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: 
         ('{"a":' * 3000, "looping"),
     ],
 )
-def test_answers_that_asking_again_would_not_mend(answer: str | Answer, kind: str) -> None:
+def test_answers_that_asking_again_would_not_mend(answer: str | ChatAnswer, kind: str) -> None:
     with pytest.raises(RowError) as caught:
         ask(answer)
     assert caught.value.kind == kind
@@ -224,14 +224,17 @@ def test_a_text_that_may_be_blank_is_blank_where_it_is_none() -> None:
 
 
 def test_plain_text() -> None:
-    got = asyncio.run(said(Scripted(" A dog. "), OPTIONS, HELLO))
+    got = asyncio.run(ask_text(Scripted(" A dog. "), OPTIONS, HELLO))
     assert (got.text, got.raw) == ("A dog.", " A dog. ")
     with pytest.raises(RowError, match="refused"):
-        asyncio.run(said(Scripted("I'm sorry, I can't help."), OPTIONS, HELLO))
+        asyncio.run(ask_text(Scripted("I'm sorry, I can't help."), OPTIONS, HELLO))
 
 
 def test_the_fake_model_fits_every_shape() -> None:
-    views = [asyncio.run(asked(FakeModel(), OPTIONS, [Message(role="user", content=str(i))], View)) for i in range(40)]
+    views = [
+        asyncio.run(ask_structured(FakeModel(), OPTIONS, [Message(role="user", content=str(i))], View))
+        for i in range(40)
+    ]
     assert {v.value.mood for v in views} == {"calm", "tense"}
     assert all(v.value.caption.startswith("[fake] ") for v in views)
     assert len({v.raw for v in views}) == 40

