@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .engine.contract.events import Event
     from .engine.contract.extras import extra
     from .engine.contract.recipe import Recipe, StepUse, load_recipe, read_recipe
-    from .engine.contract.requirements import Requirement, required_package
+    from .engine.contract.requirements import Requirement, package_requirement
     from .engine.contract.step import (
         AsyncFunction,
         BatchFunction,
@@ -75,7 +75,7 @@ _MODULES = {
     "engine.contract.events": "Event",
     "engine.contract.extras": "extra",
     "engine.contract.recipe": "Recipe StepUse load_recipe read_recipe",
-    "engine.contract.requirements": "Requirement required_package",
+    "engine.contract.requirements": "Requirement package_requirement",
     "engine.contract.step": "AsyncFunction BatchFunction Drop Filter Global Item Map MultiOutput MultiOutputFunction "
     "OutputTable RowAnswer Source Split Step StepContext each_row",
     "engine.contract.usage": "Budget",
@@ -93,7 +93,7 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "OutputTable", "Pair", "Recipe", "Requirement", "Review", "Row", "RowAnswer", "RowError", "Score",
     "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
     "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
-    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "required_package", "step",
+    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "package_requirement", "step",
 ]  # fmt: skip
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..engine.contract.options import digest
 from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Caption, Review
-from .sheets.outcome import MOMENT, Correction, Decided, Rules, Text, outcomes
+from .sheets.outcome import MOMENT, Correction, Decision, Rules, Text, outcomes
 
 if TYPE_CHECKING:
     import duckdb
 
 
-class Answered(NamedTuple):
+class EditsInput(NamedTuple):
     """A caption, and what people said of it or of its clip."""
 
     caption: Caption
@@ -23,7 +23,7 @@ class Answered(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Edits(Rules, Global[Answered, Caption]):
+class Edits(Rules, Global[EditsInput, Caption]):
     """Put people's corrections in the place of the captions that they corrected, and drop what they turned down.
 
     ``annotation.review`` does this by itself; this step is for one with ``apply: false``. A caption that more people
@@ -48,7 +48,7 @@ class Edits(Rules, Global[Answered, Caption]):
             yield from (_caption(one, correction) for correction in one.outcome.written)
 
 
-def _caption(of: Decided, correction: Correction) -> Caption:
+def _caption(of: Decision, correction: Correction) -> Caption:
     """A correction as a caption. Who wrote it stands in the reviews alone."""
     own = Text("", "", language=of.texts[0].language)
     model = next((text for text in of.texts if text.caption_id == correction.parent), own)

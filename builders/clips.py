@@ -16,7 +16,7 @@ from ..engine.contract.step import BatchFunction, Drop, RowAnswer, Split, Step, 
 from ..media.clock import SoundShift
 from ..media.container import best_audio, best_video, is_joinable, open_media
 from ..media.cutting.cutter import ClipOrder, Cutter
-from ..media.cutting.index import Index, read_index
+from ..media.cutting.index import FrameIndex, read_index
 from ..media.cutting.measure import StreamTimes
 from ..media.cutting.pictures import Upright
 from ..media.cutting.plan import CLOSE_S, CutPlan, plan
@@ -113,21 +113,21 @@ class Clips(Split[ClipsInput, Clip]):
         dropped = list(self._drops(row.shots, pieces))
         signals = row.signals[0] if row.signals else None
         if self.cut == "none" or not pieces:
-            return [*(self._judged(_clip(row.video.video_id, piece), signals) for piece in pieces), *dropped]
+            return [*(self._judge(_clip(row.video.video_id, piece), signals) for piece in pieces), *dropped]
         try:
             index = read_index(row.video.path)
             with open_media(row.video.path) as container:
                 stream = best_video(container)
                 assert stream is not None  # else there were no index
                 drafts = [_draft(row.video.video_id, piece, index, self._how(stream)) for piece in pieces]
-                judged = [(draft, self._judged(draft.real, signals)) for draft in drafts]
+                judged = [(draft, self._judge(draft.real, signals)) for draft in drafts]
                 dropped += [found for _, found in judged if isinstance(found, Drop)]
                 good = [draft._replace(real=found) for draft, found in judged if isinstance(found, Clip)]
                 return [*self._cut(container, index, good, context), *dropped]
         except RowError as error:
             return error
 
-    def _judged(self, clip: Clip, signals: Signals | None) -> Clip | Drop:
+    def _judge(self, clip: Clip, signals: Signals | None) -> Clip | Drop:
         """The clip, with its share of damaged frames, or why it is none."""
         if signals is None:
             return clip
@@ -151,7 +151,9 @@ class Clips(Split[ClipsInput, Clip]):
             reason = "too_long" if length_s > self.max_s else "too_short"
             yield Drop(shot.shot_id, shot.video_id, reason, f"{length_s:.3f} s")
 
-    def _cut(self, container: InputContainer, index: Index, drafts: list[_Draft], context: StepContext) -> list[Clip]:
+    def _cut(
+        self, container: InputContainer, index: FrameIndex, drafts: list[_Draft], context: StepContext
+    ) -> list[Clip]:
         stream, audio = best_video(container), best_audio(container)
         if stream is None or not drafts:
             return []
@@ -189,7 +191,7 @@ class _Draft(NamedTuple):
         return f"{quote(self.real.clip_id, safe='')}.mp4"
 
 
-def _draft(video_id: str, piece: ClipDraft, index: Index, cut: str) -> _Draft:
+def _draft(video_id: str, piece: ClipDraft, index: FrameIndex, cut: str) -> _Draft:
     virtual = _clip(video_id, piece)
     try:
         made = plan(index, piece.start_s, piece.end_s, cut)

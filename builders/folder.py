@@ -20,7 +20,7 @@ from .sources.languages import file_language
 from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Sidecar, VideoFile, list_videos
 from .sources.manifests import ManifestRow, match_lines, read_manifest
 from .sources.probe import Probe, probe
-from .sources.shards import Shard, unpack
+from .sources.shards import VideoShard, unpack
 from .sources.sidecars import VideoMetadata, read_told, tell
 
 _TRUSTED = (".json", ".info.json", ".description", ".txt")  # the first that says something counts
@@ -74,9 +74,9 @@ class Folder(Source[Video]):
         if not os.path.isdir(root):
             what = "it is a file" if os.path.exists(root) else "there is no such folder"
             raise UserError(f"cannot take videos from {self.path}: {what}", f"looked for {_readable(root)}")
-        wanted = sorted(self._wanted(root), key=lambda w: os.fsencode(w.found.relative))
+        wanted = sorted(self._find_videos(root), key=lambda w: os.fsencode(w.found.relative))
         if not wanted:
-            raise UserError(f"no videos in {_readable(root)}", self._looked_for())
+            raise UserError(f"no videos in {_readable(root)}", self._search())
         for one in wanted:
             yield _item(root, one)
 
@@ -85,7 +85,7 @@ class Folder(Source[Video]):
         """Yield a function that hashes and probes files, and reads what lies beside them."""
         yield each_row(lambda item: _answer(item, context))
 
-    def _wanted(self, root: str) -> Iterator[FolderItem]:
+    def _find_videos(self, root: str) -> Iterator[FolderItem]:
         extensions = frozenset(e.lower().lstrip(".") for e in self.extensions) or VIDEO_EXTENSIONS
         there = [*list_videos(root, self.recursive, extensions)]
         listed = match_lines(self._lines(root), [found.relative for found in there], root)
@@ -110,7 +110,7 @@ class Folder(Source[Video]):
         name = relative if "/" in self.pattern else relative.rpartition("/")[2]
         return fnmatchcase(name, self.pattern)
 
-    def _looked_for(self) -> str:
+    def _search(self) -> str:
         kinds = ", ".join(self.extensions) or "mp4, mkv, webm, mov, avi and others"
         depth = "in it and the folders inside it" if self.recursive else "in it, not in the folders inside it"
         named = f" named {self.pattern}" if self.pattern != "*" else ""
@@ -133,7 +133,7 @@ def _answer(item: Item, context: StepContext) -> RowAnswer[Video]:
         if found.streams and found.streams.merged:
             said = f"a stream of {_readable(found.streams.merged)}, which holds it"
             return [Drop(item.video_id, item.video_id, "merged", said)]
-        video = _video(item.video_id, _unpacked(found, item.video_id, context), line, context)
+        video = _video(item.video_id, _unpack(found, item.video_id, context), line, context)
     except RowError as error:
         return error
     if found.streams and not video.video_codec:
@@ -155,29 +155,29 @@ def _check(found: VideoFile, line: ManifestRow | None) -> None:
         raise RowError(f"{_readable(found.relative)}: a broken link, or no plain file", "unreadable")
 
 
-def _unpacked(found: VideoFile, video_id: str, context: StepContext) -> VideoFile:
+def _unpack(found: VideoFile, video_id: str, context: StepContext) -> VideoFile:
     """The same out of its archive, under names that no archive can choose."""
     if found.shard is None:
         return found
-    path = _taken(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, context)
+    path = _take(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, context)
     beside = []
     for number, sidecar in enumerate(found.sidecars):
         ending = f".{number}.{slug(sidecar.tag)}{sidecar.ending}"
-        beside.append(sidecar._replace(path=_taken(found.shard, sidecar.path, ending, video_id, context)))
+        beside.append(sidecar._replace(path=_take(found.shard, sidecar.path, ending, video_id, context)))
     return found._replace(path=path, sidecars=tuple(beside), shard=None)
 
 
-def _taken(shard: Shard, name: str, ending: str, video_id: str, context: StepContext) -> str:
+def _take(shard: VideoShard, name: str, ending: str, video_id: str, context: StepContext) -> str:
     target = (context.folder() / f"{video_id}{ending}").absolute()
     unpack(shard, name, target)
     return str(target)
 
 
 def _video(video_id: str, found: VideoFile, line: ManifestRow | None, context: StepContext) -> Video:
-    path = _spelled(found.path, video_id + os.path.splitext(found.path)[1], context)
-    size_bytes, sha256 = _hashed(found.path)
+    path = _readable_path(found.path, video_id + os.path.splitext(found.path)[1], context)
+    size_bytes, sha256 = _hash_file(found.path)
     probed = probe(path)
-    told = _told(found, line, probed)
+    told = _collect_metadata(found, line, probed)
     facts = probed.facts | {"uri": _readable(found.relative)} | told.fields
     if facts["duration_s"] is None:
         facts["duration_s"] = told.duration_s
@@ -205,7 +205,7 @@ def _metadata(found: VideoFile, told: VideoMetadata) -> dict[str, Any]:
     return told.metadata | {name: value for name, value in more.items() if value}
 
 
-def _told(found: VideoFile, line: ManifestRow | None, probed: Probe) -> VideoMetadata:
+def _collect_metadata(found: VideoFile, line: ManifestRow | None, probed: Probe) -> VideoMetadata:
     """All that is said of a video; the manifest counts most, the container's tags least."""
     told = VideoMetadata() if line is None else tell(line.told)
     told.captions = [*(line.captions if line else ()), *told.captions]
@@ -224,11 +224,11 @@ def _later(chapter: Chapter, by_s: float) -> Chapter:
 
 def _subtitle(sidecar: Sidecar, video_id: str, context: StepContext) -> Subtitle:
     name = f"{video_id}.{slug(sidecar.tag)}{sidecar.ending}"
-    path, (_, sha256) = _spelled(sidecar.path, name, context), _hashed(sidecar.path)
+    path, (_, sha256) = _readable_path(sidecar.path, name, context), _hash_file(sidecar.path)
     return Subtitle(path, SUBTITLE_FORMATS[sidecar.ending], file_language(sidecar.tag), sha256=sha256)
 
 
-def _spelled(path: str, name: str, context: StepContext) -> str:
+def _readable_path(path: str, name: str, context: StepContext) -> str:
     """The path, or a link to it with a name that a table can hold where the path is not UTF-8."""
     try:
         path.encode("utf-8")
@@ -243,7 +243,7 @@ def _spelled(path: str, name: str, context: StepContext) -> str:
         return str(link.absolute())
 
 
-def _hashed(path: str) -> tuple[int, str]:
+def _hash_file(path: str) -> tuple[int, str]:
     """Size and SHA-256 of a file."""
     try:
         with open(path, "rb") as file:

@@ -123,7 +123,7 @@ def _read(
     if pictures is not None:
         complaints = [*watched[0].complaints(), *([f"reading stopped early ({stopped})"] if stopped else [])]
         # Where recordings are joined, packets look as if some were lost, and their times are others.
-        damaged = pictures.health.damaged([] if pictures.clock.shifts else watched[0].bad_packets)
+        damaged = pictures.health.find_damage([] if pictures.clock.shifts else watched[0].bad_packets)
         answers |= pictures.answers(name, complaints, _header_duration_s(container, watched), damaged)
     if track is not None:
         answers["sound"] = _sound(track, video, desk.context.root, name)

@@ -19,7 +19,7 @@ TEACHER = "source"
 _SAME_LENGTH_S = 1.0  # by which the length of a clip file may differ from that of its span in the longer video
 
 
-class _Group(NamedTuple):
+class _CaptionGroup(NamedTuple):
     """The captions about one span of a video."""
 
     clip_id: str
@@ -89,7 +89,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     return {part: made[part] for part in wanted}
 
 
-def _groups(video_id: str, duration_s: float, captions: Sequence[SourceCaption]) -> list[_Group]:
+def _groups(video_id: str, duration_s: float, captions: Sequence[SourceCaption]) -> list[_CaptionGroup]:
     """The captions by their spans, in order of time."""
     spans = {(c.start_s, c.end_s) for c in captions}
     cut_already = len(spans) == 1 and _length(captions[0]) and abs(_length(captions[0]) - duration_s) <= _SAME_LENGTH_S
@@ -101,7 +101,8 @@ def _groups(video_id: str, duration_s: float, captions: Sequence[SourceCaption])
         span = round(start_s, 3), round(max(min(end_s, duration_s), start_s), 3)  # ids have milliseconds
         found.setdefault(span, []).append(caption)
     return [
-        _Group(f"{video_id}_{round(s * 1000):09d}_{round(e * 1000):09d}", s, e, found[s, e]) for s, e in sorted(found)
+        _CaptionGroup(f"{video_id}_{round(s * 1000):09d}_{round(e * 1000):09d}", s, e, found[s, e])
+        for s, e in sorted(found)
     ]
 
 
@@ -109,11 +110,11 @@ def _length(caption: SourceCaption) -> float:
     return (caption.end_s or 0.0) - (caption.start_s or 0.0)
 
 
-def _clip(video_id: str, group: _Group) -> Clip:
+def _clip(video_id: str, group: _CaptionGroup) -> Clip:
     return Clip(group.clip_id, video_id, group.start_s, group.end_s, [Span(group.start_s, group.end_s)])
 
 
-def _captions(video_id: str, group: _Group) -> Iterator[Caption]:
+def _captions(video_id: str, group: _CaptionGroup) -> Iterator[Caption]:
     for number, caption in enumerate(group.captions):
         yield Caption(
             caption_id=f"{group.clip_id}_{TEACHER}_{number:04d}_{digest(caption.text)[:8]}", video_id=video_id,

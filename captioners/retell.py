@@ -15,7 +15,7 @@ from ..models.chat.structured import ask_text
 from ..schemas import Caption, Clip, Col
 from .text.author import Author
 from .text.ids import FAKE, is_fake, is_teacher_name
-from .text.timed import in_time, pieces, timed_captions
+from .text.timed import captions_in_time, in_time, pieces
 
 _SHIPPED = {"summarise": "summary", "recaption": "recaption"}
 
@@ -79,7 +79,7 @@ class Retell(ChatStep[RetellInput, Caption]):
         timed = in_time(captions)
         if len(teachers := sorted({c.teacher for c in timed})) > 1:
             raise RowError(f"{' and '.join(teachers)} told of frames: name one with `of`", "which_teacher")
-        return [await self._ask(row.clip, {"frames": timed_captions(row.clip, timed)}, timed, model)] if timed else []
+        return [await self._ask(row.clip, {"frames": captions_in_time(row.clip, timed)}, timed, model)] if timed else []
 
     async def _ask(self, clip: Clip, values: dict[str, Any], read: Sequence[Caption], model: ChatModel) -> Caption:
         prompt = self._prompt()

@@ -18,7 +18,7 @@ from .frames.collage import grid, stack_frames, strip
 from .text.author import Author
 from .text.ids import FAKE, is_teacher_name
 from .text.prerequisites import check_needs
-from .text.timed import pieces, seconds, timed_captions
+from .text.timed import captions_in_time, pieces, seconds
 
 _SHORT_S = 0.0005
 
@@ -102,7 +102,7 @@ class Sliding(ChatStep[SlidingInput, Caption]):
         told: list[Caption] = []
         for at in range(len(frames)):
             told.append(await self._describe_pair(row.clip, frames[max(0, at - 1) : at + 1], told, model))
-        values = {"seconds": _length(row.clip), "frames": timed_captions(row.clip, told)}
+        values = {"seconds": _length(row.clip), "frames": captions_in_time(row.clip, told)}
         return [
             *told,
             await self._ask(row.clip, self.summary_prompt, values, [], _SlidingRequest(model, "teacher", told)),

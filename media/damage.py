@@ -36,7 +36,7 @@ class FrameHealth:
         self._kinds.append(kind)
         self._pts.append(_UNKNOWN if frame.pts is None else frame.pts)
 
-    def damaged(self, bad_packets: Sequence[int]) -> Flags:
+    def find_damage(self, bad_packets: Sequence[int]) -> Flags:
         """For each frame, ``(N,)``, whether it is damaged.
 
         ``bad_packets``: the times, in the stream's units, of packets that came damaged or did not decode.

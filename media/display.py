@@ -46,7 +46,7 @@ class Orientation(NamedTuple):
             return 90 if self.hflip else 270
         return 180 if self.vflip else 0
 
-    def turned(self, size: Size) -> Size:
+    def rotate_size(self, size: Size) -> Size:
         """The size of a picture of this size once it is upright."""
         return Size(size.height, size.width) if self.transpose else size
 
@@ -112,4 +112,4 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
 def display_size(size: Size, aspect: Fraction, upright: Orientation) -> Size:
     """The size in square pixels at which a picture is shown: one side grows, as HTML demands, and none shrinks."""
     wider, higher = max(aspect, Fraction(1)), max(1 / aspect, Fraction(1))
-    return upright.turned(Size(round(size.width * wider), round(size.height * higher)))
+    return upright.rotate_size(Size(round(size.width * wider), round(size.height * higher)))

@@ -33,7 +33,7 @@ class Extent(NamedTuple):
         return measured_s
 
 
-def declared_length(container: InputContainer) -> float | None:
+def header_length(container: InputContainer) -> float | None:
     """How long the file says that it is, in seconds; it may lie."""
     import av
 
@@ -49,7 +49,7 @@ def read_extent(container: InputContainer) -> Extent:
     """
     import av
 
-    start, declared_s = container.start_time or 0, declared_length(container)
+    start, declared_s = container.start_time or 0, header_length(container)
     streams: list[Stream] = [s for s in (best_video(container), best_audio(container)) if s is not None]
     end_s = 0.0
     if declared_s is not None and not is_joinable(container):
@@ -59,7 +59,7 @@ def read_extent(container: InputContainer) -> Extent:
     if not end_s:
         with suppress(av.FFmpegError):
             container.seek(start)
-            end_s = _joined_end(container, streams[0]) if is_joinable(container) else _last_end(container, streams)
+            end_s = _end_of_parts(container, streams[0]) if is_joinable(container) else _last_end(container, streams)
     return Extent(start / av.time_base, end_s)
 
 
@@ -72,7 +72,7 @@ def _last_end(container: InputContainer, streams: Sequence[Stream]) -> float:
     return last_s
 
 
-def _joined_end(container: InputContainer, stream: Stream) -> float:
+def _end_of_parts(container: InputContainer, stream: Stream) -> float:
     """The end of the last recording, where the clock of each goes on where that of the one before ended."""
     clock, tick_s = Clock(joinable=True), float(stream.time_base or 0)
     for packet in demuxed(container, [stream], []):

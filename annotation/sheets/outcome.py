@@ -147,7 +147,7 @@ SELECT clip_id, c.video_id, texts, coalesce(answers, []) FROM (
 """
 
 
-class Decided(NamedTuple):
+class Decision(NamedTuple):
     """A clip, and what becomes of it."""
 
     clip_id: str
@@ -156,10 +156,10 @@ class Decided(NamedTuple):
     outcome: Outcome
 
 
-def outcomes(db: duckdb.DuckDBPyConnection, rules: Rules, reviews: str = "reviews") -> Iterator[Decided]:
+def outcomes(db: duckdb.DuckDBPyConnection, rules: Rules, reviews: str = "reviews") -> Iterator[Decision]:
     """What becomes of the clips of the view ``captions``, by id: of those that people answered about, or of all."""
     found = db.execute(_QUERY.format(reviews=reviews, join="LEFT" if rules.unreviewed == "drop" else ""))
     while batch := found.fetchmany(1024):
         for clip_id, video_id, told, answers in batch:
             texts = [Text(*values) for values in told]
-            yield Decided(clip_id, video_id, texts, rules.outcome(texts, [Judgement(*values) for values in answers]))
+            yield Decision(clip_id, video_id, texts, rules.outcome(texts, [Judgement(*values) for values in answers]))

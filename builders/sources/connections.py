@@ -40,7 +40,7 @@ class Connections:
         self._over = threading.Event()
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def guard_connections(self) -> Iterator[None]:
         """Hear of every connection and program until this ends. Python tells of a connection when names are resolved
         and redirects are followed, so that neither gets around it."""
         _listen()
@@ -79,7 +79,7 @@ class Connections:
             self._waited_s += time.monotonic() - self._since_s
             self._since_s = None
 
-    def limited(self, read: Callable[[int], bytes]) -> Callable[..., bytes]:
+    def limit_speed(self, read: Callable[[int], bytes]) -> Callable[..., bytes]:
         """A ``read`` that counts what comes, a piece at a time, and ends what is read as a whole but is too much."""
 
         def read_on(amount: int | None = None) -> bytes:

@@ -95,7 +95,7 @@ def _guard_connections(url: str, folder: Path, name: str, how: DownloadOptions) 
         page_bytes = min(page_bytes, max(how.max_mb, _SMALLEST_PAGE_MB) * 1_000_000)
     connections = Connections(how.private, page_bytes)
     try:
-        with connections.watched():
+        with connections.guard_connections():
             return _download(url, folder, name, how, connections)
     except (RowError, TransientError) as error:
         if connections.refused:
@@ -124,7 +124,7 @@ def _download(
         def urlopen(self, req: Any) -> Any:
             with connections.waiting():
                 response = super().urlopen(req)
-            response.read = connections.limited(response.read)
+            response.read = connections.limit_speed(response.read)
             return response
 
     shown = _mask_credentials(url)

@@ -9,7 +9,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError
-from .shards import Shard, read_index
+from .shards import VideoShard, read_index
 
 _ENDINGS = (
     "3g2 3gp amv asf avi avs2 bik divx dv dvr-ms evo f4v flv gxf h264 h265 hevc ivf m1v m2p m2t m2ts m2v m4v mjpeg mjpg"
@@ -62,7 +62,7 @@ class VideoFile(NamedTuple):
     stamp: str  # changes when the file does; empty for one that is not there
     sidecars: tuple[Sidecar, ...]
     streams: Streams | None = None  # where it is one of the streams of a download
-    shard: Shard | None = None  # the archive that holds it and its sidecars, whose paths are then those inside
+    shard: VideoShard | None = None  # the archive that holds it and its sidecars, whose paths are then those inside
     problem: str = ""  # why it cannot be taken, where that shows in the listing already
     kind: str = "unreadable"  # of that problem
 
@@ -101,7 +101,7 @@ def by_stem(videos: Iterable[VideoFile]) -> dict[str, VideoFile]:
     return found
 
 
-class _Group(NamedTuple):
+class _FileGroup(NamedTuple):
     """A video of a folder, and the files beside it; their paths are their names, and they have no stamps."""
 
     name: str
@@ -109,7 +109,7 @@ class _Group(NamedTuple):
     streams: Streams | None
 
 
-def group_files(names: Sequence[str], extensions: Container[str]) -> Iterator[_Group]:
+def group_files(names: Sequence[str], extensions: Container[str]) -> Iterator[_FileGroup]:
     """The videos among the files of one folder, each with the files that belong to it."""
     videos: dict[str, list[str]] = {}
     for name in names:
@@ -129,7 +129,7 @@ def group_files(names: Sequence[str], extensions: Container[str]) -> Iterator[_G
     beside = _sidecars(names, owners)
     for stem, files in videos.items():
         for name in files:
-            yield _Group(name, beside.get(stem, []), streams.get(stem))
+            yield _FileGroup(name, beside.get(stem, []), streams.get(stem))
 
 
 def _downloads(names: Sequence[str]) -> dict[str, list[str]]:
@@ -155,7 +155,7 @@ def list_shard(path: str, relative: str, extensions: Container[str]) -> Iterator
             beside = tuple(s._replace(path=os.path.join(folder, s.path), stamp=stamped) for s in one.sidecars)
             inside = {n: files[n] for n in (name, *(s.path for s in beside))}
             where = f"{stamped}:{files[name].start}"
-            yield VideoFile(name, f"{relative}/{name}", where, beside, one.streams, Shard(path, inside))
+            yield VideoFile(name, f"{relative}/{name}", where, beside, one.streams, VideoShard(path, inside))
     if problem:
         yield VideoFile(path, relative, stamped, (), problem=problem)
 

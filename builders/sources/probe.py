@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.contract.errors import RowError
 from ...media.container import best_audio, best_video, fraction, open_media, tags
 from ...media.display import UPRIGHT, Size, display_size, first_frame, orientation, pixel_aspect
-from ...media.extent import Extent, declared_length, read_extent
+from ...media.extent import Extent, header_length, read_extent
 from ...schemas import Chapter
 from .languages import bcp47
 from .sidecars import VideoMetadata, clean, web_address
@@ -69,7 +69,7 @@ def probe(path: str) -> Probe:
             for s in container.streams.subtitles
             if s.codec_context is not None and s.codec_context.codec.canonical_name in TEXT_CODECS
         ]
-        told, declared_s, extent = _read_metadata(container), declared_length(container), read_extent(container)
+        told, declared_s, extent = _read_metadata(container), header_length(container), read_extent(container)
         facts["duration_s"] = extent.length_s(declared_s)
         return Probe(facts, told, streams, start_of(container), declared_s, extent)
 

@@ -21,21 +21,21 @@ class Place(NamedTuple):
     size: int
 
 
-class Shard(NamedTuple):
+class VideoShard(NamedTuple):
     """An archive, and where some of its files lie, by their names."""
 
     path: str
     files: Mapping[str, Place]
 
 
-class Index(NamedTuple):
+class ShardIndex(NamedTuple):
     """The plain files of an archive, and what is wrong with it."""
 
     files: dict[str, Place]
     problem: str = ""
 
 
-def read_index(path: str) -> Index:
+def read_index(path: str) -> ShardIndex:
     """Where the files of an uncompressed archive lie, but for hidden ones; of a damaged one those before the damage."""
     files: dict[str, Place] = {}
     try:
@@ -47,14 +47,14 @@ def read_index(path: str) -> Index:
                 if hidden or not member.isfile() or member.sparse is not None:
                     continue
                 if member.offset_data + member.size > size:
-                    return Index(files, f"it ends in the middle of {name}")
+                    return ShardIndex(files, f"it ends in the middle of {name}")
                 files[name] = Place(member.offset_data, member.size)
     except (tarfile.TarError, OSError, ValueError) as error:
-        return Index(files, f"it cannot be read as a tar archive{' to its end' if files else ''}: {error}")
-    return Index(files)
+        return ShardIndex(files, f"it cannot be read as a tar archive{' to its end' if files else ''}: {error}")
+    return ShardIndex(files)
 
 
-def unpack(shard: Shard, name: str, target: Path) -> None:
+def unpack(shard: VideoShard, name: str, target: Path) -> None:
     """Copy one file out of an archive.
 
     Raises:

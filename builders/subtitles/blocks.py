@@ -52,7 +52,7 @@ def read_blocks(text: str, name: str) -> Track:
         RowError: ``bad_subtitle``, naming the line: there is no cue in it that can be read.
     """
     language, astray = "", 0
-    reader = _Reader(name)
+    reader = _BlockReader(name)
     for block in _blocks(text):
         if block.lines[0].startswith("WEBVTT") and not reader.shown:
             language = next((m[1] for line in block.lines if (m := _LANGUAGE.match(line))), "")
@@ -77,7 +77,7 @@ def _blocks(text: str) -> Iterator[Block]:
             lines = []
 
 
-class _Reader:
+class _BlockReader:
     """The cues of a file, as far as it was read."""
 
     def __init__(self, name: str) -> None:

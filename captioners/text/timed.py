@@ -22,7 +22,7 @@ def pieces(text: str) -> list[str]:
     return made if made != [""] else []
 
 
-def timed_captions(clip: Clip, captions: Iterable[Caption]) -> list[dict[str, Any]]:
+def captions_in_time(clip: Clip, captions: Iterable[Caption]) -> list[dict[str, Any]]:
     """Timed captions for a prompt: ``number`` from 1, ``time_s`` from the clip's start, ``text`` in pieces."""
     return [
         {"number": number, "time_s": seconds(clip, caption.end_s), "text": pieces(caption.text)}

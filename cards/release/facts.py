@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Source(NamedTuple):
+class SourceGroup(NamedTuple):
     """Where some of the videos came from, and under which licence."""
 
     license: str
@@ -20,7 +20,7 @@ class Source(NamedTuple):
     videos: int
 
 
-class Author(NamedTuple):
+class CaptionAuthor(NamedTuple):
     """Who wrote some of the published captions."""
 
     teacher: str
@@ -43,7 +43,7 @@ class Captions(NamedTuple):
     distinct: int  # texts, without regard to case and blanks around them
     judged: int  # that somebody accepted, rejected or edited
     fakes: int  # of a dry run
-    authors: list[Author]
+    authors: list[CaptionAuthor]
     most_repeated: Repetition | None  # where it is on more clips than can be chance
 
 
@@ -54,7 +54,7 @@ class Facts(NamedTuple):
     splits: list[SplitFiles]
     file_bytes: int  # of the folder
     dropped: int  # clips without a caption
-    sources: list[Source]
+    sources: list[SourceGroup]
     captions: Captions | None  # None where no clip has one
     transcripts: list[tuple[str, int]]  # who wrote them, and of how many videos
     conse: list[str]  # columns with scores of the encoder `conse`
@@ -90,7 +90,7 @@ _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not ab
 def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[SplitFiles], file_bytes: int) -> Facts:
     """Count in the views that ``release.table.prepare`` made."""
     names = held.schema.names
-    sources = [Source(*row) for row in db.execute(_SOURCES).fetchall()]
+    sources = [SourceGroup(*row) for row in db.execute(_SOURCES).fetchall()]
     captions = _captions(db) if "caption" in names else None
     transcripts = db.execute(_TRANSCRIPTS).fetchall() if "transcript" in names else []
     conse = [held.scores[name] for (name,) in db.execute(_CONSE).fetchall()]
@@ -100,7 +100,7 @@ def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split
 
 def _captions(db: duckdb.DuckDBPyConnection) -> Captions:
     [(total, distinct, judged, fakes)] = db.execute(_COUNTS).fetchall()
-    authors = [Author(*row) for row in db.execute(_AUTHORS).fetchall()]
+    authors = [CaptionAuthor(*row) for row in db.execute(_AUTHORS).fetchall()]
     repeated = find_repetition(db.execute(_REPEATED).fetchall(), total)
     return Captions(total, distinct, judged, fakes, authors, repeated)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...engine.contract.errors import AllFailed, UserError
+from ...engine.contract.errors import TotalFailure, UserError
 from .formatting import printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 
@@ -23,14 +23,14 @@ def end_build(build: Build, as_object: bool) -> None:
     if any(stage.all_failed for stage in build.funnel()):
         if as_object:
             check_all_failed(build)
-        raise SystemExit(AllFailed.exit_code)
+        raise SystemExit(TotalFailure.exit_code)
 
 
 def check_all_failed(build: Build, error: UserError | None = None) -> None:
-    """Raise ``AllFailed``, with the top cause, where a step failed on all of its rows; ``error`` is what came of it."""
+    """Raise ``TotalFailure``, with the top cause, where a step failed on all of its rows; ``error`` came of it."""
     stages = build.funnel()
     if any(stage.all_failed for stage in stages):
-        raise AllFailed(failures(build, stages)[0], error.message if error else "")
+        raise TotalFailure(failures(build, stages)[0], error.message if error else "")
 
 
 def print_outcome(build: Build, as_object: bool) -> None:

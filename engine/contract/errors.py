@@ -21,7 +21,7 @@ class UserError(Exception):
         return "\n  ".join([self.message, *self.details, *([self.hint] if self.hint else [])])
 
 
-class AllFailed(UserError):
+class TotalFailure(UserError):
     """A step failed on all rows that reached it, so that nothing comes after it."""
 
     exit_code = 3

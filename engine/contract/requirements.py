@@ -23,7 +23,7 @@ class Requirement(NamedTuple):
     optional: bool = False
 
 
-def required_package(module: str, install: str = "", name: str = "") -> Requirement:
+def package_requirement(module: str, install: str = "", name: str = "") -> Requirement:
     """A package by the name that it is imported by.
 
     ``install`` is what pip installs, such as ``cliploom[speech]``; otherwise the package ``name`` (the module's, with
@@ -35,7 +35,7 @@ def required_package(module: str, install: str = "", name: str = "") -> Requirem
 
 def extra_packages(extra: str, *modules: str) -> list[Requirement]:
     """The packages of one of our extras, by the names that they are imported by."""
-    return [required_package(module, f"{_PACKAGE}[{extra}]") for module in modules]
+    return [package_requirement(module, f"{_PACKAGE}[{extra}]") for module in modules]
 
 
 def install_command(missing: Iterable[Requirement]) -> str:

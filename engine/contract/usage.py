@@ -130,7 +130,7 @@ class UsageCounter:
         with _LOCK:
             under_way = self._calls.setdefault(model, [])
             if self._is_limited():
-                expected = self._priced(model, _larger(likely, self._most.get(model, Usage())))
+                expected = self._price(model, _larger(likely, self._most.get(model, Usage())))
                 reserved = total(call.reserved for usage in self._here() for c in usage._calls.values() for call in c)
                 wait = self._lacks(expected, reserved) or (
                     bool(under_way) and model not in self._most and not self._counts_calls_only()
@@ -178,11 +178,11 @@ class UsageCounter:
             self._add(self._mine().saved, model, Usage(1, prompt_tokens, completion_tokens))
 
     def _add(self, usages: Usages, model: str, usage: Usage) -> None:
-        usages[model] = usages.get(model, Usage()).plus(self._priced(model, usage))
+        usages[model] = usages.get(model, Usage()).plus(self._price(model, usage))
         if time.monotonic() - self._written >= _WRITE_EVERY_S:
             self._write()
 
-    def _priced(self, model: str, usage: Usage) -> Usage:
+    def _price(self, model: str, usage: Usage) -> Usage:
         price = self.budget.prices.get(model, Price())
         cost = (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
         return usage._replace(cost=cost)

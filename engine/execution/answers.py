@@ -70,8 +70,8 @@ def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequ
             continue
         begun = LedgerEntry(id_, video, digest, DONE, seconds=said.seconds)
         verdict = attempt(_judge, table, part, begun, said.answer)
-        entry, made, dropped = verdict.value or _failed_entry(
-            begun, "BadAnswer", in_words(_raised(verdict.error), node.step)
+        entry, made, dropped = verdict.value or _failure_entry(
+            begun, "BadAnswer", in_words(_error_answer(verdict.error), node.step)
         )
         entries += [entry, *dropped]
         rows += made
@@ -82,7 +82,7 @@ def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequ
     return TableOutcome(entries, to_stored_table(table.row, rows, origins, versions) if table.row and rows else None)
 
 
-def _raised(error: BaseException | None) -> BaseException:
+def _error_answer(error: BaseException | None) -> BaseException:
     assert error is not None
     return error
 
@@ -114,16 +114,16 @@ def _portable(value: Any) -> Any:
 def _judge(table: TableRef, part: str, entry: LedgerEntry, answer: Any) -> _Judgement:
     if part and not isinstance(answer, RowError):
         if not isinstance(answer, Mapping):
-            return _failed_entry(
+            return _failure_entry(
                 entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a table for each part"
             )
         answer = answer.get(part)
     if isinstance(answer, RowError):
-        return _failed_entry(entry, answer.kind, answer)
+        return _failure_entry(entry, answer.kind, answer)
     return _rows(table.row, entry, answer) if table.row else _verdict(entry, answer)
 
 
-def _failed_entry(entry: LedgerEntry, kind: object, message: object) -> _Judgement:
+def _failure_entry(entry: LedgerEntry, kind: object, message: object) -> _Judgement:
     word = plain_text(kind, 100) if isinstance(kind, str) and kind else "RowError"
     return _Judgement(entry._replace(status=FAILED, kind=word, message=plain_text(message)))
 
@@ -132,23 +132,23 @@ def _verdict(entry: LedgerEntry, answer: Any) -> _Judgement:
     if answer is None:
         return _Judgement(entry)
     if wrong := unwritable(answer):
-        return _failed_entry(entry, "BadAnswer", f"the reason to drop it {wrong}; None keeps a row")
+        return _failure_entry(entry, "BadAnswer", f"the reason to drop it {wrong}; None keeps a row")
     return _Judgement(entry._replace(status=DROPPED, kind=answer))
 
 
 def _rows(row_type: type[Row], entry: LedgerEntry, answer: Any) -> _Judgement:
     if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes, bytearray, Drop)):
-        return _failed_entry(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
+        return _failure_entry(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
     answers = list(answer)
     rows = [row for row in answers if not isinstance(row, Drop)]
     drops = [drop for drop in answers if isinstance(drop, Drop)]
     if wrong := next((said for row in rows if (said := wrong_row(row_type, row, entry.video_id))), None):
-        return _failed_entry(entry, "BadRow", wrong)
+        return _failure_entry(entry, "BadRow", wrong)
     if wrong := next((said for drop in drops if (said := wrong_drop(drop, entry.video_id))), None):
-        return _failed_entry(entry, "BadAnswer", wrong)
+        return _failure_entry(entry, "BadAnswer", wrong)
     if len({row.id for row in rows}) < len(rows):
         twice = Counter(row.id for row in rows).most_common(1)[0]
-        return _failed_entry(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
+        return _failure_entry(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
     dropped = [
         LedgerEntry(d.id, entry.video_id, entry.digest, DROPPED, d.reason, plain_text(d.detail), part_of=entry.id)
         for d in drops

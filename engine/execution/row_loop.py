@@ -80,8 +80,8 @@ class Job:
             return []
         step, work = self.node.step, self.work
         if isinstance(step, MultiOutput):
-            return self._called(lambda some: work(some, wanted), rows)
-        return self._one_by_one(work, rows) if isinstance(work, EachRow) else self._called(work, rows)
+            return self._call(lambda some: work(some, wanted), rows)
+        return self._one_by_one(work, rows) if isinstance(work, EachRow) else self._call(work, rows)
 
     def _one_by_one(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
         answers: list[TimedAnswer] = []
@@ -89,10 +89,10 @@ class Job:
             if answers and isinstance(answers[-1].answer, Waiting):
                 answers.append(answers[-1])
             else:
-                answers += self._called(work, [row])
+                answers += self._call(work, [row])
         return answers
 
-    def _called(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
+    def _call(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
         """A batch that raises is done again row by row, so that one bad row costs one row."""
         for tries in range(1, TRIES + 1):
             self.called_at = started = time.monotonic()
@@ -170,20 +170,20 @@ class AsyncJob:
         """As ``Job.do``."""
         rows = rows_of(batch, self.node.reads)
         began = time.monotonic()
-        given = await asyncio.gather(*(self._timed(row) for row in rows), return_exceptions=True)
+        given = await asyncio.gather(*(self._time(row) for row in rows), return_exceptions=True)
         answers = [g if isinstance(g, TimedAnswer) else _failure(g, self.node, began) for g in given]
         for said in answers:
             if isinstance(said.answer, UserError):
                 raise said.answer
         return judge_batch(self.node, batch, answers)
 
-    async def _timed(self, row: Any) -> TimedAnswer:
+    async def _time(self, row: Any) -> TimedAnswer:
         if lack := _missing(self.node, row):
             return TimedAnswer(lack)
         async with self.max_concurrency:
             for tries in range(1, TRIES + 1):
                 started = time.monotonic()
-                done = await attempt_async(self._limited(row))
+                done = await attempt_async(self._with_time_limit(row))
                 error = done.error
                 if error is None:
                     return TimedAnswer(done.value, time.monotonic() - started)
@@ -192,7 +192,7 @@ class AsyncJob:
                 await asyncio.sleep(_pause_s(error, tries))
         raise AssertionError("unreachable")
 
-    async def _limited(self, row: Any) -> Any:
+    async def _with_time_limit(self, row: Any) -> Any:
         limit_s = self.node.timeout_s
         try:
             async with asyncio.timeout(limit_s) as limit:

@@ -138,7 +138,7 @@ class Runner:
         runs = any(node is other for other, _ in self.globals.values())
         if runs or self.schedule.is_done(node.index) or node.name in self.waiting:
             return False
-        held = self._held()
+        held = self._is_waiting_for()
         if node.index in held or not all(need in held or self.schedule.is_done(need) for need in node.needs):
             return False
         context = self._site(node)
@@ -153,7 +153,7 @@ class Runner:
         self.globals[worker.submit(node.timeout_s, run_global, *given)] = (node, worker)
         return True
 
-    def _held(self) -> set[int]:
+    def _is_waiting_for(self) -> set[int]:
         """The nodes that cannot be done in this build: they wait, or read what one writes that does."""
         held: set[int] = set()
         for node in self.nodes:
@@ -241,7 +241,7 @@ class Runner:
     def _land(self, future: Future[Any]) -> None:
         worker, task, batch = self.in_flight_futures.pop(future)
         if task is None or batch is None:
-            self._opened(future, worker)
+            self._finish_opening(future, worker)
             return
         task.in_flight -= 1
         try:
@@ -268,7 +268,7 @@ class Runner:
             self.waiting[node.name] = said = plain_text(message)
             self.tell("waiting", node.name, message=said)
 
-    def _opened(self, future: Future[Any], worker: WorkerProcess | AsyncWorker) -> None:
+    def _finish_opening(self, future: Future[Any], worker: WorkerProcess | AsyncWorker) -> None:
         try:
             future.result()
         except WorkerLost as error:

@@ -128,11 +128,11 @@ class _Process:
         raise self._lost("crashed")
 
     def _lost(self, kind: str) -> WorkerLost:
-        self._ended(1.0)
+        self._has_ended(1.0)
         self.kill()
         return WorkerLost(kind, f"its worker died: {self._cause()}")
 
-    def _ended(self, wait_s: float) -> bool:
+    def _has_ended(self, wait_s: float) -> bool:
         return bool(connection.wait([self._sentinel], wait_s))
 
     def _cause(self) -> str:
@@ -149,7 +149,7 @@ class _Process:
         """No more calls: wait for its end, and close the pipes."""
         with suppress(OSError):
             self._connection.send_bytes(b"")
-        if not self._ended(_LEAVE_S):
+        if not self._has_ended(_LEAVE_S):
             self.kill()
         with self._lock:
             self._left = True
@@ -160,7 +160,7 @@ class _Process:
     def kill(self) -> None:
         """SIGKILL to it and to the processes that it has started."""
         with self._lock:
-            if not self._left and not self._ended(0.0):
+            if not self._left and not self._has_ended(0.0):
                 for end in (os.killpg, os.kill):  # it may not lead its group yet
                     with suppress(ProcessLookupError):
                         end(self._pid, signal.SIGKILL)

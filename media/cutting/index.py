@@ -44,7 +44,7 @@ class Packets:
 
 
 @dataclass(frozen=True)
-class Index:
+class FrameIndex:
     """The frames of a video by time.
 
     ``packets`` is None where the file's own times are not to be trusted (missing, twice the same,
@@ -68,7 +68,7 @@ class Index:
         return float(ticks * self.tick)
 
 
-def read_index(path: str) -> Index:
+def read_index(path: str) -> FrameIndex:
     """Read all packets of a file's best video stream.
 
     Raises:
@@ -87,12 +87,12 @@ def read_index(path: str) -> Index:
     return index
 
 
-def _from_packets(container: InputContainer, stream: VideoStream) -> Index | None:
+def _from_packets(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
     base = fraction(stream.time_base) or _ODD_TICK
     tick = Fraction(1, base.denominator) if base.denominator <= _FINEST else _ODD_TICK
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)
-    reader = _Reader(sets, _length_size(stream))
+    reader = _PacketReader(sets, _length_size(stream))
     for packet in demuxed(container, [stream], []):
         if packet.size:
             reader.add(packet)
@@ -108,7 +108,7 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> Index | Non
         last = reader.durations[int(np.argmax(np.where(hidden, np.iinfo(np.int64).min, ticks)))]
         end = int(frames[-1]) + (max(1, round(last * ratio)) if last else step)
     packets = Packets(ticks, np.array(reader.key, np.bool_), np.array(reader.idr, np.bool_), hidden)
-    return Index(tick, ratio, frames, end, packets, sets if reader.uniform else None)
+    return FrameIndex(tick, ratio, frames, end, packets, sets if reader.uniform else None)
 
 
 def reorder(ticks: Ticks) -> int:
@@ -117,7 +117,7 @@ def reorder(ticks: Ticks) -> int:
     return int(np.max(order - np.arange(len(order)), initial=0))
 
 
-class _Reader:
+class _PacketReader:
     """Collects what the packets say of themselves."""
 
     def __init__(self, sets: ParameterSets | None, length_size: int | None) -> None:
@@ -176,7 +176,7 @@ def _plain_sets(stream: VideoStream) -> ParameterSets | None:
         return None
 
 
-def _late(index: Index) -> int:
+def _late(index: FrameIndex) -> int:
     return reorder(index.packets.ticks) if index.packets is not None else 0
 
 
@@ -199,7 +199,7 @@ def _ascends(path: str) -> bool:
     return all(a < b for a, b in pairwise(times))
 
 
-def _by_decoding(path: str) -> Index:
+def _by_decoding(path: str) -> FrameIndex:
     """An index by decoding everything: frames get the times that builders.scan gives them."""
     times: list[float] = []
 
@@ -217,4 +217,4 @@ def _by_decoding(path: str) -> Index:
     frames = np.round(np.array(times, np.float64) / float(_ODD_TICK)).astype(np.int64)
     frames = np.maximum.accumulate(frames - count) + count  # no two at once
     end = round(clock.end_s / _ODD_TICK) if times else 0
-    return Index(_ODD_TICK, Fraction(1), frames, end, None, None, tuple(clock.shifts))
+    return FrameIndex(_ODD_TICK, Fraction(1), frames, end, None, None, tuple(clock.shifts))

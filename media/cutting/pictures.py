@@ -23,7 +23,7 @@ _LEVELS = 52  # of each colour in the table that makes SDR of HDR: every fifth o
 
 def upright_size(frame: VideoFrame, max_px: int | None) -> Size:
     """The size that a frame gets: even, and its longer side at most ``max_px``."""
-    shown = orientation(frame).turned(Size(frame.width, frame.height))
+    shown = orientation(frame).rotate_size(Size(frame.width, frame.height))
     share = min(1.0, max_px / max(shown)) if max_px else 1.0
     return Size(*(max(2, int(side * share) // 2 * 2) for side in shown))
 
@@ -56,7 +56,7 @@ class Upright:
 
 
 def _graph(frame: VideoFrame, upright: Orientation, size: Size) -> Any:
-    lying = upright.turned(size)
+    lying = upright.rotate_size(size)
     filters: list[Filter] = []
     if (frame.width // 2 * 2, frame.height // 2 * 2) == lying != (frame.width, frame.height):
         filters.append(("crop", f"{lying.width}:{lying.height}:0:0:exact=1"))

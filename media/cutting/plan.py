@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...engine.contract.errors import RowError
-from .index import Index, Packets
+from .index import FrameIndex, Packets
 
 CLOSE_S = 5e-4
 """A frame this little before the start of a clip is taken to be its first: ids have milliseconds."""
@@ -32,14 +32,14 @@ class CutPlan(NamedTuple):
     copied: IndexRange  # packets
     encoded: tuple[IndexRange, ...]  # ticks: before and after what is copied
 
-    def packets(self, index: Index) -> list[IndexRange]:
+    def packets(self, index: FrameIndex) -> list[IndexRange]:
         """The packets to decode for the frames to encode."""
         if index.packets is None:
             return [IndexRange(0, np.iinfo(np.int64).max)]
         return [to_decode(index.packets, ticks) for ticks in self.encoded if ticks.first < ticks.last]
 
 
-def plan(index: Index, start_s: float, end_s: float, cut: str) -> CutPlan:
+def plan(index: FrameIndex, start_s: float, end_s: float, cut: str) -> CutPlan:
     """Plan the clip ``[start_s, end_s)``; ``smart`` and ``copy`` become ``encode`` where they cannot be.
 
     Raises:
@@ -59,7 +59,7 @@ def plan(index: Index, start_s: float, end_s: float, cut: str) -> CutPlan:
     return made or CutPlan("encode", start, end, NOTHING, (IndexRange(start, end),))
 
 
-def _ceil(index: Index, time_s: float) -> int:
+def _ceil(index: FrameIndex, time_s: float) -> int:
     return int(np.ceil((time_s - CLOSE_S) / float(index.tick)))
 
 
@@ -79,7 +79,7 @@ def _smart(packets: Packets, start: int, end: int, final: int) -> CutPlan | None
     return CutPlan("smart", start, end, copied, (head, tail))
 
 
-def _copy(index: Index, packets: Packets, start: int, final: int) -> CutPlan | None:
+def _copy(index: FrameIndex, packets: Packets, start: int, final: int) -> CutPlan | None:
     """Copy from the key frame at or before the start up to the last whole group of frames."""
     before = np.flatnonzero(packets.key & ~packets.hidden & (packets.ticks <= start))
     if not len(before):

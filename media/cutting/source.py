@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-    from .index import Index
+    from .index import FrameIndex
     from .pictures import Upright
     from .sound import SoundDecoder
 
@@ -25,7 +25,7 @@ class EncoderQuality(NamedTuple):
 class VideoSource:
     """An opened video."""
 
-    index: Index
+    index: FrameIndex
     stream: VideoStream
     quality: EncoderQuality
     listener: SoundDecoder | None  # None for a video without sound

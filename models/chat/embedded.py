@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import RowError, TransientError, UserError
 from ...engine.contract.extras import extra
-from ...engine.contract.requirements import Requirement, required_package
+from ...engine.contract.requirements import Requirement, package_requirement
 from ..weights import WeightPart, join_parts, weights
 from .model import ChatAnswer, ChatModel, ChatRequest
 
@@ -30,7 +30,7 @@ _TOO_LONG = "exceed_context_size_error"
 
 def requirements() -> list[Requirement]:
     """What ``open_embedded`` loads."""
-    return [required_package("xllamacpp"), weights(PARTS, f"{NAME}.gguf", SHA256)]
+    return [package_requirement("xllamacpp"), weights(PARTS, f"{NAME}.gguf", SHA256)]
 
 
 class EmbeddedModel:

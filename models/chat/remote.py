@@ -127,7 +127,7 @@ async def _limit_body(response: httpx2.Response) -> None:
     """Let no more of a body in than an answer may have. ``ServerTrouble`` for more, or what cannot be measured."""
     import httpx2
 
-    class Bounded(httpx2.AsyncByteStream):
+    class BodyLimit(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             size = 0
             async for chunk in stream:
@@ -144,7 +144,7 @@ async def _limit_body(response: httpx2.Response) -> None:
     stream: httpx2.AsyncByteStream = whole
     if response.headers.get("content-encoding", "identity") != "identity":
         raise ServerTrouble("broken", f"{url} sends compressed bodies, unasked")
-    response.stream = Bounded()
+    response.stream = BodyLimit()
 
 
 @asynccontextmanager

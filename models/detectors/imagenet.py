@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.extras import extra
-from ...engine.contract.requirements import Requirement, required_package
+from ...engine.contract.requirements import Requirement, package_requirement
 from ..demo.onnx_graph import Graph
 from ..demo.torch_file import read_tensors
 from ..weights import WeightPart, find_weight, make_cached, weights
@@ -54,7 +54,7 @@ def class_names() -> tuple[str, ...]:
 
 def requirements() -> list[Requirement]:
     """What ``ImageClassifier`` loads."""
-    return [required_package("onnxruntime"), weights([WeightPart(PACKAGE, PIN, FILE)])]
+    return [package_requirement("onnxruntime"), weights([WeightPart(PACKAGE, PIN, FILE)])]
 
 
 class ImageClassifier:

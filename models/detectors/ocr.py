@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract.extras import extra
-from ...engine.contract.requirements import Requirement, required_package
+from ...engine.contract.requirements import Requirement, package_requirement
 from ..weights import find_weight
 
 PACKAGE, PIN = "rapidocr", "3.10.0"
@@ -36,7 +36,7 @@ class TextLine(NamedTuple):
 
 def requirements() -> list[Requirement]:
     """What ``TextReader`` loads; the weights are in the package."""
-    return [required_package("rapidocr"), required_package("onnxruntime")]
+    return [package_requirement("rapidocr"), package_requirement("onnxruntime")]
 
 
 class TextReader:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import RowError
 from ...engine.contract.extras import extra
-from ...engine.contract.requirements import Requirement, required_package
+from ...engine.contract.requirements import Requirement, package_requirement
 from ...media.container import open_media
 from ...schemas import Label
 from ..weights import WeightPart, find_weight, weights
@@ -30,7 +30,7 @@ _HOP = _WINDOW // 2
 
 def requirements() -> list[Requirement]:
     """What ``SoundClassifier`` loads."""
-    return [required_package("ai_edge_litert"), weights([WeightPart(PACKAGE, PIN, FILE)])]
+    return [package_requirement("ai_edge_litert"), weights([WeightPart(PACKAGE, PIN, FILE)])]
 
 
 class SoundClassifier:

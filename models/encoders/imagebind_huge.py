@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.extras import extra
-from ...engine.contract.requirements import Requirement, required_package
+from ...engine.contract.requirements import Requirement, package_requirement
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -29,7 +29,7 @@ _SOURCE = "git+https://github.com/facebookresearch/ImageBind"
 
 def requirements() -> list[Requirement]:
     """What ``imagebind_encoder`` loads."""
-    return [required_package("imagebind", _SOURCE), required_package("torch", _SOURCE)]
+    return [package_requirement("imagebind", _SOURCE), package_requirement("torch", _SOURCE)]
 
 
 class ImageBind:

@@ -326,7 +326,7 @@ def test_which_addresses_are_public(host: str, public: bool) -> None:
 
 def test_no_program_is_sent_there(tmp_path: Path) -> None:
     watch = connections.Connections(private=False)
-    with watch.watched():
+    with watch.guard_connections():
         with pytest.raises(RowError, match="another program"):
             subprocess.run(["true", "http://127.0.0.1/"], check=True)
         subprocess.run(["true", str(tmp_path)], check=True)

@@ -16,7 +16,7 @@ from huggingface_hub import DatasetCard
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.release.card import CardOptions, front_matter, make_card
 from cliploom.cards.release.columns import Example, release_schema, score_columns
-from cliploom.cards.release.facts import Author, Captions, Facts, Repetition, Source, find_repetition
+from cliploom.cards.release.facts import CaptionAuthor, Captions, Facts, Repetition, SourceGroup, find_repetition
 from cliploom.cards.release.files import SplitFiles
 from cliploom.cards.release.licenses import card_license
 from cliploom.cards.release.models import model_license
@@ -39,13 +39,18 @@ def wishes(**more: Any) -> CardOptions:
 
 def captions(**more: Any) -> Captions:
     said: dict[str, Any] = {"total": 3, "distinct": 3, "judged": 0, "fakes": 0, "most_repeated": None}
-    return Captions(**{**said, "authors": [Author("speech", "whisper", 3)], **more})
+    return Captions(**{**said, "authors": [CaptionAuthor("speech", "whisper", 3)], **more})
 
 
 def facts(**more: Any) -> Facts:
     schema = release_schema(("file_name",), score_columns(["conse"]))
     split = SplitFiles("train", 3, 6.5, 100, {"v0", "v1"})
-    said = {"schema": schema, "splits": [split], "file_bytes": 2000, "sources": [Source("CC-BY 3.0", "Blender", 2)]}
+    said = {
+        "schema": schema,
+        "splits": [split],
+        "file_bytes": 2000,
+        "sources": [SourceGroup("CC-BY 3.0", "Blender", 2)],
+    }
     return Facts(**{**said, "dropped": 0, "captions": captions(), "transcripts": [], "conse": [], "damaged": 0, **more})
 
 
@@ -107,7 +112,7 @@ def test_licences(text: str, id_: str, name: str) -> None:
 def test_a_card_without_a_licence_warns() -> None:
     assert "No licence was chosen" in make_card(wishes(license=""), facts(), PLAIN)
     assert "No licence was chosen" not in make_card(wishes(), facts(), PLAIN)
-    unstated = facts(sources=[Source("", "", 1)])
+    unstated = facts(sources=[SourceGroup("", "", 1)])
     assert "Some sources state no licence" in make_card(wishes(), unstated, PLAIN)
 
 
@@ -116,10 +121,10 @@ def test_what_strangers_wrote_stays_text() -> None:
     story = Provenance(HOSTILE, HOSTILE, [StepRecord(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], [stage],
                        [ModelRecord("captions", HOSTILE, HOSTILE, None, 1)],
                        {"name": "```\n# out of the fence"})  # fmt: skip
-    said = captions(authors=[Author(HOSTILE, HOSTILE, 3)], most_repeated=Repetition(HOSTILE, 3, 3))
+    said = captions(authors=[CaptionAuthor(HOSTILE, HOSTILE, 3)], most_repeated=Repetition(HOSTILE, 3, 3))
     schema = release_schema(("file_name",), score_columns([HOSTILE]), {HOSTILE: [HOSTILE]})
     text = make_card(wishes(title=HOSTILE, license=HOSTILE, homepage="javascript:alert(1)"),
-                     facts(sources=[Source(HOSTILE, HOSTILE, 1)], captions=said, schema=schema,
+                     facts(sources=[SourceGroup(HOSTILE, HOSTILE, 1)], captions=said, schema=schema,
                            transcripts=[(HOSTILE, 2)]), story)  # fmt: skip
     front, body = text.removeprefix("---\n").split("\n---\n", 1)
     assert yaml.safe_load(front)["pretty_name"] == HOSTILE

@@ -16,7 +16,7 @@ from cliploom.engine.build import run_build
 from cliploom.engine.contract import requirements
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.requirements import Requirement, install_command, required_package
+from cliploom.engine.contract.requirements import Requirement, install_command, package_requirement
 from cliploom.engine.contract.usage import Budget, Price
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.planning.plan import make_plan
@@ -129,8 +129,8 @@ def test_what_is_only_better_is_said_and_holds_nothing_up(tmp_path: Path, monkey
 
 def test_one_command_installs_it_all() -> None:
     missing = [
-        required_package("nothing_here", "cliploom[b]"), required_package("nothing_there", "cliploom[a]"),
-        required_package("onnxruntime"),
+        package_requirement("nothing_here", "cliploom[b]"), package_requirement("nothing_there", "cliploom[a]"),
+        package_requirement("onnxruntime"),
         Requirement("w", False, ("w==1", "v==2"), bare=True), Requirement("x", False, ("x==1",)),
         Requirement("x's weights", False, ("x==1",), bare=True), Requirement("key", False, hint="ask"),
     ]  # fmt: skip

@@ -26,22 +26,22 @@ from cliploom.media.cutting.h264 import (
     pps_id,
     read_sps,
 )
-from cliploom.media.cutting.index import Index, Packets
+from cliploom.media.cutting.index import FrameIndex, Packets
 from cliploom.media.cutting.plan import NOTHING, IndexRange, merge_ranges, plan, to_decode
 from cliploom.media.cutting.timing import timing
 
 
-def index_of(ticks: Sequence[int], idr: Sequence[int], end: int) -> Index:
+def index_of(ticks: Sequence[int], idr: Sequence[int], end: int) -> FrameIndex:
     """An index of frames sent in this order; ``idr`` are packet numbers."""
     shown_at, marks = np.array(ticks, np.int64), np.zeros(len(ticks), np.bool_)
     marks[list(idr)] = True
     packets = Packets(shown_at, marks, marks, np.zeros(len(ticks), np.bool_))
     sets = ParameterSets((b"sps",), (b"pps",), 4)
-    return Index(Fraction(1, 100), Fraction(1), np.sort(shown_at), end, packets, sets)
+    return FrameIndex(Fraction(1, 100), Fraction(1), np.sort(shown_at), end, packets, sets)
 
 
 @st.composite
-def films(draw: st.DrawFn) -> Index:
+def films(draw: st.DrawFn) -> FrameIndex:
     """Closed groups of frames with B-frames, at uneven times."""
     order: list[int] = []
     keys = []
@@ -57,7 +57,7 @@ def films(draw: st.DrawFn) -> Index:
 
 @given(films(), st.floats(0, 2), st.floats(0.01, 2), st.sampled_from(("smart", "encode", "copy")))
 def test_every_frame_of_a_clip_is_copied_or_encoded_once(
-    index: Index, start_s: float, length_s: float, how: str
+    index: FrameIndex, start_s: float, length_s: float, how: str
 ) -> None:
     packets = index.packets
     assert packets is not None
@@ -85,7 +85,7 @@ def test_every_frame_of_a_clip_is_copied_or_encoded_once(
 
 
 @given(films(), st.integers(0, 5))
-def test_packets_are_sent_in_order_before_they_are_shown_and_add_up(index: Index, hold: int) -> None:
+def test_packets_are_sent_in_order_before_they_are_shown_and_add_up(index: FrameIndex, hold: int) -> None:
     assert index.packets is not None
     ticks, start = index.packets.ticks.tolist(), int(index.frames[0])
     made = timing(ticks, start, index.end + hold)

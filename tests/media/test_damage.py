@@ -20,7 +20,7 @@ def damaged(frames: str, *bad_packets: int) -> str:
         )  # fmt: skip
         if letter != "_":
             health.add(frame)
-    return "".join("x" if bad else "." for bad in health.damaged([10 * at for at in bad_packets]).tolist())
+    return "".join("x" if bad else "." for bad in health.find_damage([10 * at for at in bad_packets]).tolist())
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_without_times_packets_cannot_be_told_apart() -> None:
     for _ in range(3):
         frame: Any = SimpleNamespace(pts=None, key_frame=False, pict_type=2, is_corrupt=False)
         health.add(frame)
-    assert not health.damaged([20]).any()
-    assert not FrameHealth().damaged([20]).any()
+    assert not health.find_damage([20]).any()
+    assert not FrameHealth().find_damage([20]).any()

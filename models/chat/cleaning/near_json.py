@@ -91,7 +91,7 @@ def _object_at(text: str, at: int) -> Found | None:
         return Found(*_DECODER.raw_decode(text, at))
     except (ValueError, RecursionError):
         pass
-    reader = _Reader(text, at)
+    reader = _JsonReader(text, at)
     try:
         return Found(reader.object(0), reader.at)
     except _NoEnd:
@@ -100,7 +100,7 @@ def _object_at(text: str, at: int) -> Found | None:
         return None
 
 
-class _Reader:
+class _JsonReader:
     """Reads one value from a place on, with all that models make of JSON."""
 
     def __init__(self, text: str, at: int) -> None:

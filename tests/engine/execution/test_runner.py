@@ -56,7 +56,7 @@ def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, mo
         process = seat._worker._process
         if process is not None and next(kills, None) is not None:
             process.kill()
-            assert process._ended(30.0)
+            assert process._has_ended(30.0)
         return submit(seat, batch)
 
     monkeypatch.setattr(WorkerProcess, "submit", submit_to_the_dead)

@@ -48,7 +48,7 @@ def work(made: Task) -> list[LedgerEntry]:
     return landed
 
 
-def test_done_work_is_settled_until_an_input_changes_or_failures_are_to_be_tried_again(
+def test_done_work_is_up_to_date_until_an_input_changes_or_failures_are_to_be_tried_again(
     nodes: list[Node], store: Store
 ) -> None:
     first = task(nodes, store)
@@ -56,14 +56,14 @@ def test_done_work_is_settled_until_an_input_changes_or_failures_are_to_be_tried
     assert {entry.id: entry.status for entry in work(first)} == {"a": DONE, "b": DONE, "bad": FAILED}
     first.finish()
     again = task(nodes, store)
-    assert again.is_up_to_date(False) and not again.settled(True) and not again.wanted
+    assert again.is_up_to_date(False) and not again.is_up_to_date(True) and not again.wanted
     assert list(task(nodes, store, retry=True).wanted) == ["bad"]
     fewer = make_plan(Recipe("tasks", (Films({"a": [0, 0], "b": [2, 0]}), Cuts()), shards=1))
     assert not task(fewer, store).is_up_to_date(False)
     assert list(task(fewer, store).wanted) == ["b"]
 
 
-def test_a_shard_that_nothing_reaches_is_settled_from_the_beginning(nodes: list[Node], store: Store) -> None:
+def test_a_shard_that_nothing_reaches_is_up_to_date_from_the_beginning(nodes: list[Node], store: Store) -> None:
     assert task(nodes, store, at=1).is_up_to_date(False)
 
 
