@@ -10,10 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("schemas", "engine", "media", "models", "builders", "captioners", "filters", "annotation", "cards", "cli")
 FILES = [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
-IRREGULAR = frozenset(
-    "made told said spoken kept held heard seen drawn spent known shown given taken left gone".split()
-)
-NOUNS = frozenset("feed need seed embed speed red unified nested".split())
+IRREGULAR = {
+    "made", "told", "said", "spoken", "kept", "held", "heard", "seen", "drawn", "spent", "known", "shown", "given",
+    "taken", "left", "gone",
+}  # fmt: skip
+NOUNS = {"feed", "need", "seed", "embed", "speed", "red", "unified", "nested"}
 
 
 def words(name: str) -> list[str]:
