@@ -20,7 +20,7 @@ from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
 from .contract.requirements import Requirement, how_to_get, lacks
 from .execution.address_space import check_address_space
-from .execution.build_folder import LOCK, check_build_folder, check_recipe, read_lock
+from .execution.build_folder import FORMAT, LOCK, check_build_folder, check_recipe, read_lock
 from .execution.build_lock import build_lock
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
@@ -129,6 +129,7 @@ def lock(recipe: Recipe, nodes: Sequence[Node]) -> dict[str, Any]:
         steps.append({**entry, "tables": tables})
     return {
         "name": recipe.name,
+        "format": FORMAT,
         "cliploom": _version("cliploom"),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},

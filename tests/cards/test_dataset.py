@@ -19,6 +19,7 @@ import yaml
 from cliploom.cards.dataset import Dataset
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import Drop, StepContext
+from cliploom.engine.execution.build_folder import FORMAT
 from cliploom.schemas import Caption, Clip, DatasetEntry, Pair, Review, Row, Tags, Word
 
 STEP = Path("media/cards.dataset/0123456789abcdef")
@@ -340,7 +341,7 @@ def test_it_runs_again_when_the_build_went_otherwise_or_the_folder_is_gone(tmp_p
               "tables": [{"name": "no.such", "table": "clips", "fingerprint": "0"}]},
              {"name": "cards.dataset", "step": "cards.dataset", "shape": "global", "options": {},
               "tables": [{"name": "cards.dataset", "table": "entries", "fingerprint": "0"}]}]  # fmt: skip
-    lock: dict[str, Any] = {"name": "few", "cliploom": "9", "shards": 1, "steps": steps}
+    lock: dict[str, Any] = {"name": "few", "format": FORMAT, "cliploom": "9", "shards": 1, "steps": steps}
     (tmp_path / "recipe.lock.yaml").write_text(yaml.safe_dump(lock))
     site, step = StepContext(tmp_path, {"": STEP}), Dataset()
     first = step.external_digest(site)

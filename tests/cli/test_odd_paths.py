@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from commands import Run, few_videos
 
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.execution.build_folder import read_lock
+
 ODD = [
     "missing", "empty", "file", "file/x", "loop", "dangling", "foreign", "/dev/null", "", "x" * 300, "x/" * 2000,
     "videos", "few.yaml", "s3://bucket/x", "\udcff", "a\nb", "\u202e",
@@ -123,3 +126,9 @@ def test_a_damaged_build_folder_is_one_line_that_says_what_to_delete(
         if said.code == 2:
             assert said.err.startswith("error: ")
             assert any(file.name in said.err for file in damaged) or "holds no build" in said.err
+
+
+def test_a_build_folder_of_another_format_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "recipe.lock.yaml").write_text("name: old\nshards: 1\nsteps: []\n", encoding="utf-8")
+    with pytest.raises(UserError, match="in format 1; this one reads format 2"):
+        read_lock(tmp_path)
