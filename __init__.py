@@ -93,7 +93,7 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "OutputTable", "Pair", "Recipe", "Requirement", "Review", "Row", "RowAnswer", "RowError", "Score",
     "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
     "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
-    "each_row", "extra", "load_recipe", "open_build", "plan", "read_recipe", "package_requirement", "step",
+    "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "read_recipe", "step",
 ]  # fmt: skip
 
 

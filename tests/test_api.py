@@ -58,7 +58,7 @@ steps:
         [
             ("builders.folder", {"path": "videos/"}),
             "builders.transcripts",
-            cl.Use(cl.step("filters.duration", min_s=3), "long"),
+            cl.StepUse(cl.step("filters.duration", min_s=3), "long"),
             ("filters.duration", {"max_s": 9, "from": "builders.folder", "timeout_s": 5}),
         ],
         max_bad=0.5,

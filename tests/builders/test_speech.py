@@ -149,12 +149,12 @@ def test_the_memory_of_a_long_sound_is_that_of_a_short_one(tmp_path: Path) -> No
     program = (
         "import json, resource, sys\n"
         "from pathlib import Path\n"
-        "from cliploom.builders.speech import Heard, Speech\n"
-        "from cliploom.engine.contract.step import Site\n"
+        "from cliploom.builders.speech import Speech, SpeechInput\n"
+        "from cliploom.engine.contract.step import StepContext\n"
         "from cliploom.schemas import Sound\n"
-        "with Speech(beams=1).open(Site(Path(sys.argv[1]), {'': Path('x')})) as work:\n"
+        "with Speech(beams=1).open(StepContext(Path(sys.argv[1]), {'': Path('x')})) as work:\n"
         "    for name, length_s in (('short', 360), ('long', 1200)):\n"
-        "        [said] = work([Heard(Sound('v', 'v', f'{name}.flac', 0.0, length_s, -50.0, []))])\n"
+        "        [said] = work([SpeechInput(Sound('v', 'v', f'{name}.flac', 0.0, length_s, -50.0, []))])\n"
         "        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "        print(json.dumps([peak, [[s.start_s, s.text] for s in said]]))\n"
     )

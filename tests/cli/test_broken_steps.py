@@ -17,7 +17,7 @@ from cliploom.schemas import Clip
 HEAD = """\
 from dataclasses import dataclass
 from typing import Annotated
-from cliploom import Clip, Col, Fan, Filter, Map, Step, Video
+from cliploom import Clip, Col, MultiOutput, Filter, Map, Step, Video
 
 @dataclass(frozen=True)
 class Good(Filter[Clip]):
@@ -37,7 +37,7 @@ BROKEN = {
     "no_type": (HEAD.replace("Filter[Clip]", "Filter['Nowhere']"), "TypeError: "),
     "no_dataclass": (HEAD.replace("@dataclass(frozen=True)\n", ""), "is not a dataclass"),
     "no_shape": (HEAD.replace("Filter[Clip]", "Step"), "Good does not say what it reads"),
-    "no_parts": (HEAD.replace("Filter[Clip]", "Fan[Video]"), "NotImplementedError"),
+    "no_parts": (HEAD.replace("Filter[Clip]", "MultiOutput[Video]"), "NotImplementedError"),
 }  # fmt: skip
 
 

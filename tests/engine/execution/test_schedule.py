@@ -26,16 +26,16 @@ def test_a_shard_is_ready_once_when_all_it_reads_is_finished(nodes: list[Node]) 
             ready.clear()
         assert not found & opened
         for index, number in found:
-            wanted = [(s, 0 if nodes[s].shape == "whole" else number) for s in nodes[index].sources]
+            wanted = [(s, 0 if nodes[s].shape == "global" else number) for s in nodes[index].sources]
             assert set(wanted) <= finished
-        wholes = [n for n in nodes if n.shape == "whole" and all(map(schedule.is_done, range(n.index)))]
+        wholes = [n for n in nodes if n.shape == "global" and all(map(schedule.is_done, range(n.index)))]
         opened |= found | {(n.index, 0) for n in wholes}
         if opened == finished:
             break
         one = rng.choice(sorted(opened - finished))
         schedule.finish(*one)
         finished.add(one)
-    assert len(finished) == sum(1 if node.shape == "whole" else shards for node in nodes)
+    assert len(finished) == sum(1 if node.shape == "global" else shards for node in nodes)
     assert all(schedule.is_done(node.index) for node in nodes)
 
 

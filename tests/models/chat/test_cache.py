@@ -167,13 +167,13 @@ WRITER = """
 import sys
 from pathlib import Path
 from cliploom.models.chat.cache_file import AnswerFile
-from cliploom.models.chat.model import Answer
+from cliploom.models.chat.model import ChatAnswer
 
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with AnswerFile.open(path) as file:
     for i in range(count):
-        file.put(f"{name} {i}".encode(), name, Answer(f"{name} says {i}", "stop", i, 1))
-        file.put(f"all {i}".encode(), "all", Answer(f"the same {i}", "stop", i, 1))
+        file.put(f"{name} {i}".encode(), name, ChatAnswer(f"{name} says {i}", "stop", i, 1))
+        file.put(f"all {i}".encode(), "all", ChatAnswer(f"the same {i}", "stop", i, 1))
     if name == "killed":
         import time
         while file._unwritten:
