@@ -68,7 +68,7 @@ def recipe(videos: Path) -> cl.Recipe:
             "builders.scan",
             "builders.shots",
             ("builders.clips", {"min_s": 1}),
-            cl.Use(Loudness(min_db=-50.0), name="loud"),
+            cl.StepUse(Loudness(min_db=-50.0), name="loud"),
             Length(),
             cl.step("cards.dataset", media="virtual"),
         ],
