@@ -19,11 +19,12 @@ from ..media.cutting.cutter import ClipOrder, Cutter
 from ..media.cutting.index import FrameIndex, read_index
 from ..media.cutting.measure import StreamTimes
 from ..media.cutting.pictures import Upright
-from ..media.cutting.plan import CLOSE_S, CutPlan, plan
+from ..media.cutting.plan import CutPlan, plan
 from ..media.cutting.policy import ClipDraft, ClipPolicy
 from ..media.cutting.sound import SoundDecoder
 from ..media.cutting.source import EncoderQuality, VideoSource
 from ..schemas import Clip, Col, Shot, Signals, Span, Video
+from ..schemas.ids import SAME_TIME_S, span_id
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -132,7 +133,7 @@ class Clips(Split[ClipsInput, Clip]):
         if signals is None:
             return clip
         all_, damaged = (
-            int(np.subtract(*np.searchsorted(times, [clip.end_s - CLOSE_S, clip.start_s - CLOSE_S])))
+            int(np.subtract(*np.searchsorted(times, [clip.end_s - SAME_TIME_S, clip.start_s - SAME_TIME_S])))
             for times in (signals.time_s, signals.damaged_s)
         )
         if not all_:
@@ -209,5 +210,4 @@ def _to_clip(draft: _Draft, measures: StreamTimes | None, folder: Path) -> Clip:
 
 
 def _clip(video_id: str, piece: ClipDraft) -> Clip:
-    clip_id = f"{video_id}_{round(piece.start_s * 1000):09d}_{round(piece.end_s * 1000):09d}"
-    return Clip(clip_id, video_id, piece.start_s, piece.end_s, piece.shots)
+    return Clip(span_id(video_id, piece.start_s, piece.end_s), video_id, piece.start_s, piece.end_s, piece.shots)

@@ -11,12 +11,11 @@ import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Drop, RowAnswer, Split, Step, reads, writes
+from ..models.encoders.vectors import VectorChoiceError, choose_model
 from ..schemas import Clip, Col, Embedding, Frame, Signals, Video
+from ..schemas.ids import SAME_TIME_S
 from .keyframing import sharegpt
 from .keyframing.sharegpt import Doubles, Floats
-
-_SHORT_S = 0.0005
-"""Times went through ids, in milliseconds."""
 
 
 class KeyframesInput(NamedTuple):
@@ -123,7 +122,7 @@ class _FrameVectors(NamedTuple):
 
     def inside(self, clip: Clip) -> _FrameVectors:
         """Those of a clip."""
-        low, high = np.searchsorted(self.times_s, [clip.start_s - _SHORT_S, clip.end_s - _SHORT_S]).tolist()
+        low, high = np.searchsorted(self.times_s, [clip.start_s - SAME_TIME_S, clip.end_s - SAME_TIME_S]).tolist()
         return _FrameVectors(self.frames[low:high], self.times_s[low:high], self.vectors[low:high])
 
     def nearest(self, time_s: float) -> int:
@@ -144,7 +143,7 @@ class _FrameNumbers:
         self.count = round(clip.seconds * video.fps)
         self._times_s: Doubles | None = None
         if signals is not None:
-            low, high = np.searchsorted(signals.time_s, [clip.start_s - _SHORT_S, clip.end_s - _SHORT_S]).tolist()
+            low, high = np.searchsorted(signals.time_s, [clip.start_s - SAME_TIME_S, clip.end_s - SAME_TIME_S]).tolist()
             self._times_s, self.count = signals.time_s[low:high], high - low
 
     def time_s(self, number: int) -> float:
@@ -153,7 +152,7 @@ class _FrameNumbers:
 
     def number(self, part: _FrameVectors, at: int) -> int:
         """The number of a stored frame."""
-        time_s = float(part.times_s[at]) - _SHORT_S
+        time_s = float(part.times_s[at]) - SAME_TIME_S
         if self._times_s is None:
             return max(0, round((time_s - self._start_s) * self.fps))
         return int(np.searchsorted(self._times_s, time_s))
@@ -189,18 +188,14 @@ def _frame_vectors(row: KeyframesInput, encoder: str) -> _FrameVectors:
         RowError: ``no_vectors``, or ``which_encoder``.
     """
     of_frames = {(e.model, e.frame_id): e for e in row.embeddings if e.frame_id is not None and e.clip_id is None}
-    there = sorted({model for model, _ in of_frames})
-    models = [m for m in there if encoder in ("", m, m.partition(" (")[0])]
-    if row.frames and not models:
-        known = f"; there are those by {', '.join(there)}" if there else ""
-        said = f"{row.video.video_id}: its frames have no vectors {f'by {encoder}' if encoder else 'at all'}{known}"
-        raise RowError(said, "no_vectors")
-    if len(models) > 1:
-        raise RowError(
-            f"{row.video.video_id}: vectors by {' and by '.join(models)}: name one with `encoder`", "which_encoder"
-        )
+    try:
+        wanted = choose_model((model for model, _ in of_frames), encoder, f"{row.video.video_id}: its frames")
+    except VectorChoiceError as error:
+        if row.frames or error.kind != "no_vectors":
+            raise RowError(str(error), error.kind) from None
+        wanted = ""
     with_vector = sorted(
-        ((f, of_frames[key].vector) for f in row.frames if (key := (*models, f.frame_id)) in of_frames),
+        ((f, of_frames[key].vector) for f in row.frames if (key := (wanted, f.frame_id)) in of_frames),
         key=lambda pair: (pair[0].time_s, pair[0].frame_id),
     )
     vectors = [np.asarray(vector, np.float32) for _, vector in with_vector]

@@ -12,6 +12,7 @@ from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
 from ..engine.contract.step import Cost, Drop, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Score, Shot, Span, Video
+from ..schemas.ids import span_id
 from .sources.panda70m import LABELS, ClipLine, clip_lines
 
 TEACHER = "panda70m"
@@ -62,7 +63,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
         lines = clip_lines(_lists(video), video.video_id)
     except RowError as error:
         return dict.fromkeys(wanted, error)
-    told = [_CsvClip(f"{video.video_id}_{round(c.start_s * 1000):09d}_{round(c.end_s * 1000):09d}", c) for c in lines]
+    told = [_CsvClip(span_id(video.video_id, c.start_s, c.end_s), c) for c in lines]
     end_s = video.duration_s
     there = [one for one in told if end_s is None or one.line.start_s < end_s]
     late = [

@@ -12,6 +12,7 @@ from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
 from ..engine.contract.step import Cost, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Shot, Span, Video
+from ..schemas.ids import span_id
 from .sources.sharegpt import VideoRecord, read_captions
 
 TEACHER = "sharegpt4video"
@@ -57,7 +58,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     except RowError as error:
         return dict.fromkeys(wanted, error)
     end_s = video.duration_s
-    clip_id = f"{video.video_id}_{0:09d}_{round(end_s * 1000):09d}"
+    clip_id = span_id(video.video_id, 0, end_s)
     made: dict[str, RowAnswer[Row]] = {
         "clips": [Clip(clip_id, video.video_id, 0.0, end_s, [Span(0.0, end_s)])],
         "shots": [Shot(clip_id, video.video_id, 0.0, end_s, TEACHER, 0.0)],

@@ -10,6 +10,7 @@ from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import RowAnswer, Split, Step
 from ..media.cuts import DEFAULT_THRESHOLDS, Cut, Timeline, adaptive_cuts, content_cuts, content_values, threshold_cuts
 from ..schemas import Col, Shot, Signals
+from ..schemas.ids import span_id
 from .scan import Scan
 
 
@@ -71,7 +72,7 @@ class Shots(Split[Signals, Shot]):
         ends_s = [*starts_s[1:], signals.end_s]
         return [
             Shot(
-                shot_id=f"{signals.video_id}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}",
+                shot_id=span_id(signals.video_id, start_s, end_s),
                 video_id=signals.video_id,
                 start_s=start_s,
                 end_s=end_s,

@@ -12,6 +12,7 @@ from ..engine.contract.errors import RowError
 from ..engine.contract.options import digest
 from ..engine.contract.step import Cost, Drop, MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..schemas import Caption, Clip, Col, Row, Shot, Span, Video
+from ..schemas.ids import span_id
 from .sources.captions import SourceCaption, captions_of
 from .sources.sidecars import LONGEST_CAPTION
 
@@ -100,10 +101,7 @@ def _groups(video_id: str, duration_s: float, captions: Sequence[SourceCaption])
         start_s, end_s = (0.0, duration_s) if whole else (start_s or 0.0, end_s or 0.0)
         span = round(start_s, 3), round(max(min(end_s, duration_s), start_s), 3)  # ids have milliseconds
         found.setdefault(span, []).append(caption)
-    return [
-        _CaptionGroup(f"{video_id}_{round(s * 1000):09d}_{round(e * 1000):09d}", s, e, found[s, e])
-        for s, e in sorted(found)
-    ]
+    return [_CaptionGroup(span_id(video_id, s, e), s, e, found[s, e]) for s, e in sorted(found)]
 
 
 def _length(caption: SourceCaption) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, groupby, islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -23,6 +23,7 @@ from ..models.asr.whisper_torch import load_original
 from ..models.asr.whisper_weights import WEIGHTS, local_folder
 from ..schemas import Col, Segment, Sound
 from ..schemas import Word as SpokenWord
+from ..schemas.ids import span_id, unused_id
 from .sources.ids import slug
 from .subtitles.sentences import Sentence, TextPiece, sentences
 
@@ -174,8 +175,7 @@ def _segment(heard: _Sentence, sound: Sound, ear: Recognizer, used: set[str]) ->
     sentence = heard.sentence
     start_s = sentence.start_s
     end_s = max(sentence.end_s, start_s + _SHORTEST_S)
-    key = f"{sound.video_id}_speech-{slug(ear.name)}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"
-    key = next(k for n in count(1) if (k := key if n == 1 else f"{key}-{n}") not in used)
+    key = unused_id(span_id(f"{sound.video_id}_speech-{slug(ear.name)}", start_s, end_s), used)
     used.add(key)
     return Segment(
         segment_id=key,

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Drop, RowAnswer, Split, Step
+from ..models.encoders.vectors import VectorChoiceError, choose_model
 from ..schemas import Col, Embedding, Shot, Signals, Video
+from ..schemas.ids import SAME_TIME_S, span_id
 from .stitching import panda
 from .stitching.clocks import ClockSpan, FrameClock, SecondClock
 
 _SETS = {"dataset": panda.DATASET, "release": panda.RELEASE}
-_SHORT_S = 0.0005
-"""Times of frames went through their ids, in milliseconds."""
 
 
 class StitchInput(NamedTuple):
@@ -145,7 +145,7 @@ class _Stitching:
     def _frames(self, piece: ClockSpan) -> tuple[int, int] | None:
         """The stored frames nearest to the two places to look at; None where none lies in the piece."""
         times_s = self.stored.times_s
-        low, high = (bisect_left(times_s, time_s - _SHORT_S) for time_s in (piece.start_s, piece.end_s))
+        low, high = (bisect_left(times_s, time_s - SAME_TIME_S) for time_s in (piece.start_s, piece.end_s))
         if low == high:
             return None
         first, last = (min(range(low, high), key=lambda at: abs(times_s[at] - place)) for place in piece.places_s)
@@ -163,17 +163,17 @@ class _Stitching:
             if isinstance(verdict, panda.CutSpan):
                 start_s, end_s = self.clock.time_s(verdict.start), self.clock.time_s(verdict.end)
                 yield Shot(
-                    _shot_id(self.video_id, start_s, end_s), self.video_id, start_s, end_s,
+                    span_id(self.video_id, start_s, end_s), self.video_id, start_s, end_s,
                     opening.detector, opening.strength,
                 )  # fmt: skip
                 continue
             alone = pairs[event.cuts.start][0] == pairs[event.cuts.stop - 1][1]
             gone = panda.Rejection("not_readable") if verdict.reason == "still" and alone else verdict
-            like = "" if gone.like is None else f" from {_shot_id(self.video_id, *spans[gone.like])}"
-            yield Drop(_shot_id(self.video_id, *span), self.video_id, gone.reason, _detail(gone, alone) + like)
+            like = "" if gone.like is None else f" from {span_id(self.video_id, *spans[gone.like])}"
+            yield Drop(span_id(self.video_id, *span), self.video_id, gone.reason, _detail(gone, alone) + like)
 
     def _drop(self, piece: ClockSpan, gone: panda.Rejection) -> Drop:
-        shot_id = _shot_id(self.video_id, piece.start_s, piece.end_s)
+        shot_id = span_id(self.video_id, piece.start_s, piece.end_s)
         return Drop(shot_id, self.video_id, gone.reason, _detail(gone, False))
 
 
@@ -190,23 +190,13 @@ def _frame_vectors(row: StitchInput, encoder: str) -> _VideoFrames:
         RowError: ``no_vectors``, or ``which_encoder``.
     """
     of_frames = {(e.model, e.frame_id): e for e in row.embeddings if e.frame_id is not None}
-    there = sorted({model for model, _ in of_frames})
-    models = [m for m in there if encoder in ("", m, m.partition(" (")[0])]
-    said = f"{row.video.video_id}: "
-    if not models:
-        known = f"; there are those by {', '.join(there)}" if there else ""
-        raise RowError(
-            f"{said}its frames have no vectors {f'by {encoder}' if encoder else 'at all'}{known}", "no_vectors"
-        )
-    if len(models) > 1:
-        raise RowError(f"{said}vectors by {' and by '.join(models)}: name one with `encoder`", "which_encoder")
-    chosen = sorted((_time_s(i), e.vector) for (model, i), e in of_frames.items() if model == models[0])
+    try:
+        wanted = choose_model((model for model, _ in of_frames), encoder, f"{row.video.video_id}: its frames")
+    except VectorChoiceError as error:
+        raise RowError(str(error), error.kind) from None
+    chosen = sorted((_time_s(i), e.vector) for (model, i), e in of_frames.items() if model == wanted)
     return _VideoFrames([time_s for time_s, _ in chosen], np.stack([vector for _, vector in chosen]).astype(np.float32))
 
 
 def _time_s(frame_id: str) -> float:
     return int(frame_id.rpartition("_")[2]) / 1000
-
-
-def _shot_id(video_id: str, start_s: float, end_s: float) -> str:
-    return f"{video_id}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError
 from ..engine.contract.step import Drop, RowAnswer, Split
 from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
+from ..schemas.ids import span_id, unused_id
 from .sources.languages import bcp47
 from .sources.probe import start_of
 from .subtitles.cues import Cue, words
@@ -155,8 +155,7 @@ def _segment(video_id: str, sentence: Sentence, read: _CleanTrack, used: set[str
     shift_s = read.shift_s
     start_s, end_s = sentence.start_s + shift_s, sentence.end_s + shift_s
     source = f"subtitle-{read.language}" if read.language else "subtitle"
-    key = f"{video_id}_{source}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"
-    key = next(k for n in count(1) if (k := key if n == 1 else f"{key}-{n}") not in used)
+    key = unused_id(span_id(f"{video_id}_{source}", start_s, end_s), used)
     used.add(key)
     said = [Word(w.start_s + shift_s, w.end_s + shift_s, w.text) for w in sentence.words]
     return Segment(key, video_id, start_s, end_s, sentence.text, said, read.language, "subtitle")

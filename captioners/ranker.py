@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.errors import UserError
 from ..engine.contract.step import Global, StepContext
 from ..engine.storage.files import replace_file, write_json
+from ..models.encoders.vectors import VectorChoiceError, choose_model
 from ..schemas import Caption, Col, Embedding, Score
 from .ranking.fit import Floats, RankerTraining, RankingExample, fit
 from .ranking.fit import RankerWeights as Learned
@@ -185,17 +186,11 @@ def _choice(clip: ClipCandidates, picked: MajorityPick) -> RankingExample:
 
 
 def _encoder(db: duckdb.DuckDBPyConnection, condition: str, wanted: str, what: str) -> str:
-    rows = db.execute(f"SELECT DISTINCT model FROM embeddings WHERE {condition} ORDER BY 1").fetchall()
-    there = [str(row[0]) for row in rows]
-    models = [m for m in there if wanted in ("", m, m.partition(" (")[0])]
-    if len(models) == 1:
-        return models[0]
-    if there and not models:
-        raise UserError(f"no {what} have vectors of {wanted}{nearest(wanted, there)}", f"there are: {', '.join(there)}")
-    if models:
-        hint = f"name one with {what[:-1]}_encoder: {' or '.join(models)}"
-        raise UserError(f"captioners.ranker: {what} have vectors of {len(models)} models", hint)
-    raise UserError(f"captioners.ranker: no {what} have vectors", "embed them first")
+    rows = db.execute(f"SELECT DISTINCT model FROM embeddings WHERE {condition}").fetchall()
+    try:
+        return choose_model((str(row[0]) for row in rows), wanted, f"captioners.ranker: {what}", f"{what[:-1]}_encoder")
+    except VectorChoiceError as error:
+        raise UserError(str(error), "" if rows else "embed them first") from None
 
 
 def _part(video_id: str) -> float:

@@ -14,13 +14,12 @@ from ..models.chat.prompt import load_prompt
 from ..models.chat.step import ChatStep
 from ..models.chat.structured import ask_text
 from ..schemas import Caption, Clip, Col, Frame
+from ..schemas.ids import SAME_TIME_S
 from .frames.collage import grid, stack_frames, strip
 from .text.author import Author
 from .text.ids import FAKE, is_teacher_name
 from .text.prerequisites import check_needs
 from .text.timed import captions_in_time, pieces, seconds
-
-_SHORT_S = 0.0005
 
 
 class SlidingInput(NamedTuple):
@@ -151,7 +150,7 @@ class Sliding(ChatStep[SlidingInput, Caption]):
             raise RowError(ask_text, "no_frames")
         spread = inside[:1]
         for frame in inside[1:]:
-            if frame.time_s - spread[-1].time_s >= self.frames_s - _SHORT_S:
+            if frame.time_s - spread[-1].time_s >= self.frames_s - SAME_TIME_S:
                 spread.append(frame)
         if len(spread) <= self.max_frames:
             return spread

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from ..engine.contract.errors import UserError, nearest
 from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
 from ..schemas import Caption, Clip, Col, Review, Score, Shot, Video
+from ..schemas.ids import SAME_TIME_S
 from .formats.panda70m import LABELS, ClipCell, Panda70mLine, write_lines
 from .release.redaction import public_uri
 from .release.table import caption_views
@@ -89,7 +90,7 @@ class Panda70mExport(Global[Panda70mExportInput, Drop]):
         part = target.with_name(f"{target.name}.part")
         with open(part, "w", encoding="utf-8", newline="") as file:
             shots = "coalesce(o.shots, [])" if self.shots == "table" else "l.shots"
-            write_lines(file, _lines(db, _QUERY.format(shots=shots), self.score))
+            write_lines(file, _lines(db, _QUERY.format(shots=shots, same_s=SAME_TIME_S), self.score))
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
@@ -126,7 +127,7 @@ WITH measured AS (
     SELECT clip_id, list({{start_s: greatest(s.start_s, l.start_s), end_s: least(s.end_s, l.end_s)}}
         ORDER BY s.start_s, s.end_s) AS shots
     FROM clips l JOIN shots s USING (video_id)
-    WHERE s.start_s < l.end_s - 0.0005 AND s.end_s > l.start_s + 0.0005 GROUP BY clip_id
+    WHERE s.start_s < l.end_s - {same_s} AND s.end_s > l.start_s + {same_s} GROUP BY clip_id
 )
 SELECT l.video_id, v.uri, v.metadata, l.start_s, l.end_s, c.text, m.score, m.label, {shots} AS shots
 FROM clips l JOIN _chosen c USING (clip_id) LEFT JOIN measured m USING (clip_id)

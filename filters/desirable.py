@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.step import BatchFunction, RowAnswer, Split, Step, StepContext, each_row
 from ..schemas import Clip, Col, Evidence, Frame, Score, Signals
+from ..schemas.ids import SAME_TIME_S
 from .desirability.labels import ClipMeasures, LabelLimits, label
 from .desirability.measures import (
     HEIGHT,
@@ -167,11 +168,10 @@ def _small(pictures: Sequence[NDArray[np.uint8]]) -> Pictures:
 
 def _shot_numbers(clip: Clip, times_s: NDArray[np.float64]) -> NDArray[Any]:
     starts = sorted(shot.start_s for shot in clip.shots)
-    # Times went through decimal text: half a millisecond is less than any frame.
-    return np.searchsorted(np.asarray(starts) - 0.0005, times_s, side="right")
+    return np.searchsorted(np.asarray(starts) - SAME_TIME_S, times_s, side="right")
 
 
 def _motion(clip: Clip, signals: Signals) -> NDArray[np.float32]:
     """The motion of its frames, without the first, which tells of the cut."""
-    first, last = np.searchsorted(signals.time_s, np.asarray([clip.start_s, clip.end_s]) - 0.0005)
+    first, last = np.searchsorted(signals.time_s, np.asarray([clip.start_s, clip.end_s]) - SAME_TIME_S)
     return signals.motion[first + 1 : last]

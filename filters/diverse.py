@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 
-from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.errors import UserError
 from ..engine.contract.step import Drop, Global, StepContext
+from ..models.encoders.vectors import VectorChoiceError, choose_model
 from ..schemas import Caption, Clip, Col, Embedding
 from .diversity.greedy import Floats, greedy
 
@@ -64,18 +65,11 @@ class Diverse(Global[DiverseInput, Drop]):
         found = db.execute(
             "SELECT DISTINCT model FROM embeddings WHERE caption_id IS NOT NULL ORDER BY model"
         ).fetchall()
-        there = [str(model) for (model,) in found]
-        models = [m for m in there if self.encoder in ("", m, m.partition(" (")[0])]
-        if len(models) == 1:
-            return models[0]
-        if there and not models:
-            said = f"filters.diverse: no captions have vectors by {self.encoder}{nearest(self.encoder, there)}"
-            raise UserError(said, f"there are those by {', '.join(there)}")
-        if models:
-            raise UserError(
-                f"filters.diverse: captions have vectors by {' and by '.join(models)}", "name one: encoder:"
-            )
-        raise UserError("filters.diverse: no captions have vectors", "add captioners.text_embeddings before it")
+        try:
+            return choose_model((str(model) for (model,) in found), self.encoder, "filters.diverse: captions")
+        except VectorChoiceError as error:
+            hint = "" if found else "add captioners.text_embeddings before it"
+            raise UserError(str(error), hint) from None
 
 
 def _read(db: duckdb.DuckDBPyConnection, model: str) -> tuple[list[tuple[str, str]], Floats]:

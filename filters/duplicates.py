@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Clip, Col, Frame, Video
+from ..schemas.ids import SAME_TIME_S
 from .hashes.duplicate_groups import Rule, gather, groups
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ SELECT clip_id, video_id, round(end_s - start_s, 3) AS seconds, coalesce(width_p
 FROM clips LEFT JOIN (SELECT video_id, max(width_px) AS width_px, max(height_px) AS height_px FROM videos GROUP BY ALL)
 USING (video_id) ORDER BY clip_id
 """
-_FRAMES = """
+_FRAMES = f"""
 WITH numbered AS (SELECT row_number() OVER (ORDER BY clip_id) - 1 AS clip, video_id, start_s, end_s FROM clips)
 SELECT clip, ('0x' || phash)::UBIGINT AS hash FROM numbered JOIN frames USING (video_id)
-WHERE time_s >= start_s - 0.0005 AND time_s < end_s - 0.0005
+WHERE time_s >= start_s - {SAME_TIME_S} AND time_s < end_s - {SAME_TIME_S}
 AND sharpness >= ? AND brightness BETWEEN ? AND ?
 """
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import Filter, Step
 from ..schemas import Clip, Col, Signals
+from ..schemas.ids import SAME_TIME_S
 
 
 class MotionInput(NamedTuple):
@@ -50,8 +51,7 @@ class Motion(Filter[MotionInput]):
 def mean_motion(clip: Clip, signals: Signals) -> float:
     """The mean of ``signals.motion`` over a clip's frames, without the first of each shot, 0..255."""
     starts = [clip.start_s, *(s.start_s for s in clip.shots if clip.start_s < s.start_s < clip.end_s)]
-    # Times went through decimal text in ids and options: half a millisecond is less than any frame.
-    edges = np.searchsorted(signals.time_s, np.asarray([*sorted(starts), clip.end_s]) - 0.0005)
+    edges = np.searchsorted(signals.time_s, np.asarray([*sorted(starts), clip.end_s]) - SAME_TIME_S)
     spans = [signals.motion[first + 1 : last] for first, last in pairwise(edges)]
     frames = np.concatenate(spans)
     if not frames.size:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...schemas.ids import SAME_TIME_S
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 _EPS = np.float32(1e-8)  # of torch.nn.functional.cosine_similarity
-_SHORT_S = 0.0005
 """Times that differ by less are the same: they are sums of floats, and ids hold milliseconds."""
 
 
@@ -126,24 +127,25 @@ def exact_keyframes(
     """
     if not len(times_s):
         return []
-    first = min(leading, int(np.searchsorted(times_s, times_s[0] + rules.interval_s - _SHORT_S)) - 1, len(times_s) - 1)
+    second = int(np.searchsorted(times_s, times_s[0] + rules.interval_s - SAME_TIME_S))
+    first = min(leading, second - 1, len(times_s) - 1)
     start_s = float(times_s[first])
-    last = int(np.searchsorted(times_s, start_s + rules.max_s + _SHORT_S)) - 1
+    last = int(np.searchsorted(times_s, start_s + rules.max_s + SAME_TIME_S)) - 1
     until_s = float(times_s[last + 1]) if last + 1 < len(times_s) else end_s
-    if not until_s - start_s > rules.min_s + _SHORT_S:
+    if not until_s - start_s > rules.min_s + SAME_TIME_S:
         return []
     keys = [first]
     for frame in _on_grid(times_s[: last + 1], first, rules.interval_s):
         if unlike(features[keys[-1]], features[frame], rules.threshold):
             keys.append(frame)
-    if keys[-1] != last and (len(keys) == 1 or until_s - float(times_s[keys[-1]]) >= rules.interval_s - _SHORT_S):
+    if keys[-1] != last and (len(keys) == 1 or until_s - float(times_s[keys[-1]]) >= rules.interval_s - SAME_TIME_S):
         keys.append(last)
     return [KeyFrame(frame - first, frame, float(times_s[frame])) for frame in keys]
 
 
 def _on_grid(times_s: Doubles, first: int, interval_s: float) -> list[int]:
     """The frames nearest to the first one's time plus 1, 2, 3, … intervals; each once, the earlier of two as near."""
-    left_s = float(times_s[-1] - times_s[first]) + _SHORT_S
+    left_s = float(times_s[-1] - times_s[first]) + SAME_TIME_S
     spots_s = times_s[first] + interval_s * np.arange(1, math.floor(left_s / interval_s) + 1)
     if not len(spots_s):
         return []

@@ -10,10 +10,8 @@ import numpy as np
 
 from ...engine.contract.errors import RowError
 from ...schemas import Shot, Signals, Video
+from ...schemas.ids import SAME_TIME_S
 from .panda import cut_frames, cut_times, sample_frames, sample_times
-
-_SHORT_S = 0.0005
-"""Less than the length of any frame."""
 
 
 class ClockSpan(NamedTuple):
@@ -82,7 +80,7 @@ class FrameClock:
     def _number(self, time_s: float) -> int:
         if self._times_s is None:
             return round((time_s - self._origin_s) * self.fps)
-        return int(np.searchsorted(self._times_s, time_s - _SHORT_S))
+        return int(np.searchsorted(self._times_s, time_s - SAME_TIME_S))
 
     def _exact_time_s(self, frame: int) -> float:
         """When a frame is truly shown, where that is known."""

@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...engine.contract.errors import RowError
+from ...schemas.ids import SAME_TIME_S
 from .index import FrameIndex, Packets
-
-CLOSE_S = 5e-4
-"""A frame this little before the start of a clip is taken to be its first: ids have milliseconds."""
 
 
 class IndexRange(NamedTuple):
@@ -60,7 +58,7 @@ def plan(index: FrameIndex, start_s: float, end_s: float, cut: str) -> CutPlan:
 
 
 def _ceil(index: FrameIndex, time_s: float) -> int:
-    return int(np.ceil((time_s - CLOSE_S) / float(index.tick)))
+    return int(np.ceil((time_s - SAME_TIME_S) / float(index.tick)))
 
 
 def _smart(packets: Packets, start: int, end: int, final: int) -> CutPlan | None:

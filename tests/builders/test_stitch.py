@@ -171,7 +171,7 @@ def test_which_encoder() -> None:
     assert stitched(Stitch(encoder="toy"), shots(0, 10), both)[0] == [(1, 9)]
     assert stitched(Stitch(encoder="other (2)"), shots(0, 10), both)[0] == []
     error = failure(Stitch(encoder="toys"), both)
-    assert error.kind == "no_vectors" and "toys; there are those by other (2), toy (1)" in error.message
+    assert error.kind == "no_vectors" and "by other (2), toy (1), not by toys" in error.message
     of_a_clip = Embedding("c", "v", "toy (1)", vector(0), clip_id="c")
     assert failure(Stitch(), [of_a_clip]).kind == "no_vectors"
 

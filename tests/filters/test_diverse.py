@@ -145,7 +145,7 @@ def test_it_asks_which_encoder() -> None:
     assert verdicts(two, encoder="toy (1)") == []
     with pytest.raises(UserError, match="did you mean other"):
         verdicts(two, encoder="othr")
-    with pytest.raises(UserError, match="no captions have vectors"):
+    with pytest.raises(UserError, match="captions have no vectors"):
         verdicts([Clip("z_0_1", "z", 0.0, 1.0, [])])
 
 
