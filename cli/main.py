@@ -18,6 +18,7 @@ from .clean import clean
 from .demo import demo
 from .doctor import doctor
 from .errors import errors
+from .export import export
 from .init import init
 from .plan import plan
 from .recipes import recipes
@@ -27,7 +28,7 @@ from .sql import sql
 from .status import status
 from .steps import steps
 
-COMMANDS = (init, plan, build, status, errors, sql, report, steps, recipes, doctor, clean, demo)
+COMMANDS = (init, plan, build, status, errors, sql, report, export, steps, recipes, doctor, clean, demo)
 
 app = typer.Typer(
     name="cliploom",

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: steps.md, tables.md and cli.md.
+"""Write the pages that are made from the code: steps.md, tables.md, cli.md and exports.md.
 
 ``python docs/generate.py`` writes them; ``--check`` only says which are out of date, and exits 1 if any is.
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from cliploom.cards.exports.catalog import FORMATS
+from cliploom.cards.exports.format import ExportFormat
 from cliploom.cli.main import COMMANDS, app
-from cliploom.cli.screen.step_help import StepHelp, describe
+from cliploom.cli.screen.step_help import StepHelp, describe, describe_options
 from cliploom.engine.contract.catalog import FOLDERS, PLUGINS, step_names
 from cliploom.schemas import ROWS, Row, arrow_schema
 from cliploom.schemas.tables import column_table
@@ -75,6 +77,39 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def exports_page() -> str:
+    """Every export format."""
+    parts = [
+        f"# Exports\n\n{NOTE}\n`cliploom export DIR --format NAME` writes a dataset in a format that others read. "
+        "DIR is a build folder, its recipe, or any dataset folder of cliploom, also one that came back from the Hub. "
+        "What was written is read back and compared with the dataset before the folder has its name, "
+        "`exports/NAME` beside the dataset or what `--out` says; `export.yaml` in it says what it is. Paths start at "
+        "the dataset folder. Times are seconds.\n\nFormats that hold no times take datasets whose clips are files of "
+        "their own (`media: files`). An export can be a source again: name it as the `manifest` of "
+        "`builders.folder`, with the dataset folder as its `path`, and take its clips and captions with "
+        "`builders.source_clips`.\n",
+        "| format | files | needs clip files | described at |\n|---|---|---|---|\n"
+        + "".join(map(_format_line, FORMATS.values())),
+    ]
+    return "\n".join([*parts, *map(_format, FORMATS.values())])
+
+
+def _format_line(of: type[ExportFormat]) -> str:
+    needs = "yes" if of.needs_files else ""
+    return f"| [`{of.name}`](#{of.name}) | `{of.files}` | {needs} | <{of.source}> |\n"
+
+
+def _format(of: type[ExportFormat]) -> str:
+    lines = [f"## {of.name}\n\n{_rst(inspect.getdoc(of) or '')}\n"]
+    lines += [f'It needs `pip install "cliploom[{of.extra}]"`.\n'] if of.extra else []
+    if options := describe_options(of):
+        lines.append("| option | type | default | unit, range | meaning |\n|---|---|---|---|---|")
+        lines += [
+            f"| `{o.name}` | {o.type} | `{_cell(o.default)}` | {_cell(o.range)} | {_cell(o.meaning)} |" for o in options
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def _help(words: list[str]) -> str:
     said = CliRunner().invoke(app, [*words, "--help"], prog_name="cliploom", terminal_width=100).output
     return f"```\n{said.strip()}\n```\n"
@@ -89,7 +124,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"steps.md": steps_page, "tables.md": tables_page, "cli.md": cli_page}
+PAGES = {"steps.md": steps_page, "tables.md": tables_page, "cli.md": cli_page, "exports.md": exports_page}
 
 
 def outdated() -> Iterator[str]:

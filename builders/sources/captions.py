@@ -15,7 +15,8 @@ KEY = "captions"
 """Under this key they stand in a video's metadata."""
 _TEXT_KEYS = ("caption", "sentence", "text", "utterance", "description", "content")  # of a caption that is an object
 _LANGUAGES = {"encap": "en", "chcap": "zh"}  # VATEX
-_KEYS = frozenset(("caption", "captions", "sentence", "sentences", "annotations", *_LANGUAGES))
+_CHATS = ("conversations", "messages")  # of a question about the video and its answer (LLaVA, ms-swift)
+_KEYS = frozenset(("caption", "captions", "sentence", "sentences", "annotations", *_CHATS, *_LANGUAGES))
 _UNSURE_KEYS = frozenset(("text", "texts"))  # captions where none of the others is there
 _NUMBERED = re.compile(r"(caption|sentence|text)[ _-]?\d{1,3}")
 _SPAN_KEYS = ("timestamp", "timestamps", "segment", "segments", "span", "time", "times")
@@ -41,7 +42,8 @@ def read_captions(row: Mapping[str, Any]) -> tuple[list[SourceCaption], dict[str
     """The captions in the JSON values of a row, and the values without lists of captions.
 
     Read are one text, lists of texts (also as a cell holds them), numbered columns, VATEX's ``enCap`` and ``chCap``,
-    objects with a text and times of their own (YouCook2), and texts beside a list of as many times (ActivityNet).
+    objects with a text and times of their own (YouCook2), texts beside a list of as many times (ActivityNet), and the
+    answer of a conversation that is one question and its answer (LLaVA, ms-swift).
     """
     keys = {str(key).lower().strip(): key for key in row}
     named = [key for low, key in keys.items() if low in _KEYS or _NUMBERED.fullmatch(low)]
@@ -52,7 +54,7 @@ def read_captions(row: Mapping[str, Any]) -> tuple[list[SourceCaption], dict[str
     spans = _spans(row, keys)
     found: list[SourceCaption] = []
     for key in named:
-        texts = list(_texts(row[key]))
+        texts = list(_answers(row[key]) if str(key).lower() in _CHATS else _texts(row[key]))
         each = spans if len(spans) == len(texts) else spans * len(texts) if len(spans) == 1 else [None] * len(texts)
         for text, span in zip(texts, each, strict=True):
             spoken = text.language or _LANGUAGES.get(str(key).lower(), language)
@@ -95,6 +97,15 @@ def _texts(value: Any) -> Iterator[SourceCaption]:
         start_s, end_s = spans[0] if len(spans) == 1 and spans[0] else (None, None)
         if text:
             yield SourceCaption(text, start_s, end_s, bcp47(str(value.get("language", ""))))
+
+
+def _answers(value: Any) -> Iterator[SourceCaption]:
+    """The answer of a conversation of two turns; more of them are no caption."""
+    turns = [turn for turn in value if isinstance(turn, Mapping)] if isinstance(value, list) else []
+    said = [(str(t.get("from", t.get("role", ""))), t.get("value", t.get("content"))) for t in turns]
+    said = [(who, text) for who, text in said if who != "system"]
+    if len(said) == 2 and said[0][0] in ("human", "user") and isinstance(said[1][1], str) and said[1][1].strip():
+        yield SourceCaption(said[1][1].strip())
 
 
 def _list_in(cell: str) -> list[Any] | None:

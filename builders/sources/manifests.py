@@ -18,7 +18,7 @@ from .sidecars import clean
 
 FILE_COLUMNS = (
     NAME, "file_name", "filename", "path", "video", "video_path", "file_path", "video_file", "clip_path",
-    "video_name", "video_id", "videoid", "clip_id", "vid", "key",
+    "video_name", "video_id", "videoid", "clip_id", "vid", "key", "videos",
 )  # fmt: skip
 """Names of the column that names the file, in lower case; the first that is there is taken."""
 
@@ -144,7 +144,8 @@ def _line(where: str, row: ListRow, column: str, first: bool) -> ManifestRow:
         if first and not row.problem:
             raise _no_column(where, column, values)
         return ManifestRow(where, {}, problem=f"{where}: {row.problem or 'nothing in it names the file'}")
-    file = values[key].get("path") if isinstance(values[key], dict) else values[key]  # `datasets` holds files so
+    file = values[key][0] if isinstance(values[key], list) and len(values[key]) == 1 else values[key]
+    file = file.get("path") if isinstance(file, dict) else file  # `datasets` holds files so
     file = "" if file is None else str(file).strip()
     problem = row.problem or ("" if file else f"the column {key} is empty, it should name a video file")
     rest = {k: v for k, v in values.items() if k not in (key, "") and v not in (None, "")}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...engine.contract.errors import UserError
 
 if TYPE_CHECKING:
+    from ...cards.release.reading import DatasetFolder
     from ...engine.build import Build
     from ...engine.contract.recipe import Recipe
 
@@ -50,6 +51,18 @@ def open_build(path: Path) -> Build:
     if not path.exists() and usual.is_dir():
         raise UserError(f"there is no folder {path}", f"did you mean {usual}?")
     return Build.read(path)
+
+
+def find_dataset(path: Path) -> DatasetFolder:
+    """Open a dataset folder: itself, the one of a build folder, or of the build of a recipe file.
+
+    Raises:
+        UserError: there is none.
+    """
+    from ...cards.release.reading import CARD
+    from ...cards.release.reading import open_dataset as open_folder
+
+    return open_folder(path if (path / CARD).is_file() else open_build(path).root)
 
 
 def _about_folder(path: Path) -> str:

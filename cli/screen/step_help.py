@@ -48,8 +48,13 @@ def describe(name: str) -> StepHelp:
     """Describe a step; ``UserError`` with the nearest spelling where there is none, and for a broken one."""
     step = step_class(name)
     with step_faults(name):
-        options = [_option(f, step) for f in row_fields(step)]
+        options = describe_options(step)
         return StepHelp(name, shape_name(step), inspect.getdoc(step) or "", _reads(step), _writes(step), options)
+
+
+def describe_options(of: type) -> list[Option]:
+    """The options of a step, or of another dataclass of options."""
+    return [_option(f, of) for f in row_fields(of)]
 
 
 def _reads(step: type[Step]) -> str:
@@ -74,8 +79,8 @@ def _writes(step: type[Step]) -> str:
     return f"{out.table}{verdicts}{stands_in}"
 
 
-def _option(field: Field, step: type[Step]) -> Option:
-    [found] = [f for f in dataclasses.fields(step) if f.name == field.name]  # type: ignore[arg-type]
+def _option(field: Field, step: type) -> Option:
+    [found] = [f for f in dataclasses.fields(step) if f.name == field.name]
     return Option(field.name, type_words(field.type, field.optional), _default(found), _range(field.col), field.col.doc)
 
 

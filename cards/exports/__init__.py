@@ -1,0 +1,1 @@
+"""The dataset in the formats that others read: one file a format."""

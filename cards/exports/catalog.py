@@ -1,0 +1,28 @@
+"""Every export format, by its name."""
+
+from __future__ import annotations
+
+from ...engine.contract.errors import UserError, nearest
+from .activitynet import ActivitynetFormat
+from .coco import CocoFormat
+from .format import ExportFormat
+from .llava import LlavaFormat
+from .msrvtt import MsrvttFormat
+from .msrvtt_csv import MsrvttCsvFormat
+from .panda70m import PandaFormat
+from .sharegpt4video import SharegptFormat
+from .swift import SwiftFormat
+from .webvid import WebvidFormat
+
+_CLASSES: tuple[type[ExportFormat], ...] = (
+    ActivitynetFormat, CocoFormat, LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, SharegptFormat, SwiftFormat,
+    WebvidFormat,
+)  # fmt: skip
+FORMATS: dict[str, type[ExportFormat]] = {one.name: one for one in _CLASSES}
+
+
+def format_class(name: str) -> type[ExportFormat]:
+    """The format of that name; ``UserError`` with the nearest spelling where there is none."""
+    if name not in FORMATS:
+        raise UserError(f"there is no export format {name}{nearest(name, FORMATS)}", f"there are {', '.join(FORMATS)}")
+    return FORMATS[name]

@@ -1,0 +1,181 @@
+"""Every export format: written, read back by its own reader, compared; and by what other people read it with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import told
+
+from cliploom.builders.sources.manifests import read_manifest
+from cliploom.cards.dataset import Dataset
+from cliploom.cards.exports.catalog import FORMATS, format_class
+from cliploom.cards.exports.clips import ExportClips
+from cliploom.cards.exports.export import ExportResult, export_dataset, read_settings
+from cliploom.cards.exports.format import ExportRecord, checksum
+from cliploom.cards.release.reading import DatasetFolder, open_dataset
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import StepContext
+from cliploom.schemas import Row
+
+TEXTS = (
+    'A "quoted", comma-ridden cat; it sits.', "Zwei Zeilen\nin einer Beschriftung", "犬が走る 🐕",
+    "A dog's <video> token", "  blanks around  ", "[looks, 'like', a list]", "tab\there", "-1",
+)  # fmt: skip
+STEP = Path("media/cards.dataset/0123456789abcdef")
+every_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def rows(with_files: bool, root: Path) -> Iterator[Row]:
+    """Four videos of two clips each, with captions that files of text trip over."""
+    for v in range(4):
+        yield told.video(f"v{v}", uri=f"https://films.example/watch?v={v}", license="CC-BY-4.0", duration_s=20.5)
+        for k in range(2):
+            clip = told.clip(f"v{v}", 3.2504 * k, 3.2504 * k + 2.75)
+            if with_files:
+                file = f"media/clips/{clip.clip_id}.mp4"
+                (root / "media" / "clips").mkdir(parents=True, exist_ok=True)
+                shutil.copy(told.MEDIA / "made_one_frame.mp4", root / file)
+                clip = told.clip(f"v{v}", 3.2504 * k, 3.2504 * k + 2.75, file=file, cut="smart")
+            said = told.caption(clip, "chat", TEXTS[2 * v + k])
+            yield from (clip, said, told.caption(clip, "other", f"Another about {v} {k}."))
+            yield told.caption(clip, "chat", TEXTS[2 * v + k], "choice", [said.caption_id])
+            yield told.score(clip, "matching_score", 0.25 * k, said)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, DatasetFolder]:
+    """The same dataset as files and as times."""
+    made = {}
+    for with_files in (True, False):
+        root = tmp_path_factory.mktemp("files" if with_files else "times")
+        options: dict[str, Any] = {"media": "files" if with_files else "virtual", "splits": {"train": 0.5, "test": 0.5}}
+        db = told.database(list(rows(with_files, root)))
+        list(Dataset(**options).rows(db, StepContext(root, {"": STEP})))
+        made[with_files] = open_dataset(root / "dataset")
+    return made
+
+
+def export(folders: dict[bool, DatasetFolder], name: str, out: Path, **options: Any) -> ExportResult:
+    return export_dataset(folders[True], name, options, out / name)
+
+
+@every_format
+@pytest.mark.parametrize("with_files", [True, False])
+def test_what_is_read_back_is_what_the_dataset_holds(
+    folders: dict[bool, DatasetFolder], name: str, with_files: bool, tmp_path: Path
+) -> None:
+    dataset, chosen = folders[with_files], format_class(name)
+    if chosen.needs_files and not with_files:
+        with pytest.raises(UserError, match="times into their sources"):
+            export_dataset(dataset, name, {}, tmp_path / "out")
+        return
+    made = export_dataset(dataset, name, {}, tmp_path / "out")
+    clips = ExportClips(dataset)
+    found, wanted = list(chosen().read(made.folder)), list(chosen().expect(clips))
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+    texts = {record.text for record in found}
+    assert texts == {clip.caption for clip in clips} == set(TEXTS) and made.records == len(found) >= len(TEXTS)
+    assert {record.split for record in found} <= {"train", "test"}
+
+
+@every_format
+def test_a_difference_of_one_letter_is_found(folders: dict[bool, DatasetFolder], name: str, tmp_path: Path) -> None:
+    chosen, clips = format_class(name)(), ExportClips(folders[True])
+    chosen.write(clips, tmp_path)
+    found = list(chosen.read(tmp_path))
+    spoilt = [found[0]._replace(text=found[0].text + "."), *found[1:]]
+    assert checksum(found) == checksum(reversed(found)) == checksum(chosen.expect(clips))
+    assert checksum(found) not in (checksum(spoilt), checksum(found[1:]), checksum([*found, found[0]]))
+
+
+@every_format
+def test_a_format_says_what_it_is(name: str) -> None:
+    chosen = format_class(name)
+    assert chosen.source.startswith("https://") and chosen.files and chosen.__doc__ and chosen.name == name
+
+
+def test_a_writer_that_loses_a_row_is_caught_and_the_folder_is_not_there(
+    folders: dict[bool, DatasetFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = format_class("webvid")
+    read = chosen.read
+    monkeypatch.setattr(chosen, "read", lambda self, folder: list(read(self, folder))[1:])
+    with pytest.raises(RuntimeError, match="7 records were read back, other than the 8"):
+        export(folders, "webvid", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_msrvtt_holds_what_its_readers_look_for(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    made = export(folders, "msrvtt", tmp_path, sentences="all")
+    found = json.loads((made.folder / "msrvtt.json").read_text())
+    assert len(found["videos"]) == 8 and len(found["sentences"]) == 16
+    assert {"video_id", "url", "start time", "end time", "split", "id"} <= set(found["videos"][0])
+    assert [said["sen_id"] for said in found["sentences"]] == list(range(16))
+    names = {video["video_id"] for video in found["videos"]}
+    assert {said["video_id"] for said in found["sentences"]} == names and len(names) == 8
+
+
+def test_files_that_exports_name_are_there(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    root = folders[True].root
+    found = json.loads((export(folders, "coco", tmp_path).folder / "captions_train.json").read_text())
+    assert found["images"] and all((root / image["file_name"]).is_file() for image in found["images"])
+    with open(export(folders, "webvid", tmp_path).folder / "train.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            assert (root / row["page_dir"] / f"{row['videoid']}.mp4").is_file() and row["duration"] == "PT00H00M03S"
+
+
+def test_the_length_of_a_video_is_known_in_its_build_alone(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    made = export_dataset(folders[False], "activitynet", {}, tmp_path / "out")
+    video = next(iter(json.loads((made.folder / "train.json").read_text()).values()))
+    assert video["duration"] == video["timestamps"][-1][1] == 6.0
+
+
+def test_questions_are_drawn_by_seed_and_take_the_token(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    made = export(folders, "llava", tmp_path, token="<image>", questions="What is this?")
+    [entry, *_] = json.loads((made.folder / "train.json").read_text())
+    assert entry["conversations"][0] == {"from": "human", "value": "<image>\nWhat is this?"}
+    first, again, other = (
+        (export(folders, "swift", tmp_path / f"{n}", seed=seed).folder / "train.jsonl").read_text()
+        for n, seed in enumerate((1, 1, 2))
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize("name", ["webvid", "msrvtt", "coco", "llava", "swift", "activitynet", "msrvtt-csv"])
+def test_an_export_is_a_manifest_of_builders_folder(
+    folders: dict[bool, DatasetFolder], name: str, tmp_path: Path
+) -> None:
+    """Published sets are sources too: what was written is taken again, with the same captions."""
+    made, texts = export(folders, name, tmp_path), set()
+    for file in made.files:
+        for row in read_manifest(str(made.folder / file)):
+            assert not row.problem, row.problem
+            texts |= {caption.text for caption in row.captions}
+    assert {" ".join(text.split()) for text in texts} == {" ".join(text.split()) for text in TEXTS}
+
+
+def test_options_and_places_are_checked(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    assert read_settings(["seed=7", "token=<video>"]) == {"seed": 7, "token": "<video>"}
+    with pytest.raises(UserError, match="option=value"):
+        read_settings(["seed"])
+    with pytest.raises(UserError, match="did you mean webvid"):
+        export(folders, "webvd", tmp_path)
+    with pytest.raises(UserError, match="no option sed"):
+        export(folders, "llava", tmp_path, sed=3)
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="is no export"):
+        export(folders, "coco", tmp_path)
+    assert (tmp_path / "coco" / "mine.txt").read_text() == "mine"
+    assert export(folders, "webvid", tmp_path).records == export(folders, "webvid", tmp_path).records
+
+
+def test_records_do_not_mind_numbers(tmp_path: Path) -> None:
+    one = ExportRecord("train", "a", "text", "", 1.0, 2.0)
+    assert checksum([one]) != checksum([one._replace(end_s=2.001)])
