@@ -97,20 +97,22 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from the module where it lives now."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker that sees it takes every misspelt name for one of ours
 
-    if name == "__version__":
-        from importlib.metadata import version
+    def __getattr__(name: str) -> Any:
+        """Load a public name from the module where it lives now."""
+        from importlib import import_module
 
-        value: Any = version("cliploom")
-    elif name in _HOMES:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: Any = version("cliploom")
+        elif name in _HOMES:
+            value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -48,10 +48,10 @@ class Halves(cl.Split[cl.Clip, cl.Clip]):
     """Cut clips into two."""
 
     @contextmanager
-    def open(self, site: cl.Site) -> Iterator[cl.Work[cl.Clip, cl.Clip]]:
+    def open(self, context: cl.StepContext) -> Iterator[cl.BatchFunction[cl.Clip, cl.Clip]]:
         yield lambda clips: [self._halves(clip) for clip in clips]
 
-    def _halves(self, clip: cl.Clip) -> cl.Answer[cl.Clip]:
+    def _halves(self, clip: cl.Clip) -> cl.RowAnswer[cl.Clip]:
         middle_s = (clip.start_s + clip.end_s) / 2
         return (
             cl.Clip(f"{clip.clip_id}a", clip.video_id, clip.start_s, middle_s, []),
