@@ -44,7 +44,7 @@ class Panda70mExport(Global[Panda70mExportInput, Drop]):
     One row a source video, ``videoID,url,timestamp,caption,matching_score,desirable_filtering,
     shot_boundary_detection``; the lists in its cells have one entry a clip, in order of time, times are cut off at the
     millisecond. The caption is the one that ``cards.dataset`` would take, the label is the score ``undesirable`` of
-    ``filters.desirable`` (empty without it), a score that a clip lacks is ``None``. ``videoID`` is the id that the
+    ``annotation.desirable`` (empty without it), a score that a clip lacks is ``None``. ``videoID`` is the id that the
     source's metadata tell, such as YouTube's, otherwise ours. A clip's shots are those that ``shots`` names, counted
     from its start. Clips without a caption leave with the reason ``no_caption``.
     """

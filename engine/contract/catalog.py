@@ -24,7 +24,7 @@ ROW_PLUGINS = "cliploom.rows"  # entry points: name = the table, value = "module
 _ROOT = __name__.rsplit(".", 3)[0]
 _SHAPES = {Step, Split, Map, Source, MultiOutput, Filter, Global}
 
-
+_NEW_NAMES = {"filters.clip_score": "captioners.clip_score", "filters.desirable": "annotation.desirable"}
 _FAULTS = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError,
     SyntaxError, SystemExit, TypeError, ValueError,
@@ -60,7 +60,8 @@ def step_class(name: str) -> type[Step]:
         UserError: there is none, with the nearest spelling; or its file cannot be run, or is no step's.
     """
     if name not in step_names():
-        raise UserError(f"there is no step {name}{nearest(name, step_names())}")
+        now = _NEW_NAMES.get(name)
+        raise UserError(f"there is no step {name}{f'; it is now called {now}' if now else nearest(name, step_names())}")
     with step_faults(name):
         return _load(_source(name))
 

@@ -13,6 +13,7 @@ import toys
 
 from cliploom.annotation.review import ReviewStep
 from cliploom.annotation.tags import TagsStep
+from cliploom.captioners.clip_score import ClipScore
 from cliploom.captioners.judge import Judge
 from cliploom.captioners.select import Select
 from cliploom.captioners.text_embeddings import TextEmbeddings
@@ -23,7 +24,6 @@ from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Step
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.planning.plan import make_plan
-from cliploom.filters.clip_score import ClipScore
 from cliploom.filters.keep import Keep
 
 BEFORE: Sequence[Step | StepUse] = (
@@ -115,8 +115,8 @@ SCORED = (TextEmbeddings(), ClipScore())
 def test_what_measured_captions_measures_their_corrections() -> None:
     nodes = [node.name for node in make_plan(Recipe("x", [*BEFORE, *SCORED, TagsStep(), ReviewStep(), Dataset()]))]
     again = [name.removeprefix("annotation.review.") for name in nodes if name.startswith("annotation.review.")]
-    assert again == ["edits", "captioners.text_embeddings", "filters.clip_score", "annotation.tags"]
-    copied = names([*SCORED, ReviewStep(), Dataset()], "annotation.review.filters.clip_score")
+    assert again == ["edits", "captioners.text_embeddings", "captioners.clip_score", "annotation.tags"]
+    copied = names([*SCORED, ReviewStep(), Dataset()], "annotation.review.captioners.clip_score")
     assert copied["embeddings"] == ["annotation.review.captioners.text_embeddings"]
     second: list[Step | StepUse] = [*SCORED, ReviewStep(), StepUse(ReviewStep(sheet="more"), "more"), Dataset()]
     copied = names(second, "more.captioners.text_embeddings")

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cliploom.annotation.desirability.labels import LABELS
 from cliploom.builders.clips import Clips
 from cliploom.builders.panda70m import Panda70mSource
 from cliploom.builders.panda70m_clips import Panda70mClips
@@ -33,7 +34,6 @@ from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.storage.sheets import Dialect
-from cliploom.filters.desirability.labels import LABELS
 from cliploom.schemas import Caption, Clip, Score, Shot, Span, Video
 
 MEDIA = Path(__file__).parents[1] / "media"

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cliploom.captioners.clip_score import ClipScore
 from cliploom.captioners.select import Select, SelectInput
 from cliploom.captioners.teacher import Teacher
 from cliploom.captioners.text.description import is_description
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import Drop, StepContext
-from cliploom.filters.clip_score import ClipScore
 from cliploom.schemas import Caption, Clip, Score, problem
 
 CLIP = Clip("c", "v", 0.0, 5.0, [])

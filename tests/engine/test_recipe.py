@@ -58,6 +58,11 @@ def test_set_overrides_one_option() -> None:
     ("old", "new", "said"),
     [
         ("builders.shots", "builders.shoots", "5: there is no step builders.shoots; did you mean builders.shots?"),
+        (
+            "builders.shots",
+            "filters.clip_score",
+            "5: there is no step filters.clip_score; it is now called captioners.clip_score",
+        ),
         ("threshold: 30", "treshold: 30", "5: builders.shots has no option treshold; did you mean threshold?"),
         ("min_s: 2\n", "min_s: two\n", "8: filters.duration.min_s is 'two': "),
         ("max_s: 20", "max_s: -1", "9: filters.duration.max_s is -1: it must be at least 0"),

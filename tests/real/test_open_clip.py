@@ -27,11 +27,11 @@ import open_clip  # after the operators
 from PIL import Image
 
 from cliploom.captioners.clip_embeddings import ClipEmbeddings, ClipEmbeddingsInput
+from cliploom.captioners.clip_score import ClipScore, ClipScoreInput
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.step import StepContext
-from cliploom.filters.clip_score import ClipScore, ClipScoreInput
 from cliploom.models.encoders.choice import Encoder, EncoderOptions
 from cliploom.schemas import Caption, Clip, Embedding, Frame, Score, Video, problem
 

@@ -16,9 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cliploom.engine.contract.errors import RowError, UserError
-from cliploom.engine.contract.step import Split, StepContext
-from cliploom.filters.desirability.labels import (
+from cliploom.annotation.desirability.labels import (
     LABELS,
     ClipMeasures,
     LabelLimits,
@@ -29,8 +27,10 @@ from cliploom.filters.desirability.labels import (
     still_foreground,
     tiny_camera,
 )
-from cliploom.filters.desirability.measures import change, inset, measure_cartoon, movement, quiet_share, still_share
-from cliploom.filters.desirable import Desirable, DesirableInput
+from cliploom.annotation.desirability.measures import change, inset, measure_cartoon, movement, quiet_share, still_share
+from cliploom.annotation.desirable import Desirable, DesirableInput
+from cliploom.engine.contract.errors import RowError, UserError
+from cliploom.engine.contract.step import Split, StepContext
 from cliploom.schemas import Clip, Evidence, Frame, Score, Signals, Span
 from cliploom.schemas.check import problem
 

@@ -89,7 +89,7 @@ class Desirable(Split[DesirableInput, Score]):
         """Raise ``UserError`` for a score that no earlier step makes."""
         measured = sorted({name for step in earlier for name in step.measures})
         if self.score and self.score not in measured:
-            said = f"filters.desirable judges by the score {self.score}, which no step before it makes"
+            said = f"annotation.desirable judges by the score {self.score}, which no step before it makes"
             raise UserError(
                 said, f"scores that there are: {', '.join(measured) or 'none'}{nearest(self.score, measured)}"
             )

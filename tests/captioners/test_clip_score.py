@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cliploom.captioners.clip_score import ClipScore, ClipScoreInput
 from cliploom.captioners.label_embeddings import LabelEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.build import Build, run_build
@@ -15,7 +16,6 @@ from cliploom.engine.contract.errors import RowError
 from cliploom.engine.contract.recipe import read_recipe
 from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.filters.clip_score import ClipScore, ClipScoreInput
 from cliploom.schemas import Caption, Clip, Embedding, Evidence, Label, Score, problem
 
 SITE = StepContext(Path("."), {})
@@ -110,7 +110,7 @@ steps:
   - captioners.clip_embeddings: {pool: per_frame}
   - captioners.teacher: {teachers: [title, fake]}
   - captioners.text_embeddings
-  - filters.clip_score
+  - captioners.clip_score
   - filters.keep: {where: "conse > -1"}
 """
 
