@@ -25,7 +25,7 @@ class PandaFormat(ExportFormat):
     shot_boundary_detection``; the lists in its cells have one entry a clip, in order of time.
 
     Times are cut off at the millisecond. A score that a clip lacks is ``None``, the label of a clip that
-    ``filters.desirable`` did not judge is empty. The shots of a clip of several are known where the dataset lies in
+    ``annotation.desirable`` did not judge is empty. The shots of a clip of several are known where the dataset lies in
     its build; otherwise their list is empty. The step ``cards.panda70m`` writes the same from the tables of a build.
     """
 
