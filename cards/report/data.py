@@ -148,7 +148,7 @@ def totals(db: duckdb.DuckDBPyConnection) -> Totals:
         (SELECT count(DISTINCT clip_id) FROM clips), count(DISTINCT clip_id),
         coalesce(sum(end_s - start_s), 0), count(DISTINCT video_id),
         count(*) FILTER (damaged > 0),
-        (SELECT count(*) FROM captions WHERE kind <> 'choice'),
+        (SELECT count(DISTINCT hash(clip_id, teacher, text)) FROM captions WHERE kind <> 'choice'),
         (SELECT count(DISTINCT teacher) FROM captions WHERE kind <> 'choice'),
         (SELECT count(*) FROM captions WHERE kind <> 'choice' AND 'fake' IN (teacher, model)),
         EXISTS (SELECT 1 FROM entries)
@@ -246,12 +246,16 @@ def _candidates(
     for mark in marks:
         if mark["caption_id"] is not None:
             scores[mark["caption_id"]][mark["name"]] = mark["value"]
-    made = [
-        ReportCaption(c["teacher"], short_text(c["text"], _TEXT), scores[c["caption_id"]], c["caption_id"] in family)
-        for c in said
-        if c["kind"] != "choice"
-    ]
-    return sorted(made, key=lambda c: (not c.chosen, [-v for v in c.scores.values()]))[:_CANDIDATES]
+    # A step that changes some captions of a clip repeats the others: each is shown once.
+    made: dict[tuple[str, str], ReportCaption] = {}
+    for c in (c for c in said if c["kind"] != "choice"):
+        text, chosen = short_text(c["text"], _TEXT), c["caption_id"] in family
+        same = made.get((c["teacher"], text))
+        merged = {**(same.scores if same else {}), **scores[c["caption_id"]]}
+        made[c["teacher"], text] = ReportCaption(
+            c["teacher"], text, merged, chosen or (same is not None and same.chosen)
+        )
+    return sorted(made.values(), key=lambda c: (not c.chosen, [-v for v in c.scores.values()]))[:_CANDIDATES]
 
 
 def _tags(rows: Sequence[dict[str, Any]], family: Sequence[str]) -> list[str]:

@@ -189,7 +189,9 @@ class PlainLines:
 
     def _say_what_runs(self) -> None:
         now = time.monotonic()
-        running = {step: line for step, line in self.board.lines.items() if line.state == "runs"}
+        begun = {step: line for step, line in self.board.lines.items() if line.state == "runs"}
+        # What waits for more rows says nothing new.
+        running = {step: line for step, line in begun.items() if not 0 < line.to_do <= line.done} or begun
         for step, line in running.items():
             self._say(f"{self._going(step, line, now)}, for {duration(now - line.began)}")
         if not running:

@@ -10,10 +10,10 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_ori
 
 from ...engine.contract.errors import RowError
 from ...schemas import Col, memoize, row_fields
-from .answers import clean_text
+from .answers import clean_text, innermost
 
 T = TypeVar("T")
-_NUMBER = re.compile(r"\s*-?\d{1,15}(?:\.\d{1,15})?\s*")
+_NUMBER = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,15})?)(?:\s*(?:/|out of)\s*(\d{1,9}))?\s*")  # also 7/10
 _NO_LETTERS = re.compile(r"[\W_]+")
 _TROUBLES = frozenset({"error", "message", "reason", "status", "detail", "note", "warning", "refusal", "thought"})
 _ABSENT = object()
@@ -72,6 +72,11 @@ class AnswerSchema(Generic[T]):
             else:
                 values[name] = read(value, f"{where}{name}")
         return self._made(**values)
+
+    def names_missing(self, found: Mapping[str, Any]) -> int:
+        """How many fields that must be there an object has not, however their names are written."""
+        plain = {_NO_LETTERS.sub("", key).casefold() for key in found}
+        return sum(default is _ABSENT and _NO_LETTERS.sub("", name) not in plain for name, _, default in self._parts)
 
     def _find_value(self, found: Mapping[str, Any], name: str) -> Any:
         plain = {_NO_LETTERS.sub("", key).casefold(): value for key, value in found.items()}
@@ -170,8 +175,7 @@ def _choice_reader(choices: tuple[str, ...]) -> Reader:
 
 def _text_reader(blank: bool) -> Reader:
     def text(value: Any, where: str) -> str:
-        while isinstance(value, (list, dict)) and len(value) == 1:
-            [value] = value.values() if isinstance(value, dict) else value
+        value = innermost(value)
         if not isinstance(value, str):
             raise SchemaMismatch(f"{where} is no text")
         try:
@@ -198,8 +202,8 @@ def _number_reader(whole: bool, col: Col) -> Reader:
     low, high = col.low, col.high
 
     def number(value: Any, where: str) -> float:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = float(value)
+        if isinstance(value, str) and (written := _NUMBER.fullmatch(value)) is not None:
+            value = float(written[1]) if written[2] is None or float(written[2]) == high else value
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise SchemaMismatch(f"{where} is {_format_value(value)}; it must be a number")
         if whole and value != int(value):

@@ -22,7 +22,7 @@ from .cleaning.reasoning import final_answer, talks_of_its_task
 from .cleaning.refusals import declines
 from .cleaning.repetition import loops
 from .cleaning.turns import answer_turn
-from .cleaning.wrapping import has_alternatives, unwrap
+from .cleaning.wrapping import has_alternatives, is_table, unwrap
 from .model import ChatAnswer
 
 SHOWN_CHARS = 1500
@@ -35,7 +35,10 @@ _PLACEHOLDER = re.compile(
     r"\W*(?:n/?a|none|null|nil|undefined|unknown|empty|nan|string|text|todo|tbd|placeholder|"
     r"(?:insert |your |the |a |an |write |one[- ]sentence |final )*"
     r"(?:caption|description|answer|translation|summary|sentence)(?: (?:goes )?here)?|"
-    r"lorem ipsum.*|ok(?:ay)?|sure|yes|no|done|true|false|error|user|assistant|system)\W*",
+    r"lorem ipsum.*|ok(?:ay)?|sure|yes|no|done|true|false|error|user|assistant|system|"
+    r"not (?:applicable|visible|available|sure|clear|known)|unclear|blank|nothing|"
+    r"no (?:response|answer|output|comment)|"
+    r"(?:cannot|can['’]t) (?:determine|tell|say)|insufficient (?:information|context|data|detail))\W*",
     re.IGNORECASE,
 )
 
@@ -96,8 +99,10 @@ def clean_text(text: str) -> str:
     turn = answer_turn(final)
     if has_alternatives(turn):
         raise unusable("several", "the model gave several answers to choose from", text)
-    bare = unwrap(turn)
-    if bare[0:1] in ("{", "[") and (objects := json_objects(bare)):
+    if is_table(turn):
+        raise unusable("malformed", "the answer is a table, not a text", text)
+    bare = turn.strip() if turn.lstrip().startswith('"{') else unwrap(turn)
+    if bare.lstrip('"')[0:1] in ("{", "[") and (objects := json_objects(bare)):
         bare = _only_text(objects, text)
     if not _WORD.search(bare) or _PLACEHOLDER.fullmatch(bare):
         raise unusable("empty", "the model said nothing", text)
@@ -108,10 +113,20 @@ def clean_text(text: str) -> str:
 
 def _only_text(objects: list[dict[str, Any]], said: str) -> str:
     """The one text of an object that came unasked."""
+    inner = innermost(objects[-1])
+    if isinstance(inner, str):
+        return unwrap(inner)
     texts = [value for value in objects[-1].values() if isinstance(value, str)]
     if len(texts) != 1:
         raise unusable("malformed", "the answer is an object, not a text", said)
     return unwrap(texts[0])
+
+
+def innermost(value: Any) -> Any:
+    """What lists and objects hold that hold nothing else."""
+    while isinstance(value, (list, dict)) and len(value) == 1:
+        [value] = value.values() if isinstance(value, dict) else value
+    return value
 
 
 class Fault(NamedTuple):

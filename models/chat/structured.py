@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...engine.contract.errors import RowError
@@ -15,6 +15,7 @@ from .model import ChatAnswer, ChatModel, ChatModelOptions, Message
 T = TypeVar("T")
 
 _SENT_BACK_CHARS = 4000
+_DEPTH = 3  # objects around the one that was asked for
 
 
 class StructuredAnswer(NamedTuple, Generic[T]):
@@ -81,17 +82,31 @@ def _complaint(answer: ChatAnswer, misfit: SchemaMismatch) -> list[Message]:
 def _read(answer: ChatAnswer, shape: AnswerSchema[T]) -> T:
     """The answer's value. ``SchemaMismatch`` for what a second question may mend, ``RowError`` for what it may not.
 
-    Where several objects fit the last one counts: those before it are drafts and examples.
+    Where several objects fit those with the names that were asked for count, and of these the last one: those before
+    it are drafts and examples.
     """
     objects = _objects(answer)
     misfit = SchemaMismatch("it is not a JSON object", "malformed")
-    inside = (inner for outer in reversed(objects) for inner in (outer, *outer.values()))
-    for found in (value for value in inside if isinstance(value, dict)):
+    if answer.finish_reason == "length" and ends_too_soon(answer.text):
+        raise cut_off(answer)
+    inside = [inner for outer in reversed(objects) for inner in _inner_objects(outer)]
+    for found in sorted(inside, key=shape.names_missing):
         try:
             return shape.read(found)
         except SchemaMismatch as error:
             misfit = error if misfit.kind == "malformed" else misfit
     raise _final_error(answer, misfit) or misfit
+
+
+def _inner_objects(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """An object and those in it: a model may wrap the one that was asked for, in a list, or as the JSON of a call."""
+    if isinstance(value, dict):
+        yield value
+    elif isinstance(value, str) and depth:
+        value = json_objects(value) if value.lstrip().startswith("{") else ()
+    if depth < _DEPTH and isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _inner_objects(inner, depth + 1)
 
 
 def _objects(answer: ChatAnswer) -> list[dict[str, Any]]:

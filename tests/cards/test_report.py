@@ -185,6 +185,17 @@ def test_long_and_hostile_texts_are_cut_off_and_stay_text(films: Any, html: str)
     assert not page.all("script") and "{{ 7 * 7 }}" in page.text and "\u202e" not in long and "\x00" not in long
 
 
+def test_a_caption_that_a_step_repeats_is_counted_and_shown_once(films: Any, html: str) -> None:
+    repeats = [
+        replace(row, caption_id=f"{row.caption_id}/again", kind="kept")
+        for row in films.rows
+        if isinstance(row, Caption) and row.kind != "choice"
+    ]
+    again = render_report(replace(films, rows=[*films.rows, *repeats]))
+    assert again.count("<tr") == html.count("<tr")
+    assert repeats and Page(again).text == Page(html).text
+
+
 def test_one_caption_on_many_clips_is_told_on_the_page(films: Any, tmp_path: Path) -> None:
     (tmp_path / "dataset").mkdir()
     texts = ["Same <b>.", "same <b>. ", "SAME <B>.", "Another."]

@@ -75,6 +75,18 @@ def test_a_slow_model_is_spoken_of_all_the_same() -> None:
     assert any(line.startswith("b: reads all that reaches it, for ") for line in said)
 
 
+def test_what_waits_for_rows_is_not_said_again() -> None:
+    out = io.StringIO()
+    with PlainLines(out).never_silent(0.05) as lines:
+        for step, rows in (("a", 4), ("b", 2)):
+            lines(event("step", step, state="runs"))
+            lines(event("shard", step, to_do=rows))
+        lines(event("rows", "b", n=2, failed=0))
+        time.sleep(0.3)
+    again = [line for line in out.getvalue().splitlines() if ", for " in line]
+    assert again and all(line.startswith("a: 0 of 4 rows") for line in again)
+
+
 def test_prose_is_broken_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -13,7 +13,7 @@ _INVISIBLE = re.compile(
 )
 _BYTE_SPACE, _BYTE_BREAK = "\u0120", "\u010a"  # how byte-level BPE writes a space and a line break
 _PIECE_SPACE = re.compile(r"\u2581(?=\w)")  # how SentencePiece writes a space
-_WRITTEN_BREAK = re.compile(r"(?<=[.!?:\"])\s*(?:\\r)?(?:\\n)+\s*|(?:\\n)+\s*$|^\s*(?:\\n)+\s*")
+_WRITTEN_BREAK = re.compile(r"(?<=[.!?:\"])\s*(?:\\r)?(?:\\n)+\s*|(?<!\\n)(?:\\n)+\s*$|^\s*(?:\\n)+\s*")
 
 
 def readable_text(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 _TRIES = 50  # opening brackets that are looked at in a text
@@ -16,18 +16,23 @@ _CONSTANTS = {"true": True, "false": False, "null": None, "none": None, "undefin
 _QUOTES = {'"': '"', "'": "'", "“": '”"', "”": '”"', "‘": "’'", "’": "’'", "`": "`", "«": "»"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "u": ""}
 # What shows that a quotation mark ends a string, by what the string is; others stand inside it, unescaped.
-_AFTER_KEY = re.compile(r"\s*:")
+_AFTER_KEY = re.compile(r"\s*[:=]")
 _NOTES = r"\s*(?:(?://[^\n]*\n|/\*.*?\*/|#[^\n]*\n)\s*)*"
 _KEY = r"(?:[\"'“”‘`][^\"'“”‘’`\n]{1,60}[\"'“”’`]|[^\W\d]\w*)\s*:"
 _AFTER_VALUE = re.compile(rf"{_NOTES}(?:[}}\]]|,{_NOTES}(?:[}}\]]|{_KEY}|\Z)|{_KEY}|\Z)", re.DOTALL)
-_AFTER_ITEM = re.compile(rf"{_NOTES}(?:\]|,{_NOTES}(?:\]|[\"'“‘`{{\[\d-]|\Z)|\Z)", re.DOTALL)
+_AFTER_ITEM = re.compile(rf"\s+[\"“]|{_NOTES}(?:\]|,{_NOTES}(?:\]|[\"'“‘`{{\[\d-]|\Z)|\Z)", re.DOTALL)
+
+_BARE_FIELD = re.compile(r"""\A\s*["'“]\w{1,60}["'”]\s*:\s*["'“]""")  # an object without its braces
+_FULL_WIDTH = str.maketrans("｛｝：，＂", '{}:,"')
 
 
 class Found(NamedTuple):
-    """An object in a text and where it ends; ``value`` is None for one that has no end."""
+    """An object in a text and where it ends; ``value`` is None for one that breaks off inside a value."""
 
     value: dict[str, Any] | None
     end: int
+    closed: bool = True
+    """Whether its brackets are all there."""
 
 
 class _NotJson(Exception):
@@ -51,13 +56,17 @@ def json_objects(text: str) -> list[dict[str, Any]]:
         text = whole
     if '{\\"' in text:
         text = text.replace('\\"', '"')
+    if "{" not in text and _BARE_FIELD.match(text):
+        text = f"{{{text}}}"
+    elif "｛" in text:
+        text = text.translate(_FULL_WIDTH)
     return [found.value for found in _objects(text) if found.value is not None]
 
 
 def ends_too_soon(text: str) -> bool:
-    """Whether an object begins in a text and nothing of it comes to an end."""
+    """Whether the last object in a text has no end."""
     found = list(_objects(text))
-    return bool(found) and found[-1].value is None
+    return bool(found) and not found[-1].closed
 
 
 def _whole(text: str) -> Any:
@@ -93,9 +102,9 @@ def _object_at(text: str, at: int) -> Found | None:
         pass
     reader = _JsonReader(text, at)
     try:
-        return Found(reader.object(0), reader.at)
+        return Found(reader.object(0), reader.at, reader.closed)
     except _NoEnd:
-        return Found(None, len(text))
+        return Found(None, len(text), False)
     except _NotJson:
         return None
 
@@ -104,28 +113,27 @@ class _JsonReader:
     """Reads one value from a place on, with all that models make of JSON."""
 
     def __init__(self, text: str, at: int) -> None:
-        self.text, self.at = text, at
+        self.text, self.at, self.closed = text, at, True
 
     def object(self, depth: int) -> dict[str, Any]:
-        """``{key: value, …}``: keys without quotes, commas too many or too few."""
+        """``{key: value, …}``: keys without quotes, commas too many or too few, the last brackets forgotten."""
         found: dict[str, Any] = {}
         self.at += 1
-        while (mark := self._next()) != "}":
+        while not self._ends("}", found):
+            mark = self.text[self.at]
             key = self._string(_AFTER_KEY) if mark in _QUOTES else self._bare()
             self._take(":")
             found[key] = self._value(depth + 1, _AFTER_VALUE)
-            if self._next() == ",":
-                self.at += 1
+            self._pass(",")
         self.at += 1
         return found
 
     def _array(self, depth: int) -> list[Any]:
-        found = []
+        found: list[Any] = []
         self.at += 1
-        while self._next() != "]":
+        while not self._ends("]", found):
             found.append(self._value(depth + 1, _AFTER_ITEM))
-            if self._next() == ",":
-                self.at += 1
+            self._pass(",")
         self.at += 1
         return found
 
@@ -173,14 +181,30 @@ class _JsonReader:
         return found[0]
 
     def _take(self, mark: str) -> None:
-        if self._next() != mark:
+        if self._next() not in (mark, "="):
             raise _NotJson
         self.at += 1
+        self._pass(mark)
+
+    def _pass(self, mark: str) -> None:
+        self._skip()
+        self.at += self.text.startswith(mark, self.at)
+
+    def _ends(self, mark: str, found: Collection[Any]) -> bool:
+        """Whether the bracket is here, or the text ends behind a whole value."""
+        self._skip()
+        if self.at < len(self.text) or not found:
+            return self._next() == mark
+        self.closed = False
+        return True
+
+    def _skip(self) -> None:
+        space = _SPACE.match(self.text, self.at)
+        self.at = space.end() if space else self.at
 
     def _next(self) -> str:
         """The next character that is no space and no comment."""
-        space = _SPACE.match(self.text, self.at)
-        self.at = space.end() if space else self.at
+        self._skip()
         if self.at >= len(self.text):
             raise _NoEnd
         return self.text[self.at]

@@ -1,4 +1,7 @@
-"""Answers that decline: a model that will not or cannot, or that asks for what it was given; in thirty languages."""
+"""Answers that decline: a model that will not or cannot, or that asks for what it was given.
+
+In each language of ``models.text.languages.NAMES``.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .quotations import Quotations
 
-# A turn's head, by the chat template that writes it; the last two are what plain text makes of it.
+# A turn's head, by the chat template that writes it; the last four are what plain text makes of it.
 _HEADS = (
     r"<\|(?:im_start|start|start_header_id)\|>\s*(\w+)\s*(?:<\|(?:end_header_id|message)\|>)?",  # ChatML, Llama 3
     r"<start_of_turn>\s*(\w+)",  # Gemma
@@ -16,25 +16,29 @@ _HEADS = (
     r"(\[/?INST\])",  # Llama 2, Mistral
     r"(?:\A|\n)[ \t*]*(?:\#{2,3}\s*)?(user|human|assistant|system|instruction|response)[ \t*]*[:：][ \t*]*",
     r"(?<=[.!?\"”'])\s+(user|human|assistant):(?=\s)",
+    r"(?:\A|\n|(?<=[.!?]))(?-i:(user|assistant|model)[ \t]*\n)",
+    r"\n[ \t*]*(?-i:(Q|Question))[ \t]*[:：]",
 )
 _HEAD = re.compile("|".join(_HEADS), re.IGNORECASE)
 _ANSWERS = frozenset({"assistant", "model", "bot", "response", "[/inst]"})
 _END = re.compile(
     r"<\|(?:im_end|endoftext|end_of_text|eot_id|eom_id|eot|end|return|endofprompt|im_sep|end_of_turn|eos|end_of_sentence)\|>|"
     r"<[|｜]end[▁_ ]of[▁_ ]sentence[|｜]>|</s>|<end_of_turn>|<end_of_utterance>|<eos>|<eo[adhp]>|<turn\|>|\[EOS\]|"
-    r"\[end of text\]|<\|END_(?:OF_TURN|RESPONSE)_?(?:TOKEN)?\|>|</?(?:assistant|model)>",
+    r"\[end of text\]|<\|END_(?:OF_TURN|RESPONSE)_?(?:TOKEN)?\|>|</?(?:assistant|model)>|</end_of_turn>|"
+    r"<\|\w{0,30}\Z|</\w{0,30}\Z|<end_?\w*\Z|"
+    r"(?:(?<=\s)|\A)#{3,}\s*\Z",
     re.IGNORECASE,
 )
 _SPECIAL = re.compile(
     r"<[|｜][^<>|｜\n]{1,60}[|｜]>|</?(?:s|pad|unk|bos|sep|cls|mask|image|video|img|audio|start_of_turn|start_of_image|"
     r"end_of_image|image_soft_token|fake_token_around_image|global-img|row_\d+_col_\d+|unused_?\d+|extra_id_\d+|"
-    r"extra_\d+|reserved_\w+)>|<</?SYS>>|\[/?(?:INST|SYS|BOS|PAD|UNK|CLS|SEP|gMASK|IMG|UNUSED_TOKEN_\d+|"
+    r"extra_\d+|reserved_\w+)>|</?(?-i:[A-Z]{2,}(?:_[A-Z\d]+)*|[a-z]+(?:_[a-z\d]+)+)>|\[/s\]|<</?SYS>>|\[/?(?:INST|SYS|BOS|PAD|UNK|CLS|SEP|gMASK|IMG|UNUSED_TOKEN_\d+|"
     r"SYSTEM_PROMPT|TOOL_CALLS)\]",
     re.IGNORECASE,
 )
 
 
-_MARKS = re.compile(r"[<\[:：]")
+_MARKS = re.compile(r"[<\[:：]|#\s*\Z|(?:user|assistant|model)[ \t]*\n")
 
 
 class Turn(NamedTuple):

@@ -105,6 +105,12 @@ class Line:
     caption: Annotated[str, Col("the caption")]
 
 
+@dataclass(frozen=True)
+class Rating:
+    score: Annotated[float, Col("how good", low=0, high=10)]
+    tags: Annotated[list[str], Col("tags")]
+
+
 NEARLY_JSON = {
     "a raw line break": '{"caption": "Two\ndogs run."}',
     "a comma too many": '{"caption": "Two dogs run.",}',
@@ -129,6 +135,16 @@ NEARLY_JSON = {
     "half a character": '{"caption": "Two dogs \\ud800 run."}',
     "a special token": '{"caption": "Two dogs run.<|im_end|>"}<|im_end|>',
     "a label and quotes": '{"caption": "Caption: \\"Two dogs run.\\""}',
+    "the last bracket forgotten": '{"caption": "Two dogs run."',
+    "more brackets forgotten": '{"result": {"caption": "Two dogs run.", "tags": ["dog"',
+    "no braces": '"caption": "Two dogs run."',
+    "another mark after the key": '{"caption" = "Two dogs run."}',
+    "two colons": '{"caption":: "Two dogs run."}',
+    "full-width marks": '｛"caption"："Two dogs run."｝',
+    "a call of a tool": '<tool_call>{"name": "answer", "arguments": {"caption": "Two dogs run."}}</tool_call>',
+    "a call with its JSON as text": '{"name": "answer", "arguments": "{\\"caption\\": \\"Two dogs run.\\"}"}',
+    "a list around it": '{"items": [{"caption": "Two dogs run."}]}',
+    "another object behind it": '{"caption": "Two dogs run."}\n\nExplanation: {"why": "there are two dogs"}',
     "reasoning inside": '{"caption": "<think>dogs</think> Two dogs run."}',
 }
 
@@ -202,7 +218,7 @@ def test_answers_that_do_not_fit_are_sent_back_once(text: str, kind: str, what: 
         (but(caption="I cannot see the video."), "refused"),
         (but(caption="a dog " * 9), "looping"),
         ('{"caption": "A dog ru', "truncated"),
-        ('{"caption": "A dog runs."', "truncated"),
+        (ChatAnswer('{"caption": "A dog runs."', "length", 1, 99), "truncated"),
         (f"<think>{json.dumps(GOOD)}", "truncated"),
         (but(caption="..."), "empty"),
         (but(caption="<think>Hm"), "truncated"),
@@ -215,6 +231,13 @@ def test_answers_that_asking_again_would_not_mend(answer: str | ChatAnswer, kind
     with pytest.raises(RowError) as caught:
         ask(answer)
     assert caught.value.kind == kind
+
+
+def test_items_without_a_comma_are_two_and_a_number_may_name_its_scale() -> None:
+    text = '{"tags": ["dog" "red ball"], "score": "7/10"}'
+    assert asyncio.run(ask_structured(Scripted(text), OPTIONS, HELLO, Rating)).value == Rating(7.0, ["dog", "red ball"])
+    with pytest.raises(RowError, match="must be a number"):
+        asyncio.run(ask_structured(Scripted(*['{"tags": [], "score": "7/5"}'] * 2), OPTIONS, HELLO, Rating))
 
 
 def test_a_text_that_may_be_blank_is_blank_where_it_is_none() -> None:
