@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Label,
         Pair,
         Review,
+        ReviewMark,
         Row,
         Score,
         Segment,
@@ -82,7 +83,7 @@ _MODULES = {
     "engine.preview": "Forecast",
     "models.chat.step": "ChatStep",
     "schemas": "Box Caption Chapter Clip Col Doubles Embedding DatasetEntry Evidence Floats Frame Halfs Label Pair "
-    "Review Row Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
+    "Review ReviewMark Row Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -90,7 +91,7 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep", "Clip",
     "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter", "Floats", "Forecast",
     "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map", "MultiOutput", "MultiOutputFunction",
-    "OutputTable", "Pair", "Recipe", "Requirement", "Review", "Row", "RowAnswer", "RowError", "Score",
+    "OutputTable", "Pair", "Recipe", "Requirement", "Review", "ReviewMark", "Row", "RowAnswer", "RowError", "Score",
     "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
     "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
     "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "read_recipe", "step",

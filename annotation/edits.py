@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..engine.contract.options import digest
 from ..engine.contract.step import Drop, Global, StepContext
 from ..schemas import Caption, Review
-from .sheets.outcome import MOMENT, Correction, Decision, Rules, Text, outcomes
+from .tasks.outcome import MOMENT, Correction, Decision, Rules, Text, outcomes
 
 if TYPE_CHECKING:
     import duckdb

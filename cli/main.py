@@ -23,6 +23,7 @@ from .init import init
 from .plan import plan
 from .recipes import recipes
 from .report import report
+from .review import review
 from .screen.formatting import printable
 from .sql import sql
 from .status import status
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(review)
 app.add_typer(cache)
 
 

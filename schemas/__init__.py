@@ -14,6 +14,7 @@ from .text import (
     Label,
     Pair,
     Review,
+    ReviewMark,
     Score,
     Segment,
     Tags,
@@ -27,7 +28,7 @@ ROWS: tuple[type[Row], ...] = (
 
 __all__ = [
     "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
-    "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "Row", "Score", "Segment", "Shot", "Signals",
-    "Sound", "Span", "Subtitle", "Tags", "Video", "Word", "arrow_schema", "from_arrow", "id_name", "memoize",
+    "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "ReviewMark", "Row", "Score", "Segment", "Shot",
+    "Signals", "Sound", "Span", "Subtitle", "Tags", "Video", "Word", "arrow_schema", "from_arrow", "id_name", "memoize",
     "problem", "row_fields", "to_arrow", "unwritable",
 ]  # fmt: skip

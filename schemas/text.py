@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -170,6 +170,23 @@ class Score(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewMark:
+    """One thing that is put on a clip: a grade, a tag, a text in a slot, a span, a cut, or a box on a frame."""
+
+    name: Annotated[str, Col("its axis, tag, slot or label; the number of the span that it lies in, from 1")]
+    text: Annotated[str, Col("the text of a slot or an event, otherwise empty")] = ""
+    value: Annotated[float | None, Col("the grade; null where it cannot be told, and for what has none")] = None
+    start_s: Annotated[float | None, Col("start, or the time of a cut or of a box's frame, in the video", unit="s")] = (
+        None
+    )
+    end_s: Annotated[float | None, Col("end, in the video", unit="s")] = None
+    x: Annotated[float | None, Col("left edge of a box, relative to the picture", low=0, high=1)] = None
+    y: Annotated[float | None, Col("top edge", low=0, high=1)] = None
+    w: Annotated[float | None, Col("width", low=0, high=1)] = None
+    h: Annotated[float | None, Col("height", low=0, high=1)] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Review(Row):
     """One person's answer to one task."""
 
@@ -180,9 +197,25 @@ class Review(Row):
     clip_id: Annotated[str, Col("the clip")]
     caption_id: Annotated[str | None, Col("the caption that was judged or chosen; null for none of them")]
     person: Annotated[str, Col("who answered, as they call themselves")]
-    verdict: Annotated[str, Col("the answer", choices=("accept", "edit", "reject", "cannot_tell"))]
+    verdict: Annotated[
+        str,
+        Col("the answer; `mark` where it is the marks", choices=("accept", "edit", "reject", "cannot_tell", "mark")),
+    ]
     text: Annotated[str, Col("the corrected text, or a remark")] = ""
     seconds: Annotated[float | None, Col("time spent", unit="s", low=0)] = None
+    kind: Annotated[
+        str,
+        Col(
+            "what was asked",
+            choices=(
+                "judge", "choose", "edit", "rate", "moments", "saliency", "spans", "tags", "cuts", "boxes", "slots",
+                "events",
+            ),
+        ),
+    ] = "judge"  # fmt: skip
+    task_id: Annotated[str, Col("the task: what it is about, and a hash of all that it showed")] = ""
+    marks: Annotated[list[ReviewMark], Col("what the person put down")] = field(default_factory=list)
+    gold: Annotated[bool | None, Col("for a task whose right answer is known: is this it? null for others")] = None
 
 
 @dataclass(frozen=True, slots=True)

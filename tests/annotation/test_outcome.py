@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cliploom.annotation.sheets.outcome import Correction, Judgement, Rules, Text
-from cliploom.annotation.sheets.tasks import CHOOSE
+from cliploom.annotation.tasks.outcome import Correction, Judgement, Rules, Text
 
 A, B, MOMENT = Text("a", "A dog."), Text("b", "A cat."), Text("m", "It turns.", "differential", start_s=1.0, end_s=2.0)
 
@@ -65,7 +64,7 @@ def test_a_clip_stays_while_one_of_its_captions_is_right() -> None:
     ],
 )
 def test_the_most_chosen_caption_is_left(answers: list[str], left: str, written: list[Correction], reason: str) -> None:
-    found = Rules(kind=CHOOSE).outcome([A, B, MOMENT], said(*answers))
+    found = Rules(kind="choose").outcome([A, B, MOMENT], said(*answers))
     assert "".join(text.caption_id for text in (A, B) if text.caption_id not in found.dropped) == left
     assert (found.written, found.reason) == (written, reason)
     assert "m" not in found.dropped  # nobody could choose it
@@ -74,8 +73,8 @@ def test_the_most_chosen_caption_is_left(answers: list[str], left: str, written:
 def test_ties_and_what_nobody_answered_about_are_for_the_recipe_to_say() -> None:
     tie = said("ann accept a", "bo reject a")
     assert Rules(tie="drop").outcome([A], tie).reason == "rejected"
-    assert Rules(kind=CHOOSE, tie="drop").outcome([A], said("ann accept a", "bo reject -")).reason == "rejected"
+    assert Rules(kind="choose", tie="drop").outcome([A], said("ann accept a", "bo reject -")).reason == "rejected"
     for answers in ([], said("ann cannot_tell a")):
         assert Rules(unreviewed="drop").outcome([A], answers).reason == "unreviewed"
-        assert Rules(kind=CHOOSE, unreviewed="drop").outcome([A], answers).reason == "unreviewed"
+        assert Rules(kind="choose", unreviewed="drop").outcome([A], answers).reason == "unreviewed"
     assert Rules(unreviewed="drop").outcome([A, B], said("ann accept a")).dropped == {"b": "unreviewed"}

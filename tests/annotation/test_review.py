@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cliploom.annotation.backends.sheets.cells import escape_cell, read_answers, sheet, unescape_cell
 from cliploom.annotation.review import ReviewStep
-from cliploom.annotation.sheets.cells import escape_cell, read_answers, sheet, unescape_cell
 from cliploom.engine.contract.errors import UserError, Waiting
 from cliploom.engine.contract.step import Drop, StepContext
-from cliploom.schemas import Caption, Clip, Row, Video, problem, to_arrow
+from cliploom.schemas import Caption, Clip, Row, Tags, Video, problem, to_arrow
 from cliploom.schemas import Review as ReviewRow
 
 CLIPS = [Clip(f"v{i % 3}_{i:09d}_{i + 2:09d}", f"v{i % 3}", i / 1, i + 2.5, shots=[]) for i in range(12)]
@@ -35,6 +35,7 @@ def _database(clips: Sequence[Clip], captions: Sequence[Caption]) -> duckdb.Duck
         Video(v, v, f"films/{v}.mp4", "0", 1, title=f"Film {v}") for v in sorted({clip.video_id for clip in clips})
     ]
     tables: list[tuple[type[Row], Sequence[Row]]] = [(Clip, clips), (Caption, captions), (Video, videos)]
+    tables += [(Tags, []), (ReviewRow, [])]
     for row, rows in tables:
         db.register(row.table, to_arrow(row, rows))
     return db

@@ -100,7 +100,7 @@ def test_choices() -> None:
         "Caption.kind: 'merged' is none of teacher, source, rewrite, merge, choice, translation, differential, edit"
     )
     assert problem(Review("r", "v", "c", None, "ada", "maybe")) == (
-        "Review.verdict: 'maybe' is none of accept, edit, reject, cannot_tell"
+        "Review.verdict: 'maybe' is none of accept, edit, reject, cannot_tell, mark"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ...schemas import Col
-from .tasks import CHOOSE, JUDGE
+from ..forms.form import CAPTION_KINDS
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,7 +64,7 @@ class Outcome:
 class Rules:
     """How answers decide."""
 
-    kind: Annotated[str, Col("judge each caption, or choose among a clip's", choices=(JUDGE, CHOOSE))] = JUDGE
+    kind: Annotated[str, Col("judge or edit each caption, or choose among a clip's", choices=CAPTION_KINDS)] = "judge"
     unreviewed: Annotated[str, Col("what nobody gave a verdict on", choices=("keep", "drop"))] = "keep"
     tie: Annotated[str, Col("what as many are for as against", choices=("keep", "drop"))] = "keep"
 
@@ -74,7 +74,7 @@ class Rules:
         A clip leaves when none of its captions is left (of those about the whole clip, where it has any).
         """
         clear = [answer for answer in answers if answer.verdict != "cannot_tell"]
-        found = self._chosen(texts, clear) if self.kind == CHOOSE else self._judge_texts(texts, clear)
+        found = self._chosen(texts, clear) if self.kind == "choose" else self._judge_texts(texts, clear)
         counted = [text for text in texts if text.is_whole] or texts
         left = [text for text in counted if found.dropped.get(text.caption_id, EDITED) == EDITED]
         if not left and not any(correction.parent is None for correction in found.written):

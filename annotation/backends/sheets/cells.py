@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...engine.storage.sheets import SheetRow, read_form
+from ....engine.storage.sheets import SheetRow, read_form
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that starts with one of these, after blanks or not, may be run as a formula (OWASP, CSV injection)."""
