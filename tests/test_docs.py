@@ -55,7 +55,7 @@ def test_whole_recipes_can_be_planned(page: Path) -> None:
 @every_page
 def test_commands_that_are_named_exist(page: Path) -> None:
     named = set(re.findall(r"`cliploom (\w+)", page.read_text(encoding="utf-8")))
-    assert named <= {command.__name__ for command in COMMANDS} | {"cache"}
+    assert named <= {command.__name__ for command in COMMANDS} | {"cache", "review"}
 
 
 @every_page
