@@ -21,6 +21,7 @@ from .errors import errors
 from .export import export
 from .init import init
 from .plan import plan
+from .publish import publish
 from .recipes import recipes
 from .report import report
 from .review import review
@@ -29,7 +30,9 @@ from .sql import sql
 from .status import status
 from .steps import steps
 
-COMMANDS = (init, plan, build, status, errors, sql, report, export, steps, recipes, doctor, clean, demo)
+COMMANDS = (
+    init, plan, build, status, errors, sql, report, publish, export, steps, recipes, doctor, clean, demo
+)  # fmt: skip
 
 app = typer.Typer(
     name="cliploom",

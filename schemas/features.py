@@ -24,7 +24,7 @@ def features(schema: pa.Schema) -> datasets.Features:
 
 def features_dict(schema: pa.Schema) -> dict[str, Any]:
     """What ``Features.to_dict`` gives; ``TypeError`` for a column type that it cannot hold."""
-    return {field.name: _feature(field.type) for field in schema}
+    return {field.name: {"_type": "Video"} if is_video(field) else _feature(field.type) for field in schema}
 
 
 def features_json(schema: pa.Schema) -> str:
@@ -34,7 +34,18 @@ def features_json(schema: pa.Schema) -> str:
 
 def features_yaml(schema: pa.Schema) -> list[dict[str, Any]]:
     """The same as a dataset card writes it in ``dataset_info.features``."""
-    return [{"name": field.name, **_yaml(field.type)} for field in schema]
+    return [{"name": field.name, **({"dtype": "video"} if is_video(field) else _yaml(field.type))} for field in schema]
+
+
+def video_field(name: str, doc: str) -> pa.Field:
+    """A column of whole video files, as ``datasets.Video`` stores them."""
+    stored = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+    return pa.field(name, stored, metadata={"doc": doc, "feature": "video"})
+
+
+def is_video(field: pa.Field) -> bool:
+    """Is it a column that ``video_field`` made?"""
+    return (field.metadata or {}).get(b"feature") == b"video"
 
 
 def _feature(type_: pa.DataType) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
-from ...schemas.features import METADATA_KEY, features_json
+from ...schemas.features import METADATA_KEY, features_json, is_video
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +74,7 @@ class TableFiles:
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema, sharded: bool) -> None:
         self.folder, self.name, self.sharded = folder, name, sharded
+        self.encoding = _encoding(schema)
         self.schema = schema.with_metadata({**(schema.metadata or {}), METADATA_KEY: features_json(schema)})
         self.files: list[Path] = []
         self.held: list[pa.Table] = []
@@ -104,7 +105,7 @@ class TableFiles:
             path = self.folder / (f"{self.name}-{len(self.files):05d}" if self.sharded else f"{self.name}.parquet")
             self.files.append(path)
             self.writer = pq.ParquetWriter(
-                path, self.schema, compression="zstd", write_page_index=True,
+                path, self.schema, write_page_index=True, **self.encoding,
                 use_content_defined_chunking=True,  # a release with few changes uploads little
             )  # fmt: skip
         if self.held:
@@ -118,6 +119,22 @@ class TableFiles:
         if self.writer is not None:
             self.writer.close()
             self.writer = None
+
+
+def _encoding(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are encoded: whole videos as they are, which is what the Hub can play; all else small."""
+    if not any(map(is_video, schema)):
+        return {"compression": "zstd"}
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), sink)
+    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    paths = [leaves.column(i).path for i in range(len(leaves))]
+    videos = [f"{field.name}.bytes" for field in schema if is_video(field)]
+    packed = [path for path in paths if path not in videos]
+    return {"compression": dict.fromkeys(packed, "zstd") | dict.fromkeys(videos, "none"), "use_dictionary": packed}
 
 
 def clip_name(clip_id: str, source: str, number: int, of: int) -> str:

@@ -1,0 +1,158 @@
+"""The folder that is published: the tables and files of a release in one of the layouts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...engine.contract.errors import UserError
+from ...schemas.features import features_yaml, video_field
+from ..release.columns import FILE
+from ..release.files import put_file
+from .config_files import ConfigFiles, SplitSize, clip_file, describe_tables, video_features
+from .options import CONFIGS, DEFAULT, LINKS, PARQUET, VIDEOFOLDER, WEBDATASET, PublishOptions
+from .samples import TarConfig
+from .side_tables import SideTable, SideTables, open_side_tables
+from .source import DatasetSource
+from .table_config import TableConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LINK_COLUMNS = ("clip_id", "video_id", "uri", "start_s", "end_s", "caption", "license")
+_BATCH_ROWS = 4_096
+_EMBED_BYTES = 32 << 20  # of videos that are held at once
+
+
+@dataclass(frozen=True)
+class ReleaseFolder:
+    """A folder with all files of a release but its card."""
+
+    folder: Path
+    layout: str
+    configs: list[ConfigFiles]
+
+    def save(self, path: Path) -> None:
+        """Write down what it holds."""
+        path.write_text(json.dumps([self.layout, [asdict(c) for c in self.configs]]), encoding="utf-8")
+
+
+def load_release(folder: Path, path: Path) -> ReleaseFolder:
+    """What ``save`` wrote."""
+    layout, configs = json.loads(path.read_text(encoding="utf-8"))
+    made = [ConfigFiles(**{**c, "splits": [SplitSize(*s) for s in c["splits"]]}) for c in configs]
+    return ReleaseFolder(folder, layout, made)
+
+
+def choose_layout(source: DatasetSource, options: PublishOptions) -> str:
+    """The layout; ``UserError`` for one that needs clip files where there are none."""
+    layout = options.layout or (PARQUET if options.embed or not source.with_files else VIDEOFOLDER)
+    if not source.with_files and (layout in (VIDEOFOLDER, WEBDATASET) or options.embed):
+        what = "bytes in the table" if options.embed else f"the layout {layout}"
+        raise UserError(
+            f"{what} needs clip files, and this dataset publishes times (`media: virtual`)",
+            "give builders.clips `cut: smart` and cards.dataset `media: files`, or publish `parquet` or `links`",
+        )
+    return layout
+
+
+def write_release(source: DatasetSource, folder: Path, options: PublishOptions) -> ReleaseFolder:
+    """Fill an empty folder with the files of a release.
+
+    Raises:
+        UserError: the layout cannot hold this dataset, or a clip's file is gone.
+    """
+    layout = choose_layout(source, options)
+    configs = [_default(source, folder, layout, options.embed)]
+    with open_side_tables(source, options.configs or CONFIGS, folder.with_name("spill")) as side:
+        configs += [_side(side, table, source, folder, layout) for table in side.tables]
+    return ReleaseFolder(folder, layout, configs)
+
+
+def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> ConfigFiles:
+    if layout == VIDEOFOLDER:
+        return _linked_videos(source, folder)
+    if layout == WEBDATASET:
+        tars = TarConfig(DEFAULT, folder, "data", source.schema)
+        for split in source.tables:
+            tars.write(split, read_split(source, split), source.root / split)
+        return tars.described()
+    if layout == PARQUET and not source.with_files:
+        return _linked_tables(source, folder)
+    schema = _table_schema(source.schema, layout, embed)
+    tables = TableConfig(DEFAULT, folder, "data", schema)
+    for split in source.tables:
+        rows = read_split(source, split)
+        tables.write(split, _with_bytes(rows, source.root / split, schema) if embed else rows)
+    return tables.described()
+
+
+def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
+    import pyarrow as pa
+
+    names = [name for name in (LINK_COLUMNS if layout == LINKS else schema.names) if name in schema.names]
+    plain = pa.schema([schema.field(name) for name in names if name != FILE])
+    return pa.schema([video_field("video", "the clip's video file"), *plain]) if embed else plain
+
+
+def read_split(source: DatasetSource, split: str) -> Iterator[pa.Table]:
+    """The rows of one split, in order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for file in source.tables[split]:
+        with pq.ParquetFile(file) as opened:
+            for batch in opened.iter_batches(_BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+
+
+def _with_bytes(rows: Iterator[pa.Table], folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    for table in rows:
+        names = table.column(FILE).to_pylist()
+        start = held = 0
+        for at, name in enumerate(names):
+            held += clip_file(folder, name).stat().st_size
+            if held >= _EMBED_BYTES or at == len(names) - 1:
+                part = table.slice(start, at + 1 - start)
+                stored = [{"bytes": (folder / n).read_bytes(), "path": Path(n).name} for n in names[start : at + 1]]
+                columns = [part.column(name) for name in schema.names[1:]]
+                yield pa.Table.from_arrays([pa.array(stored, schema.field(0).type), *columns], schema=schema)
+                start, held = at + 1, 0
+
+
+def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
+    for files in source.tables.values():
+        for file in files:
+            put_file(file, folder / "data" / file.name)
+    patterns = {split: f"data/{split}-*.parquet" for split in source.tables}
+    return describe_tables(DEFAULT, folder, patterns, features_yaml(source.schema))
+
+
+def _linked_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
+    for split, files in source.tables.items():
+        for table in read_split(source, split):
+            for name in table.column(FILE).to_pylist():
+                put_file(clip_file(source.root / split, name), folder / split / name)
+        for file in files:
+            put_file(file, folder / split / file.name)
+    patterns = {split: f"{split}/**" for split in source.tables}
+    return describe_tables(DEFAULT, folder, patterns, video_features(source.schema), drop_labels=True)
+
+
+def _side(side: SideTables, table: SideTable, source: DatasetSource, folder: Path, layout: str) -> ConfigFiles:
+    if table.name in source.tables:
+        raise UserError(f"a split and a table are both called {table.name}", "give the split another name")
+    if layout == WEBDATASET:
+        tars = TarConfig(table.name, folder, table.name, table.schema)
+        for split in source.tables:
+            tars.write(split, side.read(table, split))
+        return tars.described()
+    tables = TableConfig(table.name, folder, table.name, table.schema, as_metadata=layout == VIDEOFOLDER)
+    for split in source.tables:
+        tables.write(split, side.read(table, split))
+    return tables.described()

@@ -1,0 +1,73 @@
+"""Rows as WebDataset samples."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...schemas.features import features_yaml
+from ..release.columns import FILE
+from .config_files import ConfigFiles, SplitSize, clip_file
+from .tar_files import Content, TarFiles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,90}")  # a dot would end it
+
+
+class TarConfig:
+    """A configuration of tar archives: of each row ``json``, of a clip its video and its caption as ``txt`` too."""
+
+    def __init__(self, name: str, root: Path, folder: str, schema: pa.Schema) -> None:
+        import pyarrow as pa
+
+        self.name, self.root, self.folder = name, root, folder
+        self.schema = pa.schema([field for field in schema if field.name != FILE])
+        self.has_text = FILE in schema.names and "caption" in schema.names
+        self.suffixes: set[str] = set()
+        self.samples: dict[str, int] = {}
+
+    def write(self, split: str, rows: Iterator[pa.Table], media: Path | None = None) -> None:
+        """Write one split, with the files in ``media`` that a column names; a split without rows is left out."""
+        out: TarFiles | None = None
+        for table in rows:
+            out = out or TarFiles(self.root / self.folder, split)
+            for row in table.to_pylist():
+                number = out.total + out.samples
+                files: dict[str, Content] = {}
+                if media is not None:
+                    clip = clip_file(media, row.pop(FILE))
+                    suffix = clip.suffix[1:].lower()
+                    self.suffixes.add(suffix)
+                    files[suffix] = clip
+                if self.has_text:
+                    files["txt"] = row["caption"].encode()
+                files["json"] = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+                out.add(_key(row, number, media is not None), files)
+        if out is not None:
+            self.samples[split] = out.finish()
+
+    def described(self) -> ConfigFiles:
+        """What was written."""
+        sizes = []
+        for split, samples in self.samples.items():
+            found = (self.root / self.folder).glob(f"{split}-*.tar")
+            sizes.append(SplitSize(split, samples, sum(file.stat().st_size for file in found)))
+        patterns = {split: f"{self.folder}/{split}-*.tar" for split in self.samples}
+        return ConfigFiles(self.name, patterns, self._features(), sizes, sum(size.num_bytes for size in sizes))
+
+    def _features(self) -> list[dict[str, Any]]:
+        """As the reader of ``datasets`` gives them: a column a file extension."""
+        made: list[dict[str, Any]] = [{"name": suffix, "dtype": "video"} for suffix in sorted(self.suffixes)]
+        made += [{"name": "txt", "dtype": "string"}] if self.has_text else []
+        made += [{"name": "json", "struct": features_yaml(self.schema)}]
+        return [*made, {"name": "__key__", "dtype": "string"}, {"name": "__url__", "dtype": "string"}]
+
+
+def _key(row: dict[str, Any], number: int, is_clip: bool) -> str:
+    clip = row["clip_id"] if is_clip else ""
+    return clip if _KEY.fullmatch(clip) else f"{number:09d}"
