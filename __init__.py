@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import BuildFolder, build, open_build, plan, step
+    from .api import BuildFolder, build, open_build, plan, publish, step
+    from .cards.publishing.push import Publication
     from .engine.build import FunnelStage
     from .engine.contract.errors import RowError, TransientError, UserError, Waiting
     from .engine.contract.events import Event
@@ -70,7 +71,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
-    "api": "BuildFolder build open_build plan step",
+    "api": "BuildFolder build open_build plan publish step",
+    "cards.publishing.push": "Publication",
     "engine.build": "FunnelStage",
     "engine.contract.errors": "RowError TransientError UserError Waiting",
     "engine.contract.events": "Event",
@@ -91,10 +93,11 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep", "Clip",
     "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter", "Floats", "Forecast",
     "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map", "MultiOutput", "MultiOutputFunction",
-    "OutputTable", "Pair", "Recipe", "Requirement", "Review", "ReviewMark", "Row", "RowAnswer", "RowError", "Score",
+    "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Review", "ReviewMark", "Row", "RowAnswer",
+    "RowError", "Score",
     "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
     "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
-    "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "read_recipe", "step",
+    "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "publish", "read_recipe", "step",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from .engine.execution.runner import RunOptions
 from .engine.query import open_query, table_names
 
 if TYPE_CHECKING:
+    from .cards.publishing.push import Publication
     from .engine.contract.events import Event
     from .engine.contract.step import Step
     from .engine.preview import Forecast
@@ -158,6 +159,42 @@ def step(name: str, **options: Any) -> Step:
         UserError: there is no such step, or an option is unknown, missing, of the wrong type or out of its range.
     """
     return make_step(name, step_class(name), options)
+
+
+def publish(
+    build: BuildFolder | str | Path,
+    to: str = "",
+    folder: str | Path | None = None,
+    *,
+    dry_run: bool = False,
+    on_progress: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> Publication:
+    """Publish a build's dataset to ``user/name`` on the Hugging Face Hub, or to a folder.
+
+    Args:
+        build: a build, its folder, or a dataset folder.
+        to: the dataset on the Hub; the token is the client's own (``HF_TOKEN``, or what ``hf auth login`` has kept).
+        folder: write the release here instead.
+        dry_run: say what would be uploaded, and change nothing.
+        on_progress: is told lines about what is done.
+        options: ``layout``, ``embed``, ``configs``, ``private``, ``gated`` and ``revision``, as ``cliploom publish``.
+
+    Raises:
+        UserError: there is no dataset, an option makes no sense, or the Hub refuses. What it held before is whole.
+    """
+    from .cards.publishing.options import make_options
+    from .cards.publishing.release import preview_publication, publish_to_folder, publish_to_hub
+    from .cards.publishing.source import read_source
+    from .cards.release.reading import open_dataset
+
+    if bool(to) == bool(folder):
+        raise UserError("say where to publish", "`to` a dataset on the Hub, or a `folder`")
+    chosen = make_options(options)
+    source = read_source(open_dataset(build.root if isinstance(build, BuildFolder) else Path(build)))
+    if folder:
+        return publish_to_folder(source, Path(folder), chosen)
+    return preview_publication(source, to, chosen) if dry_run else publish_to_hub(source, to, chosen, on_progress)
 
 
 def _as_recipe(recipe: Recipe | str | Path) -> Recipe:

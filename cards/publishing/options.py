@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
 
 from ...engine.contract.errors import UserError, nearest
 from ...schemas import Col
@@ -49,5 +50,14 @@ class PublishOptions:
             raise UserError("a release has the table `default`", f"publish {', '.join((DEFAULT, *self.configs))}")
 
 
-def _known(names: tuple[str, ...]) -> str:
+def make_options(options: Mapping[str, Any]) -> PublishOptions:
+    """Options by their names; ``UserError`` for one that there is not."""
+    names = [field.name for field in fields(PublishOptions)]
+    for name in options:
+        if name not in names:
+            raise UserError(f"publishing has no option {name}{nearest(name, names)}", _known(names))
+    return PublishOptions(**options)
+
+
+def _known(names: Iterable[str]) -> str:
     return f"there are {', '.join(names)}"

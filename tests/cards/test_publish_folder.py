@@ -72,7 +72,7 @@ def test_videos_are_whole_in_every_layout_that_has_them(source: DatasetSource, t
     tables = [pq.read_table(file).to_pylist() for file in (tmp_path / "p" / "data").iterdir()]
     assert {row["video"]["path"]: row["video"]["bytes"] for table in tables for row in table} == original
     publish_to_folder(source, tmp_path / "w", PublishOptions("webdataset"))
-    found = {}
+    found: dict[str, bytes] = {}
     for path in (tmp_path / "w" / "data").glob("*.tar"):
         with tarfile.open(path) as tar:
             found |= {m.name: f.read() for m in tar if m.name.endswith(".mp4") and (f := tar.extractfile(m))}

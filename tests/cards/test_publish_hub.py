@@ -343,15 +343,11 @@ def test_few_changes_upload_little(hub: HubServer, publish: Publish, tmp_path: P
 LOAD = """
 import datasets
 for streaming in (False, True):
-    for config in ("default", "captions"):
-        data = datasets.load_dataset("anna/films", config, streaming=streaming, revision="v1.0.0")
-        for split, rows in data.items():
-            if streaming:
-                rows = rows.decode(False)
-            elif "video" in rows.features:
-                rows = rows.cast_column("video", datasets.Video(decode=False))
-            for row in rows:
-                print(config, streaming, split, row["clip_id"], row.get("caption"), sep="|")
+    data = datasets.load_dataset("anna/films", streaming=streaming, revision="v1.0.0")
+    for split, rows in data.items():
+        rows = rows.decode(False) if streaming else rows.cast_column("video", datasets.Video(decode=False))
+        for row in rows:
+            print(streaming, split, row["clip_id"], row["video"]["path"], sep="|")
 """
 
 
@@ -376,4 +372,5 @@ def test_the_command_publishes_and_the_name_loads_and_the_token_is_nowhere(
     clips = {file.stem for file in source.root.rglob("*.mp4")}
     loaded = [line.split("|") for line in done.stdout.splitlines()]
     for streaming in ("False", "True"):
-        assert {line[3] for line in loaded if line[:2] == ["default", streaming]} == clips
+        assert {line[2] for line in loaded if line[0] == streaming} == clips
+    assert all(path.startswith("hf://" if said == "True" else "/") for said, _, _, path in loaded)
