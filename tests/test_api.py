@@ -21,7 +21,7 @@ MEDIA = ROOT / "tests" / "media"
 
 def test_its_three_lists_of_names_agree_and_each_name_loads() -> None:
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
-    [typed] = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = next(node for node in tree.body if isinstance(node, ast.If))
     declared = {a.name: n.module for n in typed.body if isinstance(n, ast.ImportFrom) for a in n.names}
     assert declared == cl._HOMES
     assert {*declared, "__version__"} == set(cl.__all__)
