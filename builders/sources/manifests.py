@@ -14,7 +14,7 @@ from ...engine.storage.sheets import read_sheet
 from .captions import SourceCaption, read_captions, unique
 from .json_lists import NAME, ListRow, read_json, read_jsonl
 from .listing import VIDEO_EXTENSIONS
-from .sidecars import clean
+from .sidecars import LONGEST_CAPTION, clean
 
 FILE_COLUMNS = (
     NAME, "file_name", "filename", "path", "video", "video_path", "file_path", "video_file", "clip_path",
@@ -154,7 +154,7 @@ def _line(where: str, row: ListRow, column: str, first: bool) -> ManifestRow:
 
 
 def _file_key(values: Mapping[str, Any]) -> str | None:
-    lower = {key.lower().strip(): key for key in reversed([*values])}
+    lower = {key.lower().strip().replace(" ", "_"): key for key in reversed([*values])}
     return next((lower[name] for name in FILE_COLUMNS if name in lower), None)
 
 
@@ -184,9 +184,18 @@ def _parquet_rows(path: str) -> Iterator[ListRow]:
             for batch in file.iter_batches():
                 for row in batch.to_pylist():
                     number += 1
-                    yield ListRow(f":{number}", {k: v for k, v in row.items() if not isinstance(v, bytes)})
+                    told = {k: _text_of(v) if isinstance(v, bytes) else v for k, v in row.items()}
+                    yield ListRow(f":{number}", {k: v for k, v in told.items() if v is not None})
     except pa.ArrowException as error:
         raise UserError(f"{os.path.basename(path)}: this is not Parquet: {error}") from None
+
+
+def _text_of(value: bytes) -> str | None:
+    """Text in a binary column, as older writers store it; None for what is none, such as a picture."""
+    try:
+        return value.decode() if len(value) <= LONGEST_CAPTION and b"\0" not in value else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _no_column(where: str, column: str, row: Mapping[str, Any]) -> UserError:

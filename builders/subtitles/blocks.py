@@ -1,13 +1,14 @@
 """SubRip (srt) and WebVTT (vtt), which real files mix: one parser reads both.
 
 Taken as players take it: a byte order mark, any line ends, ``,`` or ``.`` before milliseconds,
-hours left out, no header, no numbers, text before the first cue, cue settings, comments and styles,
-empty lines inside a cue, cues out of order. WebVTT is https://www.w3.org/TR/webvtt1/.
+hours or milliseconds left out, spaces inside times, other arrows, full-width digits, no header, no numbers,
+text before the first cue, cue settings, comments and styles, empty lines inside a cue, cues out of order. WebVTT is https://www.w3.org/TR/webvtt1/.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,9 +17,12 @@ from typing import NamedTuple
 from ...engine.contract.errors import RowError
 from .cues import Cue, Track, make_track, read_payload, seconds
 
-_TIME = r"(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
-_TIMES = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
-_MEANT_AS_TIMES = re.compile(r"\s*-?\d[^\s>]*\s*-->")
+_DIGITS = r"\d{1,2} ?: ?\d{1,2}"
+_PART = r"(?:\d{1,3}|\d{6}|\d{9})"  # of a second
+_TIME = rf"(?:\d{{1,4}} ?: ?{_DIGITS}(?: ?[.,:;] ?{_PART})?|{_DIGITS} ?[.,;] ?{_PART})"
+_ARROW = r"(?:-{1,4}>|[—–]{1,3}>|→|--&gt;)"
+_TIMES = re.compile(rf"\s*({_TIME})\s*{_ARROW}\s*({_TIME})(?:\s.*)?")
+_MEANT_AS_TIMES = re.compile(rf"\s*-?\d[\d:.,; ]*{_ARROW}")
 _ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _LANGUAGE = re.compile(r"Language:\s*(\S+)", re.IGNORECASE)
 
@@ -33,7 +37,7 @@ class Block(NamedTuple):
 
     def marks(self) -> list[int]:
         """Which of the lines are cues' times, or are meant to be."""
-        return [i for i, line in enumerate(self.lines) if _MEANT_AS_TIMES.match(line)]
+        return [i for i, line in enumerate(self.lines) if _MEANT_AS_TIMES.match(_narrow(line))]
 
 
 @dataclass(slots=True)
@@ -67,9 +71,16 @@ def read_blocks(text: str, name: str) -> Track:
     return make_track(cues, language, reader.skipped)
 
 
+def _narrow(line: str) -> str:
+    """The line with full-width digits and colons as narrow ones."""
+    return line if line.isascii() else unicodedata.normalize("NFKC", line)
+
+
 def _blocks(text: str) -> Iterator[Block]:
     lines: list[str] = []
-    for number, line in enumerate([*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""], 1):
+    for number, line in enumerate(
+        [*text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""], 1
+    ):
         if line and (lines or not line.isspace()):  # YouTube shows a blank line as a space
             lines.append(line)
         elif not line and lines:
@@ -98,7 +109,7 @@ class _BlockReader:
             lines = block.lines[mark + 1 : until]
             if until < len(block.lines) and lines and lines[-1].strip().isdigit():
                 lines = lines[:-1]  # the next cue's number
-            times = _TIMES.fullmatch(block.lines[mark])
+            times = _TIMES.fullmatch(_narrow(block.lines[mark]))
             self._after_skipped = times is None
             if times is None:
                 wrong = block.lines[mark].strip()[:60]

@@ -16,7 +16,8 @@ LONGEST_WORD_S = 1.5
 
 _WORD = re.compile(r"(\s*)(\S+)")
 _TIME_TAG = re.compile(r"<((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})>")
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]*>|</>|\{\\[^{}]*\}")  # HTML, WebVTT, stray times, ASS overrides
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]*>|</>|\{\\[^{}]*\}|\{[A-Za-z]:[^{}]*\}")
+"""HTML, WebVTT, stray times, overrides of ASS and of MicroDVD."""
 _ASS_SPACE = re.compile(r"((?<!\w)[A-Za-z]:\\\S*)|\\[Nnh]")  # also in SubRip; not in a path such as C:\new
 _INVISIBLE = dict.fromkeys((0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0x0))
 
@@ -82,7 +83,7 @@ def read_payload(text: str) -> tuple[Token, ...]:
         if i % 2:
             start_s = seconds(piece)
             continue
-        plain = html.unescape(_TAG.sub("", piece)).translate(_INVISIBLE)
+        plain = html.unescape(html.unescape(_TAG.sub("", piece))).translate(_INVISIBLE)
         plain = _ASS_SPACE.sub(lambda found: found[1] or ("\n" if found[0] == "\\N" else " "), plain)
         tokens = list(plain_tokens(plain, spaced, start_s))
         if tokens:
@@ -103,8 +104,10 @@ def plain_tokens(text: str, spaced: bool = False, start_s: float | None = None) 
 
 
 def seconds(stamp: str) -> float:
-    """``1:02:03.5`` or ``02:03,500`` in seconds."""
-    *hours, minutes, rest = stamp.replace(",", ".").split(":")
+    """``1:02:03.5``, ``1:02:03:500`` or ``02:03,500`` in seconds."""
+    *hours, minutes, rest = stamp.replace(" ", "").replace(",", ".").replace(";", ".").split(":")
+    if len(hours) > 1:
+        hours, minutes, rest = hours[:1], hours[1], f"{minutes}.{rest}"
     return (int(hours[0]) if hours else 0) * 3600 + int(minutes) * 60 + float(rest)
 
 

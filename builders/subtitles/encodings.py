@@ -47,6 +47,7 @@ _FEW_LETTERS = 3  # beyond ASCII: too few to tell a rare encoding by
 _DECLARED = 1.5  # how much likelier are the encodings of the language that the file's name tells
 _MIXED_WORD = re.compile(r"[a-zA-Z][\u0370-\u06ff]|[\u0370-\u06ff][a-zA-Z]")  # Latin beside Greek to Arabic
 _BEYOND_ASCII_WORD = re.compile(r"\w*[^\W\x00-\x7f]\w*")
+_MISREAD = re.compile(r"[\xc2-\xf4\u0152-\u0178][\x80-\xbf\u0152-\u02dc\u2013-\u2122]+")  # as UTF-8 in Windows-1252
 _SAMPLE_BYTES = 1 << 17
 _DAMAGED = 0.05  # share of a text's letters beyond ASCII that may be broken in UTF-8
 
@@ -57,9 +58,9 @@ def decode(raw: bytes, name: str, language: str = "", kind: str = "bad_subtitle"
     Raises:
         RowError: of the given kind: nothing speaks for any.
     """
-    encoding = unicode_encoding(raw)
+    encoding = "iso2022_jp" if b"\x1b$" in raw and raw.isascii() else unicode_encoding(raw)
     try:
-        return raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        return _decoded_once(raw.decode("utf-8-sig" if encoding == "utf-8" else encoding))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
     text = raw.decode(encoding, "replace")
@@ -71,6 +72,23 @@ def decode(raw: bytes, name: str, language: str = "", kind: str = "bad_subtitle"
         if 4 * len(_MIXED_WORD.findall(text)) <= len(_BEYOND_ASCII_WORD.findall(text)):
             return text
     raise RowError(f"{name}:{line}: this is in no encoding that can be told; save it as UTF-8", kind)
+
+
+def _decoded_once(text: str) -> str:
+    """The text, also where its UTF-8 was taken for Windows-1252 and saved again: ``CafÃ©`` is ``Café``."""
+    runs = _MISREAD.findall(text)
+    read = {run: _read_again(run) for run in set(runs)}
+    if not runs or sum(read[run] is not None for run in runs) < max(2, 0.8 * len(runs)):
+        return text
+    return _MISREAD.sub(lambda found: read[found[0]] or found[0], text)
+
+
+def _read_again(run: str) -> str | None:
+    """What stands in a run of characters if they are bytes of UTF-8."""
+    try:
+        return b"".join(c.encode("cp1252" if c > "\xff" else "latin-1") for c in run).decode()
+    except UnicodeError:
+        return None
 
 
 def _code_pages(raw: bytes, language: str) -> list[str]:

@@ -16,16 +16,16 @@ _SOUNDS = (
 )
 _A_SOUND = rf"(?i:[^()\d]{{0,40}}\b(?:{_SOUNDS.replace(' ', '|')})\b[^()\d]{{0,40}})"
 _BRACKETS = r"\[[^\[\]\n]{0,80}\]|【[^【】\n]{0,80}】|［[^［］\n]{0,80}］"
-_NOTES = r"[♩♪♫♬🎵🎶]+"
-_TURN = re.compile(r"(?<!\S)>>+")
+_NOTES = r"[♩♪♫♬🎵🎶¶]+"
+_TURN = re.compile(r"(?<!\S)(?:>>+|≫)")
 _MARK = re.compile(
-    rf"{_BRACKETS}|{_NOTES}|\({_A_SOUND}\)|（[^（）\d]{{0,40}}）"
+    rf"{_BRACKETS}|{_NOTES}|\({_A_SOUND}\)|\*(?:{_A_SOUND})\*|（[^（）\d]{{0,40}}）"
     r"|(?m:^)[ ]*(?:[-–—‐][ ]*)?\([^()\d\n]{1,60}\)"  # at the start of a line: a sound, or who speaks
     r"|\((?=[^()]*[A-Z])[^()a-z\d]{2,60}\)"
     r"|(?m:^)[ ]*#(?=[ ].*[ ]#[ ]*$)|(?m:(?<=[ ])#[ ]*$)"  # a song
 )
-_DASH = re.compile(r"(?m:^)[ ]*[-–—‐]+(?=[ ]*[^\s\d-])")  # another speaks
-_NAME = re.compile(r"(?m:^)[ ]*([^\W\d_][\w.'’-]*(?:[ ][^\W_][\w.'’-]*){0,2}(?:[ ]?#\d{1,2})?)[ ]?:(?=\s+\S)")
+_DASH = re.compile(r"(?m:^)[ \-–—‐]{0,80}[-–—‐](?=[ ]*[^\s\d-])")  # another speaks
+_NAME = re.compile(r"(?m:^)[ ]*([^\W\d_][\w.'’-]*(?:[ ][^\W_][\w.'’-]*){0,2}(?:[ ]?#\d{1,2})?)[ ]*:(?=\s+\S)")
 
 
 def without_marks(cues: Sequence[Cue]) -> Iterator[Cue]:

@@ -9,6 +9,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cliploom.builders.folder import Folder
@@ -147,6 +149,15 @@ def test_composed_and_decomposed_letters_are_the_same_name(tmp_path: Path) -> No
     manifest(tmp_path, "l.csv", "file\ncafe\u0301.mp4\n")
     pairs = match_lines(read_manifest(str(tmp_path / "l.csv")), ["caf\u00e9.mp4"], "/x")
     assert [*pairs.by_file] == ["caf\u00e9.mp4"] and not pairs.rest
+
+
+def test_headers_with_spaces_and_binary_columns_are_read(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(" File Name ,Caption\na.mp4,A bird\n")
+    table = pa.table({"video": [b"a.mp4"], "caption": [b"A bird"], "thumbnail": [b"\xff\xd8\0"]})
+    pq.write_table(table, tmp_path / "m.parquet")
+    for name in ("m.csv", "m.parquet"):
+        [line] = read_manifest(str(tmp_path / name))
+        assert (line.file, [c.text for c in line.captions], "thumbnail" in line.told) == ("a.mp4", ["A bird"], False)
 
 
 def test_long_cells_and_odd_characters_in_lists_are_kept_or_cleaned(tmp_path: Path) -> None:

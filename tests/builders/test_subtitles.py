@@ -120,6 +120,33 @@ def test_what_no_player_could_read_is_named_by_line(text: str, line: int) -> Non
     assert error.value.kind == "bad_subtitle"
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        "00:00:01:500 --> 00:00:02:000", "00 : 00 : 01,500 --> 00 : 00 : 02,000", "00:00:01, 500 --> 00:00:02, 000",
+        "00:00:01,500 -> 00:00:02,000", "00:00:01,500 --&gt; 00:00:02,000", "00:00:01,500 —> 00:00:02,000",
+        "00:00:01,500 → 00:00:02,000", "00:00:01;500 --> 00:00:02", "00:00:01.500000 --> 00:00:02.000000",
+        "００：００：０１，５００ --> ００：００：０２，０００", "0:0:1.5-->0:0:2.0 X1:100 X2:200",
+        "00:01.500 --> 00:02.000",
+    ],
+)  # fmt: skip
+def test_times_however_they_are_written(times: str) -> None:
+    for end in ("\n", "\r\n", "\r", "\r\r\n"):
+        track = read_blocks(f"1\n{times}\nOne\n\n2\n00:00:03,000 --> 00:00:04,000\nTwo\n".replace("\n", end), "x.srt")
+        said = [(c.start_s, c.end_s, c.text) for c in track.cues]
+        assert (said, track.skipped) == ([(1.5, 2.0, "One"), (3.0, 4.0, "Two")], ())
+
+
+def test_text_that_was_encoded_twice_is_decoded_twice() -> None:
+    once = "1\n00:00:01,000 --> 00:00:02,000\nCafé à l’ouest, déjà vu — ça va? ♪\n"
+    twice = "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) if b > 127 else chr(b) for b in once.encode())
+    assert "CafÃ©" in twice and decode(twice.encode(), "x.srt") == once
+    for honest in (once, "« CAFÉ », ALLÉ», NÃO, Ñoño", "Ã© is how é looks when it is misread, ça va, à bientôt"):
+        assert decode(honest.encode(), "x.srt") == honest
+    japanese = "こんにちは、世界。"
+    assert decode(japanese.encode("iso2022_jp"), "x.srt") == japanese
+
+
 def test_encodings(tmp_path: Path) -> None:
     text = "1\n00:00:01,000 --> 00:00:02,000\nDéjà vu, garçon\n"
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
@@ -207,6 +234,10 @@ def test_spaces_and_breaks_of_ass_are_read_in_srt_too() -> None:
     ("lines", "spoken"),
     [
         ("[Music]", ""),
+        ("¶ la la ¶ *laughs* Hi", "la la Hi"),
+        ("WOMAN (V.O.): Hello.", "Hello."),
+        ("- [door opens] - Hello.\n≫ Bye.", "Hello. Bye."),
+        ("It is *very* cold.", "It is *very* cold."),
         (">> JOHN: - Hello there.\n- (laughs) Hi! ♪ la la ♪", "Hello there. Hi! la la"),
         (">> John Smith: hello. >> ANN: HI", "hello. HI"),
         ("(GUNSHOT)\n[speaking French]", ""),
