@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import BuildFolder, build, open_build, plan, publish, step
+    from .api import BuildFolder, build, check_release, open_build, plan, publish, step
+    from .cards.publishing.check import CheckReport
+    from .cards.publishing.findings import Finding
     from .cards.publishing.push import Publication
     from .engine.build import FunnelStage
     from .engine.contract.errors import RowError, TransientError, UserError, Waiting
@@ -71,7 +73,9 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
-    "api": "BuildFolder build open_build plan publish step",
+    "api": "BuildFolder build check_release open_build plan publish step",
+    "cards.publishing.check": "CheckReport",
+    "cards.publishing.findings": "Finding",
     "cards.publishing.push": "Publication",
     "engine.build": "FunnelStage",
     "engine.contract.errors": "RowError TransientError UserError Waiting",
@@ -90,14 +94,14 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = [  # type checkers read it and run nothing: a test compares it with the table above
-    "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep", "Clip",
-    "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter", "Floats", "Forecast",
-    "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map", "MultiOutput", "MultiOutputFunction",
-    "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Review", "ReviewMark", "Row", "RowAnswer",
-    "RowError", "Score",
-    "Segment", "Shot", "Signals", "Sound", "Source", "Span", "Split", "Step", "StepContext", "StepUse",
-    "Subtitle", "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build",
-    "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "publish", "read_recipe", "step",
+    "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep",
+    "CheckReport", "Clip", "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter",
+    "Finding", "Floats", "Forecast", "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map",
+    "MultiOutput", "MultiOutputFunction", "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Review",
+    "ReviewMark", "Row", "RowAnswer", "RowError", "Score", "Segment", "Shot", "Signals", "Sound", "Source", "Span",
+    "Split", "Step", "StepContext", "StepUse", "Subtitle", "Tags", "TransientError", "UserError", "Video",
+    "Waiting", "Word", "__version__", "build", "check_release", "each_row", "extra", "load_recipe", "open_build",
+    "package_requirement", "plan", "publish", "read_recipe", "step",
 ]  # fmt: skip
 
 

@@ -19,7 +19,9 @@ from .engine.execution.runner import RunOptions
 from .engine.query import open_query, table_names
 
 if TYPE_CHECKING:
+    from .cards.publishing.check import CheckReport
     from .cards.publishing.push import Publication
+    from .cards.publishing.source import DatasetSource
     from .engine.contract.events import Event
     from .engine.contract.step import Step
     from .engine.preview import Forecast
@@ -185,16 +187,38 @@ def publish(
     """
     from .cards.publishing.options import make_options
     from .cards.publishing.release import preview_publication, publish_to_folder, publish_to_hub
-    from .cards.publishing.source import read_source
-    from .cards.release.reading import open_dataset
 
     if bool(to) == bool(folder):
         raise UserError("say where to publish", "`to` a dataset on the Hub, or a `folder`")
     chosen = make_options(options)
-    source = read_source(open_dataset(build.root if isinstance(build, BuildFolder) else Path(build)))
+    source = _as_source(build)
     if folder:
         return publish_to_folder(source, Path(folder), chosen)
     return preview_publication(source, to, chosen) if dry_run else publish_to_hub(source, to, chosen, on_progress)
+
+
+def check_release(build: BuildFolder | str | Path, *, every: int | None = None, **options: Any) -> CheckReport:
+    """What speaks against publishing a build's dataset: it is loaded, played and looked at, without network.
+
+    Args:
+        build: a build, its folder, or a dataset folder.
+        every: play every so many-th video; otherwise about a hundred.
+        options: as for ``publish``.
+
+    Raises:
+        UserError: there is no dataset, an option makes no sense, or ``datasets`` is not installed.
+    """
+    from .cards.publishing.check import check_release as look
+    from .cards.publishing.options import make_options
+
+    return look(_as_source(build), make_options(options), every)
+
+
+def _as_source(build: BuildFolder | str | Path) -> DatasetSource:
+    from .cards.publishing.source import read_source
+    from .cards.release.reading import open_dataset
+
+    return read_source(open_dataset(build.root if isinstance(build, BuildFolder) else Path(build)))
 
 
 def _as_recipe(recipe: Recipe | str | Path) -> Recipe:

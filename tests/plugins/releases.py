@@ -51,7 +51,10 @@ def _rows(root: Path, with_files: bool, clips: Clips) -> list[Row]:
     rows: list[Row] = []
     (root / "media" / "clips").mkdir(parents=True, exist_ok=True)
     for v in range(clips.videos):
-        rows += [told.video(f"v{v}", license="cc-by-3.0"), told.segment(f"v{v}", 0.2, 1.7, f"Said in v{v}.")]
+        rows += [
+            told.video(f"v{v}", license="cc-by-3.0", sha256=f"{v:064x}"),
+            told.segment(f"v{v}", 0.2, 1.7, f"Said in v{v}."),
+        ]
         for k in range(clips.per_video):
             rows += _clip_rows(root, with_files, clips, v, k)
     return rows

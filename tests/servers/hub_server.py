@@ -101,6 +101,13 @@ class Answer(Exception):
         self.headers = {key: value for key, value in said.items() if value} | headers
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Clients may be killed."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that end early."""
+
+
 class HubServer:
     """The server, its repositories and its books."""
 
@@ -116,7 +123,7 @@ class HubServer:
         self.on_request: Callable[[int, str], None] = lambda number, said: None
         self.lock = threading.RLock()
         (root / "blobs").mkdir(parents=True, exist_ok=True)
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"hub": self}))
+        self.http = QuietServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"hub": self}))
         self.http.daemon_threads = True
         self.port = self.http.server_address[1]
 
