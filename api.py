@@ -180,7 +180,7 @@ def publish(
         folder: write the release here instead.
         dry_run: say what would be uploaded, and change nothing.
         on_progress: is told lines about what is done.
-        options: ``layout``, ``embed``, ``configs``, ``private``, ``gated`` and ``revision``, as ``cliploom publish``.
+        options: ``layout``, ``embed``, ``configs``, ``private``, ``gated`` and ``branch``, as ``cliploom publish``.
 
     Raises:
         UserError: there is no dataset, an option makes no sense, or the Hub refuses. What it held before is whole.

@@ -1,6 +1,6 @@
 """A release loaded by what people load it with, in a process of its own, without network.
 
-``python -m cliploom.cards.publishing.loading FOLDER EVERY`` writes findings to standard output, each as a line of JSON.
+Run as a module with a folder and a number, it writes findings to standard output, each as a line of JSON.
 """
 
 from __future__ import annotations

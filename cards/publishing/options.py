@@ -33,7 +33,7 @@ class PublishOptions:
     gated: Annotated[bool, Col("who wants the files must share their name and accept the conditions on the Hub")] = (
         False
     )
-    revision: Annotated[str, Col("the branch to publish to; it is made where there is none")] = "main"
+    branch: Annotated[str, Col("the branch to publish to; it is made where there is none")] = "main"
 
     def check_options(self) -> None:
         """Raise ``UserError`` for what cannot be."""

@@ -74,7 +74,7 @@ def push_release(
     last = ""
     for _ in range(_ROUNDS):
         try:
-            return _Push(source, release, client, options.revision, say).run()
+            return _Push(source, release, client, options.branch, say).run()
         except HubRace as race:
             last = str(race)
             say(f"{client.repo} was changed meanwhile ({last}): once more")
@@ -84,7 +84,7 @@ def push_release(
 def plan_push(source: DatasetSource, release: ReleaseFolder, client: HubClient, options: PublishOptions) -> Publication:
     """What ``push_release`` would do. It changes nothing."""
     known = client.try_ask(client.api.repo_info, client.repo, repo_type="dataset") is not None
-    push = _Push(source, release, client, options.revision, lambda text: None)
+    push = _Push(source, release, client, options.branch, lambda text: None)
     change, version = push.plan(push.head() if known else "")
     return Publication(client.url, version, "", len(change.add), len(change.delete), change.bytes)
 
@@ -97,8 +97,8 @@ def _prepare(client: HubClient, options: PublishOptions) -> None:
     settings |= {"gated": "auto"} if options.gated else {}
     if settings:
         client.ask(api.update_repo_settings, repo, repo_type="dataset", **settings)
-    if options.revision != "main":
-        client.ask(api.create_branch, repo, branch=options.revision, repo_type="dataset", exist_ok=True)
+    if options.branch != "main":
+        client.ask(api.create_branch, repo, branch=options.branch, repo_type="dataset", exist_ok=True)
 
 
 class _Push:

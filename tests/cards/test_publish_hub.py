@@ -127,7 +127,7 @@ def test_commits_are_small(
 def test_another_branch_gets_one_commit(hub: HubServer, publish: Publish, source: DatasetSource) -> None:
     hub.create(REPO)
     before = hub.repos[REPO].refs["refs/heads/main"]
-    made = publish(source, revision="next")
+    made = publish(source, branch="next")
     repo = hub.repos[REPO]
     assert is_whole(hub, source, "next") and repo.commits[made.revision].parent == before
     assert repo.refs["refs/heads/main"] == before and not repo.requests
@@ -212,7 +212,7 @@ def test_another_branch_is_raced_too(hub: HubServer, publish: Publish, source: D
             hub.repos[REPO].commit("refs/heads/next", hub.tree(REPO, "next") | {"NOTES.md": hub.put(b"x")}, "theirs")
 
     hub.on_request = interfere
-    publish(source, revision="next")
+    publish(source, branch="next")
     assert is_whole(hub, source, "next") and "NOTES.md" in hub.tree(REPO, "next")
 
 
