@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
 from ..schemas import Caption, Clip, Col, DatasetEntry, Review, Score, Segment, Tags, Video
-from .release.card import CardOptions
+from .card.card import CardOptions
+from .card.citation import paper
 from .release.files import mend_folder
 from .release.provenance import before_step
 from .release.redaction import public_recipe
 from .release.splits import check_shares
 from .release.writer import ReleasePlan, write_release
+from .rights.policy import RightsPolicy
+from .rights.takedown import LIST, Takedown, read_takedown
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +48,11 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     With ``media: virtual`` the folder holds Parquet files ``data/<split>-*.parquet``, with ``media: files``
     a VideoFolder: ``<split>/clips/*.mp4`` and ``<split>/metadata.parquet``. Nothing in it names this machine.
     Clips without a caption leave with the reason ``no_caption``, unless no clip has one.
+
+    ``rights`` holds patterns of licences, the first that fits counts; below them CC0, public domain, CC BY and CC BY-SA
+    carry `bytes`, everything else, and a source that states none (`unknown`), carries `links`. With `links` a clip is
+    a row without a file or a picture on the card, with `nothing` it leaves with ``no_right``. What a takedown list
+    names leaves with ``takedown``: that of ``takedown``, and that of ``cliploom takedown``.
     """
 
     license: Annotated[str, Col("licence of the dataset: an SPDX or Hub id, or a name; empty becomes `unknown`")] = ""
@@ -62,14 +70,32 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     )
     tags: Annotated[list[str], Col("more tags for the card")] = field(default_factory=list)
     homepage: Annotated[str, Col("address of the dataset's page")] = ""
+    authors: Annotated[list[str], Col("who is to be cited")] = field(default_factory=list)
+    papers: Annotated[
+        list[str], Col("what the recipe follows, to be cited: BibTeX, DOIs, or such as `arXiv:2402.19479`")
+    ] = field(default_factory=list)
+    contact: Annotated[str, Col("whom to ask to take a video down: an address")] = ""
+    rights: Annotated[
+        dict[str, str],
+        Col("what a source's licence lets it carry, `bytes`, `links` or `nothing`, such as `{cc-by-nc-*: bytes}`"),
+    ] = field(default_factory=dict)
+    takedown: Annotated[
+        str, Col("YAML file with lists of `video_id`, `uploader`, `url` and `sha256` not to publish", local=True)
+    ] = ""
+    template: Annotated[str, Col("Jinja2 file for the card that extends `card.md.j2`", local=True)] = ""
     out: Annotated[str, Col("the folder, inside the build folder")] = "dataset"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3  # figures, examples, Croissant and a lock lie beside the card
     cost: ClassVar[Cost] = "io"
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for splits, a folder or clips that cannot be."""
         check_shares(self.splits)
+        RightsPolicy(self.rights)
+        for text in self.papers:
+            paper(text)
+        self._takedown()
+        self._own_template()
         if not re.fullmatch(r"\w[\w.-]*", self.out) or self.out in _TAKEN or self.out.endswith((".part", ".old")):
             raise UserError(
                 f"cards.dataset.out is {self.out!r}: it must be a plain folder name, and not {' or '.join(_TAKEN)}"
@@ -95,6 +121,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
         stages = [stage._replace(seconds=0.0) for stage in build.funnel() if stage.name in tables]
         prints = [[entry["name"], *(table["fingerprint"] for table in entry["tables"])] for entry in before]
         told = [public_recipe(build.lock), build.lock.get("cliploom"), prints, stages, self._edition(context)]
+        told += [self._takedown(context.root).as_lists(), self._own_template()]
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[DatasetEntry | Drop]:
@@ -106,13 +133,34 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
         edition = self._edition(context)
         mend_folder(context.root / self.out)
         with_files = self.media == "files"
-        wishes = CardOptions(self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files)
+        wishes = CardOptions(
+            self.license, self.title, self.language, self.tasks, self.tags, self.homepage, with_files, self.authors,
+            self.papers, self.contact, self.template,
+        )  # fmt: skip
         plan = ReleasePlan(
-            context.root, context.root / self.out, context.folder(), _own_name(context), self.splits, self.seed
-        )
+            context.root, context.root / self.out, context.folder(), _own_name(context), self.splits, self.seed,
+            RightsPolicy(self.rights), self._takedown(context.root),
+        )  # fmt: skip
         _edition_file(context).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
         yield from write_release(db, plan, wishes)
         _edition_file(context).write_text(str(edition), encoding="utf-8")
+
+    def _takedown(self, root: Path | None = None) -> Takedown:
+        """What must not be published: by the recipe's list, and by the one that commands keep in the build folder."""
+        given = Path(self.takedown).expanduser()
+        if self.takedown and not given.is_file():
+            raise UserError(f"cards.dataset.takedown: there is no file {self.takedown}")
+        listed = read_takedown(given) if self.takedown else Takedown()
+        return listed.add(read_takedown(root / LIST)) if root is not None else listed
+
+    def _own_template(self) -> str:
+        """The text of the recipe's template for the card."""
+        if not self.template:
+            return ""
+        try:
+            return Path(self.template).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cards.dataset.template: cannot read {self.template}: {error}") from None
 
     def _edition(self, context: StepContext) -> int:
         """How often the folder had to be written again because it was gone or half done. Writes nothing."""

@@ -29,9 +29,11 @@ from .screen.formatting import printable
 from .sql import sql
 from .status import status
 from .steps import steps
+from .takedown import takedown
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, report, publish, export, steps, recipes, doctor, clean, demo
+    init, plan, build, status, errors, sql, report, publish, export, takedown, steps, recipes, doctor,
+    clean, demo,
 )  # fmt: skip
 
 app = typer.Typer(

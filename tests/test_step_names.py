@@ -19,7 +19,7 @@ CODE = sorted(
     p for folder in (*FOLDERS, "engine", "models", "media", "schemas", "cli") for p in (ROOT / folder).rglob("*.py")
 )
 TEXTS = sorted([
-    *(p for folder in ("docs", "recipes", "captioners/prompts", "cards/templates") for p in (ROOT / folder).rglob("*")),
+    *(p for folder in ("docs", "recipes", "captioners/prompts", "cards") for p in (ROOT / folder).rglob("*.*")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
 ])  # fmt: skip
 NAMED = re.compile(rf"\b(?:{'|'.join(FOLDERS)})(?:\.[a-z][a-z0-9_]*)+")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .files import SplitFiles
-from .table import Contents
+from .table import NO_CAPTION, Contents
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,14 @@ class Captions(NamedTuple):
     most_repeated: Repetition | None  # where it is on more clips than can be chance
 
 
+class LanguageCount(NamedTuple):
+    """How many published captions, or transcripts of source videos, are in a language."""
+
+    language: str  # BCP 47, empty where unknown
+    of: str  # captions or transcripts
+    rows: int
+
+
 class Facts(NamedTuple):
     """What was written."""
 
@@ -59,29 +68,35 @@ class Facts(NamedTuple):
     transcripts: list[tuple[str, int]]  # who wrote them, and of how many videos
     conse: list[str]  # columns with scores of the encoder `conse`
     damaged: int  # clips over frames that did not decode whole
+    languages: Sequence[LanguageCount] = ()
 
 
-_PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
+PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
 _SOURCES = f"""
-SELECT license, uploader, count(*) AS n FROM videos SEMI JOIN {_PUBLISHED} USING (video_id)
+SELECT license, uploader, count(*) AS n FROM videos SEMI JOIN {PUBLISHED} USING (video_id)
 GROUP BY license, uploader ORDER BY n DESC, license, uploader
 """
 _COUNTS = f"""
 SELECT count(*), count(DISTINCT lower(trim(text))), count(*) FILTER (review IN ('accept', 'edit', 'reject')),
     count(*) FILTER ('fake' IN (teacher, model))
-FROM _chosen JOIN {_PUBLISHED} USING (clip_id) LEFT JOIN _reviews USING (clip_id)
+FROM _chosen JOIN {PUBLISHED} USING (clip_id) LEFT JOIN _reviews USING (clip_id)
 """
 _AUTHORS = f"""
-SELECT teacher, model, count(*) AS n FROM _chosen SEMI JOIN {_PUBLISHED} USING (clip_id)
+SELECT teacher, model, count(*) AS n FROM _chosen SEMI JOIN {PUBLISHED} USING (clip_id)
 GROUP BY teacher, model ORDER BY n DESC, teacher, model
 """
 _REPEATED = f"""
-SELECT min(text), count(*) AS n FROM _chosen SEMI JOIN {_PUBLISHED} USING (clip_id)
+SELECT min(text), count(*) AS n FROM _chosen SEMI JOIN {PUBLISHED} USING (clip_id)
 GROUP BY lower(trim(text)) ORDER BY n DESC, 1 LIMIT 1
 """
 _TRANSCRIPTS = f"""
-SELECT source, count(DISTINCT video_id) AS n FROM _voice SEMI JOIN {_PUBLISHED} USING (video_id)
+SELECT source, count(DISTINCT video_id) AS n FROM _voice SEMI JOIN {PUBLISHED} USING (video_id)
 GROUP BY source ORDER BY n DESC, source
+"""
+_LANGUAGES = f"""
+SELECT language, 'captions', count(*) AS n FROM _chosen SEMI JOIN {PUBLISHED} USING (clip_id) GROUP BY language
+UNION ALL SELECT language, 'transcripts', count(DISTINCT video_id)
+FROM _voice SEMI JOIN {PUBLISHED} USING (video_id) GROUP BY language ORDER BY 2, n DESC, 1
 """
 _CONSE = "SELECT DISTINCT name FROM scores WHERE split_part(model, ' ', 1) = 'conse' ORDER BY 1"
 _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not about each of them
@@ -89,13 +104,16 @@ _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not ab
 
 def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[SplitFiles], file_bytes: int) -> Facts:
     """Count in the views that ``release.table.prepare`` made."""
-    names = held.schema.names
+    names, dropped = held.schema.names, list(held.left_out.values()).count(NO_CAPTION)
     sources = [SourceGroup(*row) for row in db.execute(_SOURCES).fetchall()]
     captions = _captions(db) if "caption" in names else None
     transcripts = db.execute(_TRANSCRIPTS).fetchall() if "transcript" in names else []
     conse = [held.scores[name] for (name,) in db.execute(_CONSE).fetchall()]
-    [(damaged,)] = db.execute(f"SELECT count(*) FROM {_PUBLISHED} WHERE damaged > 0").fetchall()
-    return Facts(held.schema, splits, file_bytes, len(held.bare), sources, captions, transcripts, conse, damaged)
+    [(damaged,)] = db.execute(f"SELECT count(*) FROM {PUBLISHED} WHERE damaged > 0").fetchall()
+    languages = [LanguageCount(*row) for row in db.execute(_LANGUAGES).fetchall()]
+    return Facts(
+        held.schema, splits, file_bytes, dropped, sources, captions, transcripts, conse, damaged, languages
+    )  # fmt: skip
 
 
 def _captions(db: duckdb.DuckDBPyConnection) -> Captions:

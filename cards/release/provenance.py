@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -11,7 +13,7 @@ import yaml
 from ...engine.contract.catalog import step_class
 from ...engine.contract.errors import UserError
 from .models import ModelLicense, model_license
-from .redaction import public_options, public_recipe
+from .redaction import public_lock, public_options, public_recipe
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,6 +42,13 @@ class StepRecord(NamedTuple):
     options: str
 
 
+class PromptRecord(NamedTuple):
+    """A prompt that a step asked with, as it was when it asked."""
+
+    step: str
+    text: str
+
+
 class ModelRecord(NamedTuple):
     """One model that the build used, or a rule."""
 
@@ -59,6 +68,8 @@ class Provenance(NamedTuple):
     stages: list[FunnelStage]
     models: list[ModelRecord]
     recipe: dict[str, Any]
+    prompts: Sequence[PromptRecord] = ()
+    lock: Mapping[str, Any] = MappingProxyType({})  # without facts of this machine
 
 
 def read_story(root: Path, step: str) -> Provenance:
@@ -80,7 +91,18 @@ def read_story(root: Path, step: str) -> Provenance:
     stages = [stage for stage in build.funnel() if stage.name in names]
     with build.connect() as db:
         models = _models(db)
-    return Provenance(build.name, str(build.lock.get("cliploom", "")), steps, stages, models, public_recipe(build.lock))
+    recipe, told = public_recipe(build.lock), public_lock(build.lock)
+    return Provenance(build.name, str(told.get("cliploom", "")), steps, stages, models, recipe, _prompts(before), told)
+
+
+def _prompts(entries: Iterable[Mapping[str, Any]]) -> list[PromptRecord]:
+    """The texts that steps of chat models keep in the lock, before the revision of their model."""
+    return [
+        PromptRecord(entry["name"], text.strip())
+        for entry in entries
+        for text in str(entry.get("revision") or "").split("\0")[:-1]
+        if text.strip()
+    ]
 
 
 def before_step(lock: dict[str, Any], step: str) -> list[dict[str, Any]]:

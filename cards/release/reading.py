@@ -72,15 +72,20 @@ def open_tables(dataset: DatasetFolder) -> duckdb.DuckDBPyConnection:
     ``_order`` counts the splits as the card lists them; ``_folder`` is what the names of files in a row start at.
     """
     db = connect()
+    add_published(db, dataset.root, dataset.splits)
+    return db
+
+
+def add_published(db: duckdb.DuckDBPyConnection, root: Path, splits: Mapping[str, list[Path]]) -> None:
+    """Make the view ``published`` over the Parquet files of a folder, by split."""
     parts = [
         f"SELECT *, {quote_literal(split)} AS _split, {number} AS _order,"
-        f" {quote_literal(files[0].parent.relative_to(dataset.root).as_posix())} AS _folder"
+        f" {quote_literal(files[0].parent.relative_to(root).as_posix())} AS _folder"
         f" FROM {parquet_table(files, ', union_by_name=true')}"
-        for number, (split, files) in enumerate(dataset.splits.items())
+        for number, (split, files) in enumerate(splits.items())
         if files
     ]
     db.execute(f"CREATE VIEW published AS {' UNION ALL BY NAME '.join(parts)}")
-    return db
 
 
 def columns_of(db: duckdb.DuckDBPyConnection, view: str = "published") -> dict[str, str]:

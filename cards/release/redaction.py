@@ -49,6 +49,12 @@ def public_recipe(lock: Mapping[str, Any]) -> dict[str, Any]:
     return recipe
 
 
+def public_lock(lock: Mapping[str, Any]) -> dict[str, Any]:
+    """A lock, cleaned: every option that is no fact of this machine, versions, revisions and fingerprints."""
+    steps = [{**entry, "options": public_options(entry["step"], entry.get("options") or {})} for entry in lock["steps"]]
+    return {**lock, "recipe": public_recipe(lock), "steps": steps}
+
+
 def _steps(lock: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{step["step"]: step.get("options")} for step in lock.get("steps", ())]
 

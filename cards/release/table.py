@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,7 +89,7 @@ SELECT {scores}
     coalesce(v.title, '') AS title, coalesce(v.uploader, '') AS uploader, coalesce(p.uri, '') AS uri,
     coalesce(v.license, '') AS license, coalesce(v.sha256, '') AS source_sha256, v.width_px, v.height_px,
     v.coded_width_px, v.coded_height_px, l.file_width_px, l.file_height_px, l.damaged, v.fps,
-    p.split AS _split, l.file AS _file
+    p.split AS _split, CASE WHEN p.carries = 'bytes' THEN l.file END AS _file
 FROM (FROM clips ANTI JOIN _bare USING (clip_id)) l JOIN _placed p USING (video_id) LEFT JOIN videos v USING (video_id)
 LEFT JOIN _chosen c USING (clip_id) LEFT JOIN _candidates k USING (clip_id)
 LEFT JOIN _tags t USING (clip_id) LEFT JOIN _transcripts s USING (clip_id) LEFT JOIN _reviews r USING (clip_id)
@@ -96,9 +97,18 @@ LEFT JOIN _tags t USING (clip_id) LEFT JOIN _transcripts s USING (clip_id) LEFT 
 """
 
 
+NO_CAPTION = "no_caption"
+_UNWANTED = """
+SELECT clip_id, CASE carries WHEN 'takedown' THEN 'takedown' ELSE 'no_right' END
+FROM clips JOIN _placed USING (video_id) WHERE carries IN ('takedown', 'nothing')
+"""
 _BARE = """
-SELECT clip_id, clips.video_id FROM clips LEFT JOIN _chosen c USING (clip_id)
-WHERE coalesce(trim(c.text), '') = '' ORDER BY clip_id
+SELECT clip_id FROM clips JOIN _placed USING (video_id) LEFT JOIN _chosen c USING (clip_id)
+WHERE coalesce(trim(c.text), '') = '' AND carries NOT IN ('takedown', 'nothing') ORDER BY clip_id
+"""
+_CARRIES = """
+SELECT carries, count(*) FROM clips JOIN _placed USING (video_id)
+WHERE carries IN ('takedown', 'nothing') OR clip_id NOT IN (SELECT clip_id FROM _bare) GROUP BY carries
 """
 
 _COLUMNS_OF = {
@@ -114,25 +124,36 @@ class Contents(NamedTuple):
 
     schema: pa.Schema
     scores: dict[str, str]  # columns by the name of the score
-    bare: list[tuple[str, str]]  # clip and video of the clips that stay behind for want of a caption
+    left_out: dict[str, str]  # why clips stay behind, by clip
+    carries: Counter[str]  # clips by what the licence of their video lets them carry
 
 
-def prepare(
-    db: duckdb.DuckDBPyConnection, splits: Mapping[str, str], uris: Mapping[str, str], with_files: bool
-) -> Contents:
+class VideoPlace(NamedTuple):
+    """What a release decides of a source video."""
+
+    split: str
+    uri: str  # as it may be told
+    carries: str  # bytes, links or nothing; `takedown` for one that must not be published
+
+
+def prepare(db: duckdb.DuckDBPyConnection, places: Mapping[str, VideoPlace], with_files: bool) -> Contents:
     """Make the view ``release``: one row a clip, with its split and the file to take it from.
 
-    ``splits`` and ``uris`` are by video; every video of a clip must have a split.
+    ``places`` are by video; every video of a clip must have one.
     """
     import pyarrow as pa
 
-    videos = sorted(splits)
-    columns = {"video_id": videos, "split": [splits[v] for v in videos], "uri": [uris.get(v, "") for v in videos]}
+    columns = {"video_id": list(places)} | {
+        name: [place[i] for place in places.values()] for i, name in enumerate(VideoPlace._fields)
+    }
     db.register("_placed", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
     for statements in (caption_views(), _TAGS, _REVIEWS, transcript_views()):
         db.execute(statements)
+    left_out: dict[str, str] = dict(db.execute(_UNWANTED).fetchall())
     bare = db.execute(_BARE).fetchall() if _any(db, "captions") else []
-    db.register("_bare", pa.table({"clip_id": pa.array([clip for clip, _ in bare], pa.string())}))
+    left_out |= {clip: NO_CAPTION for (clip,) in bare}
+    db.register("_bare", pa.table({"clip_id": pa.array(list(left_out), pa.string())}))
+    carries = Counter(dict(db.execute(_CARRIES).fetchall()))
     models = dict(db.execute("SELECT name, list(DISTINCT model ORDER BY model) FROM scores GROUP BY name").fetchall())
     scores = score_columns(models)
     chosen = "".join(f'q."{column}", ' for column in scores.values())
@@ -140,7 +161,10 @@ def prepare(
     if scores:
         db.execute(f"CREATE TEMP VIEW _scores AS {_scores(scores)}")
     db.execute(f"CREATE TEMP VIEW release AS {_QUERY.format(scores=chosen, joined=joined)}")
-    return Contents(release_schema(_missing(db, with_files), scores, models), scores, bare)
+    schema = release_schema(_missing(db, with_files), scores, models)
+    if with_files and carries["links"]:
+        schema = schema.set(schema.get_field_index(FILE), schema.field(FILE).with_nullable(True))
+    return Contents(schema, scores, left_out, carries)
 
 
 def caption_views(table: str = "captions") -> str:

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
 from ...engine.contract.errors import UserError
 from ...engine.contract.step import Drop
 from ...schemas import DatasetEntry
-from .card import CardOptions, make_card
+from ..card.card import CardOptions
+from ..card.description import ReleaseRights, describe_release
+from ..rights.policy import BYTES, LINKS, NOTHING, TAKEN_DOWN, RightsPolicy, RightsSummary, SourceVideo
+from ..rights.takedown import Takedown
 from .columns import FILE
 from .facts import read_facts
 from .files import SplitFiles, TableFiles, clip_name, find_clips, put_file, replace_folder
-from .provenance import read_story
 from .redaction import public_uri
 from .splits import assign_splits
-from .table import SOURCE, SPLIT, Contents, prepare, rows_query
+from .table import SOURCE, SPLIT, Contents, VideoPlace, prepare, rows_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +28,7 @@ _BATCH_ROWS = 4_096
 
 
 class ReleasePlan(NamedTuple):
-    """Where a release goes, and how it is split."""
+    """Where a release goes, how it is split, and what of it may be passed on."""
 
     root: Path  # the build folder
     folder: Path
@@ -36,6 +36,8 @@ class ReleasePlan(NamedTuple):
     step: str
     shares: Mapping[str, float]
     seed: int
+    rights: RightsPolicy
+    takedown: Takedown
 
 
 def write_release(
@@ -44,26 +46,52 @@ def write_release(
     """Replace the folder, then yield an entry or a verdict a clip.
 
     Raises:
-        UserError: no clip is left, a clip's file is missing, or the folder holds something else.
+        UserError: no clip is left, a clip's file is missing, no source lets a file be passed on, or the folder holds
+            something else.
     """
     _check_place(plan.folder)
     db.execute("SET temp_directory = ?", [str(plan.scratch / "spill")])
-    videos = db.execute("SELECT DISTINCT video_id, uri FROM clips LEFT JOIN videos USING (video_id)").fetchall()
-    uris = {video: public_uri(uri or "") for video, uri in videos}
-    held = prepare(db, assign_splits(uris, plan.shares, plan.seed), uris, wishes.with_files)
-    if _one(db, "SELECT count(*) FROM clips") == len(held.bare):
+    places = _places(db, plan)
+    held = prepare(db, places, wishes.with_files)
+    if _one(db, "SELECT count(*) FROM clips") == len(held.left_out):
         raise UserError("no clip is left to publish", "`cliploom status` shows where they went")
+    if wishes.with_files and not held.carries[BYTES]:
+        raise UserError(
+            "no clip may be published as a file: none of their sources has a licence that lets it be passed on",
+            "if you may, say so in cards.dataset, such as rights: {unknown: bytes}; or publish times (media: virtual)",
+        )
     files: dict[str, str] = {}
     with replace_folder(plan.folder) as part:
         splits, files = _write_tables(db, plan, part, held, wishes.with_files)
+        gone = sum(place.carries == TAKEN_DOWN for place in places.values())
+        n = held.carries
+        rights = RightsSummary(plan.rights.rules, n[BYTES], n[LINKS], n[NOTHING], gone, n[TAKEN_DOWN])
+        may_show = {video for video, place in places.items() if place.carries == BYTES}
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
-        facts = read_facts(db, held, splits, size)
-        story = read_story(plan.root, plan.step)
-        (part / "README.md").write_text(make_card(wishes, facts, story), encoding="utf-8")
-        if story.recipe:
-            text = yaml.safe_dump(story.recipe, sort_keys=False, allow_unicode=True, width=100)
-            (part / "recipe.yaml").write_text(text, encoding="utf-8")
+        describe_release(part, plan, wishes, read_facts(db, held, splits, size), ReleaseRights(rights, may_show), db)
     yield from _entries(db, held, files)
+
+
+def _places(db: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> dict[str, VideoPlace]:
+    """What is decided of each video. One that goes moves no other to another split."""
+    rows = db.execute(_VIDEOS).fetchall()
+    videos = [SourceVideo(*(value or "" for value in row)) for row in rows]
+    splits = assign_splits((video.video_id for video in videos), plan.shares, plan.seed)
+    carries = plan.rights.decide(videos, plan.takedown)
+    return {
+        video.video_id: VideoPlace(splits[video.video_id], public_uri(video.uri), carries[video.video_id])
+        for video in videos
+    }
+
+
+_WITH_BYTES = """
+SELECT clip_id, file FROM clips ANTI JOIN _bare USING (clip_id) JOIN _placed USING (video_id)
+WHERE carries = 'bytes' ORDER BY clip_id
+"""
+_VIDEOS = """
+SELECT video_id, any_value(uri), any_value(uploader), any_value(license), any_value(sha256)
+FROM (SELECT DISTINCT video_id FROM clips) LEFT JOIN videos USING (video_id) GROUP BY video_id ORDER BY video_id
+"""
 
 
 def _check_place(folder: Path) -> None:
@@ -79,8 +107,7 @@ def _write_tables(
 ) -> tuple[list[SplitFiles], dict[str, str]]:
     query = rows_query(held.schema.names, [name for name, share in plan.shares.items() if share > 0])
     if with_files:
-        chosen = "SELECT clip_id, file FROM clips ANTI JOIN _bare USING (clip_id) ORDER BY clip_id"
-        find_clips(plan.root, db.execute(chosen).fetchall())
+        find_clips(plan.root, db.execute(_WITH_BYTES).fetchall())
     per_split = dict(
         db.execute("SELECT split, count(*) FROM clips JOIN _placed USING (video_id) GROUP BY ALL").fetchall()
     )
@@ -124,20 +151,21 @@ def _place(plan: ReleasePlan, folder: Path, table: pa.Table, first: int, of: int
     import pyarrow as pa
 
     placed: dict[str, str] = {}
-    for clip, source in zip(table.column("clip_id").to_pylist(), table.column(SOURCE).to_pylist(), strict=True):
-        placed[clip] = clip_name(clip, source, first + len(placed), of)
-        put_file(plan.root / source, folder / placed[clip])
-    return table.append_column(FILE, pa.array(list(placed.values()), pa.string())), placed
+    clips = table.column("clip_id").to_pylist()
+    for number, (clip, source) in enumerate(zip(clips, table.column(SOURCE).to_pylist(), strict=True), first):
+        if source is not None:  # else its times alone may be passed on
+            placed[clip] = clip_name(clip, source, number, of)
+            put_file(plan.root / source, folder / placed[clip])
+    return table.append_column(FILE, pa.array([placed.get(clip) for clip in clips], pa.string())), placed
 
 
 def _entries(db: duckdb.DuckDBPyConnection, held: Contents, files: Mapping[str, str]) -> Iterator[DatasetEntry | Drop]:
-    bare = {clip for clip, _ in held.bare}
     query = "SELECT clip_id, video_id, split FROM clips JOIN _placed USING (video_id) ORDER BY clip_id"
     reader = db.sql(query).to_arrow_reader(_BATCH_ROWS)
     for batch in reader:
         for clip, video, split in zip(*(batch.column(i).to_pylist() for i in range(3)), strict=True):
-            if clip in bare:
-                yield Drop(clip, video, "no_caption")
+            if clip in held.left_out:
+                yield Drop(clip, video, held.left_out[clip])
             else:
                 yield DatasetEntry(clip, video, clip, split, files.get(clip))
 

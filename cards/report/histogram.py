@@ -25,8 +25,8 @@ class Spread(NamedTuple):
 def draw_histogram(spread: Spread) -> str:
     """The SVG; the median of the published is marked."""
     edges = _edges(np.asarray(spread.everything, float), spread.whole)
-    everything, _ = np.histogram(spread.everything, edges)
-    published, _ = np.histogram(spread.published, edges)
+    everything, _ = np.histogram(np.minimum(spread.everything, edges[-1]), edges)  # the last bar holds what is beyond
+    published, _ = np.histogram(np.minimum(spread.published, edges[-1]), edges)
     tallest = max(int(everything.max()), 1)
     bars = _bars("all", everything, tallest) + _bars("kept", published, tallest)
     said = f"{spread.title}: {len(spread.everything):,} values from {_number(edges[0])} to {_number(edges[-1])}"

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from ...engine.contract.errors import UserError
 from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
-from .columns import FILE, SCORE
-from .facts import Facts
-from .licenses import card_license
-from .provenance import Provenance
-from .words import length_of_time, short_text
+from ..release.columns import FILE, SCORE
+from ..release.facts import Facts
+from ..release.licenses import card_license
+from ..release.provenance import Provenance
+from ..release.words import length_of_time, short_text
+from ..rights.policy import RightsSummary
+from ..rights.takedown import Tombstones, tombstone_text
+from .citation import own_citation, paper
+from .examples import CardExample
+from .figures import Figure
+from .limits import known_limits
+from .opinions import ReviewSummary, TeacherRecord
+from .statistics import Statistics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,27 +44,82 @@ class CardOptions(NamedTuple):
     tags: list[str]
     homepage: str
     with_files: bool
+    authors: Sequence[str] = ()
+    papers: Sequence[str] = ()
+    contact: str = ""
+    template: str = ""
 
 
-def make_card(wishes: CardOptions, facts: Facts, story: Provenance) -> str:
-    """The text of ``README.md``."""
-    import jinja2
+class CardContents(NamedTuple):
+    """What else a card shows, where there is any."""
 
-    loader = jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates")
-    page = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time}
-    template = page.get_template("card.md.j2")
+    numbers: Statistics | None = None
+    figures: Sequence[Figure] = ()
+    examples: Sequence[CardExample] = ()
+    teachers: Sequence[TeacherRecord] = ()
+    reviews: ReviewSummary | None = None
+    rights: RightsSummary | None = None
+    changelog: str = ""
+
+
+def make_card(wishes: CardOptions, facts: Facts, story: Provenance, contents: CardContents | None = None) -> str:
+    """The text of ``README.md``.
+
+    Raises:
+        UserError: the recipe's own template is not there, or broken.
+    """
+    contents = contents or CardContents()
     shown = yaml.safe_dump(_shorten(story.recipe), sort_keys=False, allow_unicode=True, width=100)
     recipe = shown if story.recipe else ""
     scores = [name for name in facts.schema.names if name.startswith(SCORE)]
-    return template.render(
+    title = wishes.title or story.name
+    return _render(
+        wishes.template,
         front=yaml.safe_dump(front_matter(wishes, facts, story), sort_keys=False, allow_unicode=True, width=100),
-        wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores),
-        license=card_license(wishes.license), title=wishes.title or story.name,
+        wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores), shown=contents,
+        rights=contents.rights, gone=_gone(contents.rights),
+        license=card_license(wishes.license), title=title, captions=facts.captions, numbers=contents.numbers,
         examples=sum(s.examples for s in facts.splits), seconds=sum(s.seconds for s in facts.splits),
-        videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, fence=_fence(recipe),
-        most=_MOST_ROWS, homepage=_link(wishes.homepage), kinds={step.kind for step in story.steps},
+        videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, limits=known_limits(wishes.with_files, facts),
+        most=_MOST_ROWS, homepage=_link(wishes.homepage), contact=_contact(wishes.contact),
+        kinds={step.kind for step in story.steps}, papers=[paper(text) for text in wishes.papers],
+        own=own_citation(story.name, title, wishes.authors, wishes.homepage, story.version),
     )  # fmt: skip
+
+
+def _render(file: str, **values: Any) -> str:
+    """The card by our template, or by one of the recipe's that extends it."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    here = Path(__file__).parent
+    folders = [here, Path(file).expanduser().parent] if file else [here]
+    page = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time, "fence": _fence, "num": _number}
+    try:
+        return page.get_template(Path(file).name if file else "card.md.j2").render(**values)
+    except jinja2.TemplateNotFound:
+        raise UserError(f"cards.dataset.template: there is no file {file}") from None
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"{file}:{error.lineno}: {error.message}", "it must be a Jinja2 template") from None
+    except jinja2.TemplateError as error:
+        raise UserError(f"{file}: {error.message}", 'begin it with {% extends "card.md.j2" %}') from None
+
+
+def _number(value: float) -> str:
+    """A number of a table: whole, or of three digits that count."""
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.3g}"
+
+
+def _gone(rights: RightsSummary | None) -> str:
+    return tombstone_text(Tombstones(rights.takedown_videos, rights.takedown_clips) if rights else Tombstones())
+
+
+def _contact(text: str) -> str:
+    """An address to write to, as a link where it is one of the web."""
+    return _link(text) if text.startswith(("http://", "https://")) else markdown_text(text)
 
 
 def md(value: object, most: int = 300) -> str:

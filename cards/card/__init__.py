@@ -1,0 +1,1 @@
+"""The dataset card: what it says, its figures, and the same for machines."""

@@ -1,0 +1,246 @@
+"""What may be passed on: licences, the recipe's policy, and what was taken down."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+import told
+
+from cliploom.cards.dataset import Dataset
+from cliploom.cards.release.reading import open_dataset
+from cliploom.cards.rights import removal
+from cliploom.cards.rights.names import license_key
+from cliploom.cards.rights.policy import RightsPolicy
+from cliploom.cards.rights.removal import Removal, remove_videos
+from cliploom.cards.rights.takedown import LIST, make_takedown, read_takedown, write_takedown
+from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.step import Drop, StepContext
+from cliploom.schemas import DatasetEntry, Row
+
+STEP = Path("media/cards.dataset/0123456789abcdef")
+LICENSES = {
+    "free": "CC BY 4.0",
+    "tube": "Creative Commons Attribution license (reuse allowed)",
+    "busy": "CC BY-NC 4.0",
+    "mute": "",
+}
+
+
+def rows(root: Path) -> list[Row]:
+    """A video of each kind of licence, with a clip and its file."""
+    made: list[Row] = []
+    (root / "media" / "clips").mkdir(parents=True, exist_ok=True)
+    for name, stated in LICENSES.items():
+        file = f"media/clips/{name}.mp4"
+        shutil.copy(told.MEDIA / "made_one_frame.mp4", root / file)
+        clip = told.clip(name, 0, 2, file=file, cut="smart")
+        uri, uploader = f"https://films.example/{name}?v=1", f"The {name.title()} Channel"
+        made += [told.video(name, license=stated, uri=uri, uploader=uploader, sha256=name.ljust(64, "0")), clip]
+        made.append(told.caption(clip, "chat", f"Something {name}."))
+    return made
+
+
+def release(root: Path, **options: Any) -> list[DatasetEntry | Drop]:
+    step = Dataset(**{"media": "files", "license": "cc-by-4.0", **options})
+    step.check([])
+    return list(step.rows(told.database(rows(root)), StepContext(root, {"": STEP})))
+
+
+def published(root: Path) -> dict[str, dict[str, Any]]:
+    files = sorted((root / "dataset").glob("**/*.parquet"))
+    return {row["video_id"]: row for file in files for row in pq.read_table(file, partitioning=None).to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("stated", "key"),
+    [
+        ("CC BY 3.0", "cc-by-3.0"), ("cc-by-sa-4.0", "cc-by-sa-4.0"), ("CC BY-NC-ND 2.0", "cc-by-nc-nd-2.0"),
+        ("https://creativecommons.org/licenses/by-nc-sa/4.0/", "cc-by-nc-sa-4.0"), ("CC0", "cc0-1.0"),
+        ("http://creativecommons.org/publicdomain/zero/1.0/", "cc0-1.0"), ("public domain", "public-domain"),
+        ("Creative Commons Attribution license (reuse allowed)", "cc-by"), ("Public Domain Mark 1.0", "public-domain"),
+        ("Creative Commons Attribution-ShareAlike 4.0 International", "cc-by-sa-4.0"),
+        ("Creative Commons Attribution-NonCommercial-NoDerivatives 4.0", "cc-by-nc-nd-4.0"),
+        ("", "unknown"),
+        ("Standard YouTube License", "standard-youtube-license"), ("All rights reserved", "all-rights-reserved"),
+    ],
+)  # fmt: skip
+def test_licences_have_one_spelling(stated: str, key: str) -> None:
+    assert license_key(stated) == key
+
+
+@pytest.mark.parametrize(
+    ("stated", "carries"),
+    [
+        ("CC BY 3.0", "bytes"), ("CC0", "bytes"), ("public domain", "bytes"), ("CC BY-SA 4.0", "bytes"),
+        ("CC BY-NC 4.0", "links"), ("CC BY-ND 4.0", "links"), ("CC BY-NC-SA 4.0", "links"), ("", "links"),
+        ("Standard YouTube License", "links"), ("CC BY-SA-something 4.0", "bytes"),
+    ],
+)  # fmt: skip
+def test_without_a_policy_only_free_licences_carry_bytes(stated: str, carries: str) -> None:
+    assert RightsPolicy({}).carries(stated) == carries
+
+
+def test_a_recipe_s_rules_come_first_and_by_either_spelling() -> None:
+    policy = RightsPolicy(
+        {"cc-by-nc-*": "bytes", "unknown": "nothing", "Standard YouTube*": "nothing", "cc-by-*": "links"}
+    )
+    assert [policy.carries(s) for s in ("CC BY-NC 4.0", "", "Standard YouTube License", "CC BY 4.0", "CC0")] == [
+        "bytes", "nothing", "nothing", "links", "bytes",
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="cc0 is 'byte'"):
+        Dataset(rights={"cc0": "byte"}).check([])
+
+
+def test_what_may_not_be_passed_on_is_a_row_without_a_file(tmp_path: Path) -> None:
+    release(tmp_path)
+    held = published(tmp_path)
+    assert {name for name, row in held.items() if row["file_name"]} == {"free", "tube"} and len(held) == 4
+    assert len(list((tmp_path / "dataset").rglob("*.mp4"))) == 2
+    data = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))["train"]
+    data = data.cast_column("video", datasets.Video(decode=False))
+    loaded = {row["video_id"]: row["video"] for row in data}
+    assert {name for name, video in loaded.items() if video} == {"free", "tube"} and set(loaded) == set(LICENSES)
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "2 clips are here with their bytes, 2 as links alone" in card and "2 of the clips are video files" in card
+
+
+def test_nothing_means_that_the_clip_leaves(tmp_path: Path) -> None:
+    made = release(tmp_path, rights={"unknown": "nothing", "cc-by-nc-*": "bytes"})
+    assert [(d.video_id, d.reason) for d in made if isinstance(d, Drop)] == [("mute", "no_right")]
+    held = published(tmp_path)
+    assert set(held) == {"free", "tube", "busy"} and all(row["file_name"] for row in held.values())
+
+
+def test_where_no_source_lets_a_file_be_passed_on_the_step_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no clip may be published as a file"):
+        release(tmp_path, rights={"*": "links"})
+    assert not (tmp_path / "dataset").exists()
+    assert len(release(tmp_path, rights={"*": "links"}, media="virtual")) == 4
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"video_id": ["tube"]}, {"uploader": ["the TUBE channel"]}, {"url": ["https://films.example/tube?v=1"]},
+        {"url": ["https://me:secret@films.example/tube?v=1"]}, {"sha256": ["TUBE".ljust(64, "0")]},
+    ],
+)  # fmt: skip
+def test_what_is_taken_down_leaves_with_its_bytes_and_its_number_stays(
+    tmp_path: Path, entry: dict[str, list[str]]
+) -> None:
+    write_takedown(tmp_path / LIST, make_takedown(entry))
+    made = release(tmp_path)
+    assert [(d.video_id, d.reason) for d in made if isinstance(d, Drop)] == [("tube", "takedown")]
+    assert set(published(tmp_path)) == {"free", "busy", "mute"}
+    folder = tmp_path / "dataset"
+    names = [file.name for file in folder.rglob("*")]
+    assert not any("tube" in name for name in names)
+    texts = "".join(f.read_text() for f in folder.rglob("*") if f.suffix in (".md", ".json", ".yaml", ".svg"))
+    assert "tube" not in texts.lower() and "1 source video with 1 clip was taken down" in texts
+
+
+def test_a_list_in_the_recipe_counts_too_and_a_wrong_one_is_one_line(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("video_id: [busy]\n")
+    write_takedown(tmp_path / LIST, make_takedown({"video_id": ["mute"]}))
+    assert {d.video_id for d in release(tmp_path, takedown=str(mine)) if isinstance(d, Drop)} == {"busy", "mute"}
+    for text in ("- a\n", "video: [a]\n", "video_id: a\n", 'uploader: [""]\n', "video_id: [[a\n"):
+        mine.write_text(text)
+        with pytest.raises(UserError):
+            Dataset(takedown=str(mine)).check([])
+    with pytest.raises(UserError, match="there is no file"):
+        Dataset(takedown=str(tmp_path / "none.yaml")).check([])
+
+
+def test_a_video_that_leaves_moves_no_other_to_another_split(tmp_path: Path) -> None:
+    splits = {"train": 0.5, "test": 0.5}
+    before = {e.video_id: e.split for e in release(tmp_path, splits=splits) if isinstance(e, DatasetEntry)}
+    write_takedown(tmp_path / LIST, make_takedown({"video_id": ["tube"]}))
+    after = {e.video_id: e.split for e in release(tmp_path, splits=splits) if isinstance(e, DatasetEntry)}
+    assert after == {video: split for video, split in before.items() if video != "tube"}
+
+
+def test_lists_are_read_as_they_were_written(tmp_path: Path) -> None:
+    listed = make_takedown({"video_id": ["a", "b"], "uploader": ["Ada"], "url": ["https://x.example/a/"]})
+    write_takedown(tmp_path / LIST, listed)
+    assert read_takedown(tmp_path / LIST) == listed and not read_takedown(tmp_path / "none")
+    assert listed.names("z", "ADA ", "", "") and listed.names("z", "", "https://x.example/a", "")
+    assert not listed.names("z", "", "", "")
+
+
+def test_the_dataset_that_is_left_opens(tmp_path: Path) -> None:
+    release(tmp_path)
+    found = open_dataset(tmp_path / "dataset")
+    assert list(found.splits) == ["train"] and found.front["license"] == "cc-by-4.0"
+
+
+def texts(folder: Path) -> str:
+    return "".join(f.read_text() for f in folder.rglob("*") if f.suffix in (".md", ".json", ".yaml", ".svg")).lower()
+
+
+def test_a_takedown_leaves_no_trace_but_a_number(tmp_path: Path) -> None:
+    release(tmp_path)
+    folder = tmp_path / "dataset"
+    assert "tube" in texts(folder)
+    gone = remove_videos(open_dataset(folder), make_takedown({"uploader": ["The Tube Channel"]}))
+    assert gone == Removal(1, 1, 1, "") and set(published(tmp_path)) == {"free", "busy", "mute"}
+    assert "tube" not in texts(folder) and not any("tube" in str(file) for file in folder.rglob("*"))
+    card = (folder / "README.md").read_text()
+    assert "1 source video with 1 clip was taken down" in card and "3 clips of 3 source videos are left" in card
+    assert "## Changelog\n\n### Takedown, not yet released\n" in card and "## Examples" not in card
+    assert json.loads((folder / "takedown.json").read_text()) == {"videos": 1, "clips": 1}
+    data = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
+    assert len(data) == 3
+
+
+def test_numbers_of_several_takedowns_add_up_and_the_version_goes_on(tmp_path: Path) -> None:
+    release(tmp_path)
+    card = tmp_path / "dataset" / "README.md"
+    card.write_text(card.read_text().replace("---\n", "---\nversion: 1.4.2\n", 1))
+    for name, version in (("tube", "1.5.0"), ("mute", "1.6.0")):
+        gone = remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": [name]}))
+        assert gone.version == version == open_dataset(tmp_path / "dataset").front["version"]
+    assert "2 source videos with 2 clips were taken down" in card.read_text()
+    assert card.read_text().index("### 1.6.0") < card.read_text().index("### 1.5.0")
+    again = remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["mute"]}))
+    assert again == Removal(0, 0, 0, "1.6.0")
+
+
+@pytest.mark.parametrize("stage", ["_filter_table", "_rewrite_card", "add_entry"])
+def test_a_takedown_that_was_killed_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    release(tmp_path)
+    listed = make_takedown({"video_id": ["tube"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, stage, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            remove_videos(open_dataset(tmp_path / "dataset"), listed)
+    remove_videos(open_dataset(tmp_path / "dataset"), listed)
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert set(published(tmp_path)) == {"free", "busy", "mute"} and "tube" not in texts(tmp_path / "dataset")
+    assert card.count("1 source video with 1 clip was taken down") == 1 and card.count("taken down** after") == 1
+    assert sorted(file.name for file in (tmp_path / "dataset").glob("takedown*")) == ["takedown.json"]
+
+
+def test_a_rebuild_after_a_takedown_keeps_the_number(tmp_path: Path) -> None:
+    release(tmp_path)
+    remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["tube"]}))
+    left = [row for row in rows(tmp_path) if row.video_id != "tube"]  # its source is gone too
+    step = Dataset(media="files", license="cc-by-4.0")
+    list(step.rows(told.database(left), StepContext(tmp_path, {"": STEP})))
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "1 source video with 1 clip was taken down" in card and "Videos were taken down" not in card
+
+
+def test_archives_are_not_taken_for_clean(tmp_path: Path) -> None:
+    release(tmp_path)
+    (tmp_path / "dataset" / "train-00000.tar").write_bytes(b"tube")
+    with pytest.raises(UserError, match="train-00000.tar"):
+        remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["tube"]}))
