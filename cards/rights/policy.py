@@ -15,7 +15,7 @@ CARRIES = (BYTES, LINKS, NOTHING)
 TAKEN_DOWN = "takedown"  # in the place of what a video's licence lets it carry
 
 
-class Rule(NamedTuple):
+class LicenseRule(NamedTuple):
     """One line of a policy."""
 
     pattern: str  # of `license_key`, with * and ?
@@ -24,13 +24,13 @@ class Rule(NamedTuple):
 
 # Anyone may pass these on and change them; all others ask for more than a rule can know.
 _FREE = ("cc0-*", "public-domain", "pddl*", "cc-by", "cc-by-[0-9]*", "cc-by-sa", "cc-by-sa-[0-9]*")
-DEFAULTS = (*(Rule(pattern, BYTES) for pattern in _FREE), Rule("*", LINKS))
+DEFAULTS = (*(LicenseRule(pattern, BYTES) for pattern in _FREE), LicenseRule("*", LINKS))
 
 
 class RightsSummary(NamedTuple):
     """What a release carries, counted in its clips."""
 
-    rules: list[Rule]
+    rules: list[LicenseRule]
     bytes: int
     links: int
     nothing: int  # clips that left
@@ -52,7 +52,7 @@ class RightsPolicy:
     """The rules of a recipe, and below them those that hold where it says nothing."""
 
     def __init__(self, rules: Mapping[str, str]) -> None:
-        self.rules = [*(Rule(pattern.strip(), carries) for pattern, carries in rules.items()), *DEFAULTS]
+        self.rules = [*(LicenseRule(pattern.strip(), carries) for pattern, carries in rules.items()), *DEFAULTS]
         for rule in self.rules:
             if rule.carries not in CARRIES:
                 hint = f"one of {', '.join(CARRIES)}{nearest(rule.carries, CARRIES)}"
