@@ -42,7 +42,7 @@ class ReleaseRights(NamedTuple):
     may_show: set[str]
 
 
-class Place(Protocol):
+class ReleasePlace(Protocol):
     """Where a release is made, and by which step."""
 
     @property
@@ -56,7 +56,12 @@ class Place(Protocol):
 
 
 def describe_release(
-    part: Path, place: Place, wishes: CardOptions, facts: Facts, rights: ReleaseRights, db: duckdb.DuckDBPyConnection
+    part: Path,
+    place: ReleasePlace,
+    wishes: CardOptions,
+    facts: Facts,
+    rights: ReleaseRights,
+    db: duckdb.DuckDBPyConnection,
 ) -> None:
     """Write the card and all that belongs to it into a folder whose tables are written.
 
