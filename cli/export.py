@@ -39,6 +39,8 @@ def export(
     place = out or dataset.root.parent / "exports" / format_
     made = export_dataset(dataset, format_, read_settings(settings or ()), place)
     print(f"{made.folder}: {made.records:,} captions in {', '.join(made.files[:6])}{' …' if made.files[6:] else ''}")
+    if made.left_out:
+        print(f"{made.left_out:,} clips are times into their sources and were left out: {format_} names files alone")
 
 
 def _print_formats() -> None:

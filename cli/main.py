@@ -16,6 +16,7 @@ from .build import build
 from .cache import cache
 from .clean import clean
 from .demo import demo
+from .diff import diff
 from .doctor import doctor
 from .errors import errors
 from .export import export
@@ -32,7 +33,7 @@ from .steps import steps
 from .takedown import takedown
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, report, publish, export, takedown, steps, recipes, doctor,
+    init, plan, build, status, errors, sql, report, publish, export, diff, takedown, steps, recipes, doctor,
     clean, demo,
 )  # fmt: skip
 

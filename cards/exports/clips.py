@@ -83,12 +83,21 @@ class ExportClip(NamedTuple):
 
 
 class ExportClips:
-    """The clips of a dataset, split by split, in order of video and time; may be gone through several times."""
+    """The clips of a dataset, split by split, in order of video and time; may be gone through several times.
 
-    def __init__(self, dataset: DatasetFolder) -> None:
+    With ``files_alone`` those that are times into their sources are left out, and ``left_out`` says how many they are.
+    """
+
+    def __init__(self, dataset: DatasetFolder, files_alone: bool = False) -> None:
         self.dataset = dataset
         self.splits = [split for split, files in dataset.splits.items() if files]
         self._db = _join_build(dataset)
+        self.left_out = 0
+        if files_alone and "file_name" in self.columns:
+            self._db.execute("ALTER VIEW published RENAME TO _every")
+            self._db.execute("CREATE VIEW published AS SELECT * FROM _every WHERE file_name IS NOT NULL")
+            query = "SELECT count(*) FROM _every WHERE file_name IS NULL"
+            [(self.left_out,)] = self._db.execute(query).fetchall()
 
     def __iter__(self) -> Iterator[ExportClip]:
         for split in self.splits:

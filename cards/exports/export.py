@@ -26,6 +26,7 @@ class ExportResult(NamedTuple):
     folder: Path
     files: list[str]
     records: int  # captions that were read back, and are what they should be
+    left_out: int  # clips that are no files, of a format that names files alone
 
 
 def export_dataset(dataset: DatasetFolder, name: str, options: Mapping[str, Any], folder: Path) -> ExportResult:
@@ -38,7 +39,7 @@ def export_dataset(dataset: DatasetFolder, name: str, options: Mapping[str, Any]
     """
     chosen = make_step(name, format_class(name), options)
     _check_place(folder)
-    clips = ExportClips(dataset)
+    clips = ExportClips(dataset, chosen.needs_files)
     _check_columns(chosen, clips)
     with replace_folder(folder) as part:
         chosen.write(clips, part)
@@ -49,7 +50,7 @@ def export_dataset(dataset: DatasetFolder, name: str, options: Mapping[str, Any]
             )
         files = sorted(file.relative_to(part).as_posix() for file in part.rglob("*") if file.is_file())
         (part / NOTE).write_text(_note(chosen, dataset, files, found.records), encoding="utf-8")
-    return ExportResult(folder, files, found.records)
+    return ExportResult(folder, files, found.records, clips.left_out)
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:

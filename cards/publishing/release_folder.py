@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
 from ...schemas.features import features_yaml, video_field
@@ -116,13 +116,17 @@ def _with_bytes(rows: Iterator[pa.Table], folder: Path, schema: pa.Schema) -> It
         names = table.column(FILE).to_pylist()
         start = held = 0
         for at, name in enumerate(names):
-            held += clip_file(folder, name).stat().st_size
+            held += clip_file(folder, name).stat().st_size if name else 0  # else its times alone may be passed on
             if held >= _EMBED_BYTES or at == len(names) - 1:
                 part = table.slice(start, at + 1 - start)
-                stored = [{"bytes": (folder / n).read_bytes(), "path": Path(n).name} for n in names[start : at + 1]]
+                stored = [_video(folder, name) for name in names[start : at + 1]]
                 columns = [part.column(name) for name in schema.names[1:]]
                 yield pa.Table.from_arrays([pa.array(stored, schema.field(0).type), *columns], schema=schema)
                 start, held = at + 1, 0
+
+
+def _video(folder: Path, name: str | None) -> dict[str, Any] | None:
+    return {"bytes": (folder / name).read_bytes(), "path": Path(name).name} if name else None
 
 
 def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
@@ -136,7 +140,7 @@ def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
 def _linked_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
     for split, files in source.tables.items():
         for table in read_split(source, split):
-            for name in table.column(FILE).to_pylist():
+            for name in filter(None, table.column(FILE).to_pylist()):
                 put_file(clip_file(source.root / split, name), folder / split / name)
         for file in files:
             put_file(file, folder / split / file.name)

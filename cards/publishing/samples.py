@@ -39,8 +39,8 @@ class TarConfig:
             for row in table.to_pylist():
                 number = out.total + out.samples
                 files: dict[str, Content] = {}
-                if media is not None:
-                    clip = clip_file(media, row.pop(FILE))
+                if media is not None and (name := row.pop(FILE)):
+                    clip = clip_file(media, name)
                     suffix = clip.suffix[1:].lower()
                     self.suffixes.add(suffix)
                     files[suffix] = clip

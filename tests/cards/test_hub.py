@@ -34,6 +34,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with HubServer(tmp_path / "hub").running() as server:
         for key, value in server.environment(tmp_path / "home").items():
             monkeypatch.setenv(key, value)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)  # read when it was imported, maybe before
         yield server
 
 

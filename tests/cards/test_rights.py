@@ -13,6 +13,10 @@ import pytest
 import told
 
 from cliploom.cards.dataset import Dataset
+from cliploom.cards.exports.export import export_dataset
+from cliploom.cards.publishing.options import PublishOptions
+from cliploom.cards.publishing.release import publish_to_folder
+from cliploom.cards.publishing.source import read_source
 from cliploom.cards.release.reading import open_dataset
 from cliploom.cards.rights import removal
 from cliploom.cards.rights.names import license_key
@@ -108,6 +112,23 @@ def test_what_may_not_be_passed_on_is_a_row_without_a_file(tmp_path: Path) -> No
     assert {name for name, video in loaded.items() if video} == {"free", "tube"} and set(loaded) == set(LICENSES)
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert "2 clips are here with their bytes, 2 as links alone" in card and "2 of the clips are video files" in card
+
+
+@pytest.mark.parametrize(("layout", "column"), [("videofolder", "video"), ("webdataset", "mp4"), ("parquet", "video")])
+def test_rows_without_a_file_are_published_in_every_layout(tmp_path: Path, layout: str, column: str) -> None:
+    release(tmp_path)
+    options = PublishOptions(layout=layout, embed=layout == "parquet")
+    publish_to_folder(read_source(open_dataset(tmp_path / "dataset")), tmp_path / "out", options)
+    data = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))["train"]
+    held = [bool(row[column]) for row in data.cast_column(column, datasets.Video(decode=False))]
+    assert sorted(held) == [False, False, True, True]
+
+
+def test_exports_of_files_leave_out_what_is_none(tmp_path: Path) -> None:
+    release(tmp_path)
+    made = export_dataset(open_dataset(tmp_path / "dataset"), "webvid", {}, tmp_path / "out")
+    assert (made.records, made.left_out) == (2, 2)
+    assert export_dataset(open_dataset(tmp_path / "dataset"), "msrvtt", {}, tmp_path / "other").records == 4
 
 
 def test_nothing_means_that_the_clip_leaves(tmp_path: Path) -> None:
