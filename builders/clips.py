@@ -105,7 +105,7 @@ class Clips(Split[ClipsInput, Clip]):
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[BatchFunction[ClipsInput, Clip]]:
-        """Yield the work function."""
+        """Yield the batch function."""
         yield each_row(lambda row: self._answer(row, context))
 
     def _answer(self, row: ClipsInput, context: StepContext) -> RowAnswer[Clip]:

@@ -72,7 +72,7 @@ class Scan(MultiOutput[Video]):
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
-        """Yield the work function, with OpenCV's own threads switched off (they only cost CPU here)."""
+        """Yield the batch function, with OpenCV's own threads switched off (they only cost CPU here)."""
         import cv2
 
         keep_freed_memory()

@@ -88,6 +88,10 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     version: ClassVar[int] = 3  # figures, examples, Croissant and a lock lie beside the card
     cost: ClassVar[Cost] = "io"
 
+    def drops(self) -> bool:
+        """It drops clips without a caption."""
+        return True
+
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for splits, a folder or clips that cannot be."""
         check_shares(self.splits)

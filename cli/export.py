@@ -34,7 +34,8 @@ def export(
     if listed:
         return _print_formats()
     if folder is None or not format_:
-        raise UserError("name a folder and a format", "cliploom export DIR --format NAME; --list lists the formats")
+        lacking = "a format" if folder else "a folder" if format_ else "a folder and a format"
+        raise UserError(f"name {lacking}", "cliploom export DIR --format NAME; --list lists the formats")
     dataset = find_dataset(folder)
     place = out or dataset.root.parent / "exports" / format_
     made = export_dataset(dataset, format_, read_settings(settings or ()), place)

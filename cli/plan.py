@@ -26,8 +26,9 @@ def plan(
 ) -> None:
     """Say what a build would do, and why.
 
-    For each step: how many rows are done, how many are to do, and the reasons. Runs nothing, unless an
-    estimate is asked for: it builds a few videos beside the build, whose answers the build then has for nothing.
+    For each step: how many rows it has handled (done, dropped or failed), how many of them failed, how many are
+    to do, and why. A `+` stands for rows that steps before it have yet to make. A plan runs nothing, unless you ask
+    for an estimate: that builds a few videos beside the build, and the build does not pay for their answers again.
     """
     from ..engine.execution.runner import RunOptions
     from ..engine.preview import preview_build

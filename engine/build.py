@@ -39,22 +39,39 @@ _PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv
 
 
 class FunnelStage(NamedTuple):
-    """What one step did with what came: one stage of the funnel."""
+    """What one step did with what came: one stage of the funnel.
+
+    Attributes:
+        name: the step's name, with that of the table where a step writes several.
+        shape: ``source``, ``map``, ``split``, ``multioutput``, ``filter`` or ``global``.
+        table: the table that it writes; empty for a step that gives verdicts only.
+        came: rows that reached it. Each is done, dropped or failed, or still to do.
+        done: rows that it has done.
+        dropped: rows that it dropped.
+        failed: rows that it failed at.
+        waiting: 1 for a step that waits for people or a server.
+        rows: rows that it wrote.
+        reasons: why rows and parts of them were dropped, each reason with its number.
+        causes: why rows failed, likewise.
+        seconds: work, added up over all processes.
+        parts: parts that it dropped of rows that it did, such as shots that are too short for a clip.
+        finished: false where the steps before it have changed since, so that the next build goes on with it.
+    """
 
     name: str
     shape: str
-    table: str  # of the rows that it writes, or "" for verdicts
+    table: str
     came: int
     done: int
     dropped: int
     failed: int
-    waiting: int  # 1 for a step that waits for people
+    waiting: int
     rows: int
     reasons: dict[str, int]
     causes: dict[str, int]
     seconds: float
-    parts: int = 0  # dropped of inputs that were done, such as the shots that no clip was made of
-    finished: bool = True  # it is the outcome of what the steps before it hold now
+    parts: int = 0
+    finished: bool = True
 
     @property
     def all_failed(self) -> bool:

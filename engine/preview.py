@@ -23,18 +23,31 @@ from .storage.store import Store
 
 
 class Forecast(NamedTuple):
-    """What stands before one table of a plan."""
+    """What a build would do for one table of a plan.
+
+    Attributes:
+        name: the step's name, with that of the table where a step writes several.
+        shape: ``source``, ``map``, ``split``, ``multioutput``, ``filter`` or ``global``.
+        done: input rows that it has handled: done, dropped or failed.
+        failed: how many of those failed.
+        to_do: input rows that are known to be missing.
+        why: the reasons for ``to_do``, each with its number.
+        changed: what differs from the last build: options, code, or what it reads; empty for nothing.
+        after: a step before it whose rows are not all there yet, so that more may be to do; empty for none.
+        waiting: what it waits for, if it is people.
+        missing: packages, weights and programs that it lacks, where something is, or may be, to do.
+    """
 
     name: str
     shape: str
-    done: int  # inputs that are dealt with: done, dropped or failed
-    failed: int  # of them
-    to_do: int  # inputs that are known to be missing
-    why: dict[str, int]  # reasons of ``to_do``, with their numbers
-    changed: str  # what differs from the last build: options, code, or what it reads
-    after: str  # the step whose rows are not there yet, so that there may be more to do; or ""
-    waiting: str  # what it waits for, if it is people
-    missing: tuple[Requirement, ...] = ()  # what its step lacks, where there is, or may be, something to do
+    done: int
+    failed: int
+    to_do: int
+    why: dict[str, int]
+    changed: str
+    after: str
+    waiting: str
+    missing: tuple[Requirement, ...] = ()
 
 
 @dataclass

@@ -20,8 +20,13 @@ def memoize(function: F) -> F:
 class Col:
     """The meaning of a row's column or of a step's option, its unit and its range.
 
-    ``low`` and ``high`` are inclusive. ``local`` marks a fact of this machine (a path, a
-    number of workers): it is neither hashed nor published.
+    Attributes:
+        doc: what it means, in a few words.
+        unit: such as ``s`` or ``px``.
+        low: the least value that it may have.
+        high: the greatest.
+        choices: the words that it may be.
+        local: it is a fact of this machine, such as a path: it is neither hashed nor published.
     """
 
     doc: str
@@ -36,11 +41,16 @@ class Row:
     """A row of one table: a frozen, slotted dataclass whose first field is its id.
 
     Every row has a ``video_id``: tables are sharded by it, so that joins stay inside a shard.
+
+    Attributes:
+        table: the name of its table.
+        outlives: id columns of rows that it tells of and that may be dropped without it.
+        video_id: the video that it belongs to.
     """
 
     __slots__ = ()
     table: ClassVar[str]
-    outlives: ClassVar[tuple[str, ...]] = ()  # id columns of rows that it tells of: it stays when those are dropped
+    outlives: ClassVar[tuple[str, ...]] = ()
     video_id: str
 
     @property

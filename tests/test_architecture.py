@@ -9,7 +9,7 @@ from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("schemas", "engine", "media", "models", "builders", "captioners", "filters", "annotation", "cards", "cli")
-AT_THE_ROOT = [ROOT / name for name in ("__init__.py", "api.py", "testing.py")]
+AT_THE_ROOT = [ROOT / name for name in ("__init__.py", "__main__.py", "api.py", "testing.py")]
 FILES = sorted([*AT_THE_ROOT, *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))])
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -87,6 +89,19 @@ class Strange(cl.Map[cl.Clip, Path]):
 
 
 @dataclass(frozen=True)
+class Idle(cl.Filter[cl.Clip]):
+    """Keep clips."""
+
+
+@dataclass(frozen=True)
+class Silent(cl.Global[cl.Clip, cl.Score]):
+    """Drop clips and say nothing of it."""
+
+    def rows(self, db: Any, context: cl.StepContext) -> Iterator[cl.Score | cl.Drop]:
+        yield cl.Drop("v_1", "v", "gone")
+
+
+@dataclass(frozen=True)
 class Forgetful(Good):
     """Keep clips."""
 
@@ -101,6 +116,9 @@ class Forgetful(Good):
         (Unexplained, "min_s has no Col"),
         (Undocumented, "no docstring"),
         (Strange, "writes is no row type"),
+        (Idle, r"no work: it has no drop\(\)"),
+        (Silent, r"no drops\(\) says so"),
+        (cl.Clip, "Clip is no step"),
         (Forgetful, "pickle"),
     ],
 )
@@ -115,3 +133,38 @@ def test_a_step_in_a_package_of_its_own_is_checked_and_run_without_a_build() -> 
     assert run_step(Good(2.0), clips) == ["short", None]
     with pytest.raises(AssertionError, match="told loads av"):
         check_imports("told")
+
+
+@dataclass(frozen=True)
+class Answering(cl.Split[cl.Clip, cl.Score]):
+    """Give the same answer to every clip."""
+
+    answer: Annotated[Any, cl.Col("what it answers")] = ()
+
+    def process(self, row: cl.Clip) -> Any:
+        return self.answer
+
+
+def _score(value: float, video_id: str = "v") -> cl.Score:
+    return cl.Score("v_1_x", video_id, "v_1", None, "x", value, "toy", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ("x", "not a list of rows"),
+        (["x"], "a str, not a Score"),
+        ([_score(math.nan)], "is nan"),
+        ([_score(0.5, "w")], "video_id is w"),
+        ([cl.Drop("v_1", "v", "")], "Drop.reason"),
+    ],
+)
+def test_an_answer_that_a_build_refuses_is_refused_without_one(answer: Any, problem: str) -> None:
+    with pytest.raises(AssertionError, match=problem):
+        run_step(Answering(answer), [cl.Clip("v_1", "v", 0.0, 1.0, [])])
+
+
+def test_sound_answers_pass() -> None:
+    clip = cl.Clip("v_1", "v", 0.0, 1.0, [])
+    for answer in ([], [_score(0.5)], [_score(0.5), cl.Drop("v_1_y", "v", "short")]):
+        assert run_step(Answering(answer), [clip]) == [answer]

@@ -29,7 +29,7 @@ FOLDERS = (
     "cli",
     "recipes",
 )
-MODULES = ("__init__.py", "api.py", "py.typed", "testing.py")
+MODULES = ("__init__.py", "__main__.py", "api.py", "py.typed", "testing.py")
 AT_THE_ROOT = (*MODULES, "requirements-models.txt")
 BESIDE = (*AT_THE_ROOT, "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE", "tests", "docs", "benchmarks")
 SIZE_MB = 5

@@ -60,7 +60,7 @@ def test_a_build_has_the_table_of_a_package(media: Path, tmp_path: Path) -> None
     [
         ("moods = my_package.moods:Nothing", "the table moods is broken: AttributeError: "),
         ("moods = my_package.moods:Moods", "my_package.moods:Moods is no row type"),
-        ("feelings = my_package.moods:Mood", "its table is moods: it must be feelings"),
+        ("feelings = my_package.moods:Mood", "its table is moods, so its entry point must be called moods too"),
         ("", "mine.moods writes Mood, which is the row type of no table"),
     ],
 )

@@ -6,11 +6,17 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """One thing that speaks against a release, and how to mend it."""
+    """One thing that speaks against a release.
+
+    Attributes:
+        what: what is wrong.
+        mend: how to mend it.
+        breaks: it would break the release; otherwise it is worth knowing.
+    """
 
     what: str
     mend: str
-    breaks: bool = True  # it would break the release; otherwise it is worth knowing
+    breaks: bool = True
 
     def __str__(self) -> str:
         return f"{'error' if self.breaks else 'note'}: {self.what}; {self.mend}"

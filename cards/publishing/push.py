@@ -46,14 +46,23 @@ class Change(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """A release on the Hub, or what publishing it would do."""
+    """A release on the Hub or in a folder, or what publishing it would do.
+
+    Attributes:
+        url: where it is.
+        version: its version.
+        revision: the commit on the Hub; empty where nothing was done.
+        files: files that are added or replaced.
+        deleted: files that are deleted.
+        bytes: size of the files that are added or replaced; less is uploaded where the Hub has parts of them.
+    """
 
     url: str
     version: str
-    revision: str  # the commit; empty where nothing was done
-    files: int  # added or replaced
+    revision: str
+    files: int
     deleted: int
-    bytes: int  # of the files added or replaced; Xet and LFS upload less where they have them
+    bytes: int
 
 
 def push_release(

@@ -82,12 +82,16 @@ def _row_type(point: EntryPoint) -> type[Row]:
         row = point.load()
         if not (inspect.isclass(row) and issubclass(row, Row)):
             raise TypeError(f"{point.value} is no row type")
-        if row.table != point.name or row.table in {ours.table for ours in ROWS}:
-            raise TypeError(f"its table is {row.table}: it must be {point.name}, and none that there is")
+        if row.table != point.name:
+            raise TypeError(f"its table is {row.table}, so its entry point must be called {row.table} too")
+        if row.table in {ours.table for ours in ROWS}:
+            raise TypeError(f"there is a table {row.table} already: choose another name")
         if "video_id" not in {field.name for field in row_fields(row)}:
             raise TypeError("it has no video_id")
     except _FAULTS as error:
-        raise UserError(f"the table {point.name} is broken: {_fault(error)}", f"it is {point.value}") from error
+        raise UserError(
+            f"the table {point.name} is broken: {_fault(error)}", f"its entry point is {point.value}"
+        ) from error
     return row
 
 
@@ -101,7 +105,7 @@ def step_faults(name: str) -> Iterator[None]:
     try:
         yield
     except _FAULTS as error:
-        raise UserError(f"the step {name} is broken: {_fault(error)}", f"it is {_source(name)}") from error
+        raise UserError(f"the step {name} is broken: {_fault(error)}", f"it comes from {_source(name)}") from error
 
 
 def _source(name: str) -> str:

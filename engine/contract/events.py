@@ -12,7 +12,13 @@ Kind = Literal["build", "step", "rows", "shard", "warning", "waiting", "done", "
 
 
 class Event(NamedTuple):
-    """One thing that happened. ``said`` holds plain values only."""
+    """One thing that happened in a build.
+
+    Attributes:
+        kind: ``build``, ``step``, ``rows``, ``shard``, ``warning``, ``waiting``, ``done`` or ``stopped``.
+        step: the name of the step that it happened in; empty for the build as a whole.
+        said: what is to be said of it, such as numbers of rows; plain values only.
+    """
 
     kind: Kind
     step: str

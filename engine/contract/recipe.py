@@ -26,13 +26,21 @@ _STEP_NAME = re.compile(r"\w[\w.-]*")
 
 @dataclass(frozen=True)
 class StepUse:
-    """One step of a recipe: under which name, and whose rows it reads."""
+    """One step of a recipe: under which name, and whose rows it reads.
+
+    Attributes:
+        step: the step.
+        name: what ``as:`` says in a recipe file; empty for the step's own name.
+        reads_from: what ``from:`` says: names of earlier steps; empty for all whose rows it reads by the rules.
+        timeout_s: another time limit than the step's own, in seconds.
+        where: file and line, for messages.
+    """
 
     step: Step
-    name: str = ""  # "" becomes the step's own name
-    reads_from: tuple[str, ...] = ()  # names of earlier steps; () reads what the rules say
-    timeout_s: float | None = None  # overrides the step's time limit
-    where: str = ""  # "file:line", for messages
+    name: str = ""
+    reads_from: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    where: str = ""
 
 
 StepEntry = Step | StepUse | str | tuple[str, Mapping[str, Any]]

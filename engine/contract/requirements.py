@@ -13,13 +13,22 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 class Requirement(NamedTuple):
-    """A package, weights or a program, without which a step cannot work, or, if ``optional``, works worse."""
+    """A package, weights or a program, without which a step cannot work, or, if ``optional``, works worse.
+
+    Attributes:
+        name: what it is called.
+        is_there: whether it is installed.
+        install: what pip installs, each with its version or extra.
+        bare: pip installs it with ``--no-deps``, as its package asks for much that is not used.
+        hint: how to get what pip does not have, or what is worse without it.
+        optional: the step works without it.
+    """
 
     name: str
     is_there: bool
-    install: tuple[str, ...] = ()  # what pip installs, each with its version or extra
-    bare: bool = False  # with --no-deps: its package asks for much that is not used
-    hint: str = ""  # how to get what pip does not have, or what is worse without it
+    install: tuple[str, ...] = ()
+    bare: bool = False
+    hint: str = ""
     optional: bool = False
 
 

@@ -28,11 +28,17 @@ class Drop(NamedTuple):
     """A verdict: what has this id leaves the build here, and why.
 
     A ``Global`` step says it of a row that it reads; a ``Split`` of a part of its input that it makes no row of.
+
+    Attributes:
+        id: the id of the row; of a part, one of its own that no other part has.
+        video_id: the video that it belongs to.
+        reason: a short word that drops are counted by.
+        detail: more of it, for people.
     """
 
     id: str
     video_id: str
-    reason: str  # a short word that drops are counted by
+    reason: str
     detail: str = ""
 
 
@@ -47,7 +53,7 @@ MultiOutputFunction = Callable[[list[In], frozenset[str]], Sequence[dict[str, Ro
 
 
 class EachRow(Generic[In, Said]):
-    """A work function that takes its rows one by one: what one of them raises is that row's failure, and no row is
+    """A batch function that takes its rows one by one: what one of them raises is that row's failure, and no row is
     done twice because of another.
     """
 
@@ -59,12 +65,18 @@ class EachRow(Generic[In, Said]):
 
 
 def each_row(answer: Callable[[In], Said]) -> Callable[[list[In]], list[Said]]:
-    """The work function of a step whose rows gain nothing from being done together."""
+    """A batch function that calls ``answer`` for each row in turn."""
     return EachRow(answer)
 
 
 class Item(NamedTuple):
-    """One thing that a source found: an id, a digest that changes when it does, and what to read."""
+    """One thing that a source found.
+
+    Attributes:
+        video_id: its id.
+        digest: a text that changes when it does, such as a hash of its path, size and time of change.
+        payload: what ``process`` or ``open`` needs to read it; it travels to a worker by pickle.
+    """
 
     video_id: str
     digest: str
@@ -72,7 +84,14 @@ class Item(NamedTuple):
 
 
 class OutputTable(NamedTuple):
-    """One table of a ``MultiOutput``: its name, its row type, and the options that its rows depend on."""
+    """One table of a ``MultiOutput``.
+
+    Attributes:
+        name: its name inside the step; both together name the table in status and plan.
+        out: its row type.
+        options: the options that its rows depend on. A change of others makes nothing anew.
+        version: raise it when the same options give other rows of this table.
+    """
 
     name: str
     out: type[Row]
@@ -82,11 +101,17 @@ class OutputTable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """Where a step works. Files that rows name are relative to ``root``, the build folder."""
+    """Where a step works.
+
+    Attributes:
+        root: the build folder. Files that rows name are relative to it.
+        folders: the step's own folders by table, relative to ``root``; the key is empty for a step of one table.
+        usage: counts what the step's models cost.
+    """
 
     root: Path
-    folders: dict[str, Path]  # by part; "" for a step of one table
-    usage: UsageCounter = field(default_factory=UsageCounter)  # what the step's models cost; its own count
+    folders: dict[str, Path]
+    usage: UsageCounter = field(default_factory=UsageCounter)
 
     def folder(self, part: str = "") -> Path:
         """This step's own folder for files, made if need be. Replace files whole (``os.replace``)."""
@@ -106,7 +131,7 @@ class Step:
     cost: ClassVar[Cost] = "cpu"
     memory_mb: ClassVar[int] = 300  # of one worker process
     timeout_s: ClassVar[float] = 600.0  # a row that takes longer is given up
-    batch: ClassVar[int] = 16  # rows per call of the work function
+    batch: ClassVar[int] = 16  # rows per call of the batch function
     isolate: ClassVar[bool] = False  # decodes untrusted media: its workers get a memory limit
     replaces_inputs: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
     corrects: ClassVar[bool] = False  # its captions replace some that it drops; what measured those measures them too
@@ -133,7 +158,7 @@ class Step:
         return (("", self),)
 
     def rows_per_call(self) -> int:
-        """Rows per call of the work function, where that depends on options."""
+        """Rows per call of the batch function, where that depends on options."""
         return self.batch
 
 
@@ -150,14 +175,14 @@ class Split(Step, Generic[In, Out]):
         yield each_row(self.process)
 
     def max_concurrency(self) -> int:
-        """How many rows it only waits for at once (answers of a server): 0 for work done in worker processes.
+        """How many rows it waits for at once, such as answers of a server: 0 for work done in worker processes.
 
-        With lanes the runner calls ``open_async`` in place of ``open``, on an event loop in its own process.
+        Above 0 the runner calls ``open_async`` in place of ``open``, on an event loop in its own process.
         """
         return 0
 
     def open_async(self, context: StepContext) -> AbstractAsyncContextManager[AsyncFunction[In, Out]]:
-        """As ``open``, for a step with lanes: yields a coroutine function of one row."""
+        """As ``open``, where ``max_concurrency`` is above 0: yields a coroutine function of one row."""
         raise NotImplementedError
 
 
@@ -193,7 +218,10 @@ class MultiOutput(Step, Generic[In]):
         raise NotImplementedError
 
     def open(self, context: StepContext) -> AbstractContextManager[MultiOutputFunction[In]]:
-        """As for ``Split``; the work function is told which parts are wanted."""
+        """As for ``Split``; the function is given the rows and the names of the wanted tables.
+
+        It answers each row with a mapping: name of the table to its rows, or to a ``RowError``.
+        """
         raise NotImplementedError
 
 

@@ -17,9 +17,12 @@ import told
 import yaml
 
 from cliploom.cards.dataset import Dataset
+from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.recipe import Recipe, StepEntry
 from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.engine.execution.build_folder import FORMAT
+from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, DatasetEntry, Pair, Review, Row, Tags, Word
 
 STEP = Path("media/cards.dataset/0123456789abcdef")
@@ -186,6 +189,21 @@ def test_clips_without_a_caption_leave_unless_none_has_one(tmp_path: Path) -> No
     bare = [row for row in rows if not isinstance(row, Caption)]
     assert all(isinstance(o, DatasetEntry) for o in made(tmp_path, bare))
     assert len(table(tmp_path)) == 5 and "caption" not in next(iter(table(tmp_path).values()))
+
+
+def test_in_a_build_clips_without_a_caption_are_dropped_and_none_fails(tmp_path: Path, media: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copy(media / "birds_cc0_1s.mp4", tmp_path / f"{name}.mp4")
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nTwo birds sit on a branch.\n")
+    steps: list[StepEntry] = [
+        ("builders.folder", {"path": str(tmp_path)}), ("builders.scan", {"sound": False}), "builders.shots",
+        ("builders.clips", {"min_s": 0.2}), "builders.transcripts", ("captioners.teacher", {"teachers": ["speech"]}),
+        "cards.dataset",
+    ]  # fmt: skip
+    run_build(Recipe("half", steps, shards=1), tmp_path / "build", RunOptions(workers=1))
+    stage = Build.read(tmp_path / "build").funnel()[-1]
+    assert (stage.came, stage.done, stage.dropped, stage.failed) == (2, 1, 1, 0)
+    assert stage.reasons == {"no_caption": 1} and len(table(tmp_path / "build")) == 1
 
 
 def test_nothing_to_publish_is_said(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_formats_are_listed(cliploom: Run) -> None:
     ("words", "error"),
     [
         ((), "error: name a folder and a format"),
+        (("webvid",), "error: name a format"),
         (("{here}/dataset", "--format", "mp3"), "error: there is no export format mp3"),
         (("{here}/dataset", "--format", "webvid"), "error: webvid names files and no times"),
         (("{here}/dataset", "--format", "msrvtt", "--set", "sentences=some"), "error: msrvtt.sentences is 'some'"),

@@ -16,7 +16,7 @@ from cliploom.cli.main import COMMANDS
 
 def test_help_is_there_at_once() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-m", "cliploom.cli.main", "--help"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "cliploom", "--help"], capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
     assert all(f"\n  {command.__name__} " in done.stdout for command in COMMANDS)
