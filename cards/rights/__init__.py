@@ -1,1 +1,1 @@
-"""What may be passed on: licences of sources, the recipe's policy, and what was taken down."""
+"""The rights policy of a recipe: licences of sources, what may be passed on, and what was taken down."""
