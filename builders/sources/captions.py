@@ -18,6 +18,7 @@ _LANGUAGES = {"encap": "en", "chcap": "zh"}  # VATEX
 _CHATS = ("conversations", "messages")  # of a question about the video and its answer (LLaVA, ms-swift)
 _KEYS = frozenset(("caption", "captions", "sentence", "sentences", "annotations", *_CHATS, *_LANGUAGES))
 _UNSURE_KEYS = frozenset(("text", "texts"))  # captions where none of the others is there
+_TOKENS = re.compile(r"<__dj__(?:video|image|audio)>|<\|__dj__eoc\|>")  # of Data-Juicer, around a caption
 _NUMBERED = re.compile(r"(caption|sentence|text)[ _-]?\d{1,3}")
 _SPAN_KEYS = ("timestamp", "timestamps", "segment", "segments", "span", "time", "times")
 _START_AND_END = (
@@ -43,9 +44,12 @@ def read_captions(row: Mapping[str, Any]) -> tuple[list[SourceCaption], dict[str
 
     Read are one text, lists of texts (also as a cell holds them), numbered columns, VATEX's ``enCap`` and ``chCap``,
     objects with a text and times of their own (YouCook2), texts beside a list of as many times (ActivityNet), and the
-    answer of a conversation that is one question and its answer (LLaVA, ms-swift).
+    answer of a conversation that is one question and its answer (LLaVA, ms-swift), and a query with the windows of the
+    video that it is about (QVHighlights).
     """
     keys = {str(key).lower().strip(): key for key in row}
+    if moments := list(_moments(row, keys)):
+        return unique(moments), {key: value for key, value in row.items() if isinstance(value, str)}
     named = [key for low, key in keys.items() if low in _KEYS or _NUMBERED.fullmatch(low)]
     named = named or [key for low, key in keys.items() if low in _UNSURE_KEYS]
     if not named and "contenturl" in keys and "name" in keys:  # WebVid
@@ -84,6 +88,7 @@ def unique(captions: Iterable[SourceCaption]) -> list[SourceCaption]:
 def _texts(value: Any) -> Iterator[SourceCaption]:
     """The captions that one value holds, each with what times it has of its own."""
     if isinstance(value, str):
+        value = _TOKENS.sub("", value)
         listed = _list_in(value)
         if listed is None:
             yield from [SourceCaption(value.strip())] if value.strip() else []
@@ -97,6 +102,14 @@ def _texts(value: Any) -> Iterator[SourceCaption]:
         start_s, end_s = spans[0] if len(spans) == 1 and spans[0] else (None, None)
         if text:
             yield SourceCaption(text, start_s, end_s, bcp47(str(value.get("language", ""))))
+
+
+def _moments(row: Mapping[str, Any], keys: Mapping[str, str]) -> Iterator[SourceCaption]:
+    """A query about each of its windows."""
+    query, windows = (row.get(keys.get(name, "")) for name in ("query", "relevant_windows"))
+    if isinstance(query, str) and query.strip() and isinstance(windows, list):
+        spans = (_span(window) for window in windows)
+        yield from (SourceCaption(query.strip(), *span) for span in spans if span)
 
 
 def _answers(value: Any) -> Iterator[SourceCaption]:

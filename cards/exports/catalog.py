@@ -5,18 +5,27 @@ from __future__ import annotations
 from ...engine.contract.errors import UserError, nearest
 from .activitynet import ActivitynetFormat
 from .coco import CocoFormat
+from .datajuicer import DatajuicerFormat
+from .fiftyone import FiftyoneFormat
 from .format import ExportFormat
+from .internvl import InternvlFormat
+from .kinetics import KineticsFormat
+from .lance import LanceFormat
 from .llava import LlavaFormat
 from .msrvtt import MsrvttFormat
 from .msrvtt_csv import MsrvttCsvFormat
 from .panda70m import PandaFormat
+from .qvhighlights import QvhighlightsFormat
 from .sharegpt4video import SharegptFormat
 from .swift import SwiftFormat
+from .vtg import VtgFormat
+from .webdataset import WebdatasetFormat
 from .webvid import WebvidFormat
 
 _CLASSES: tuple[type[ExportFormat], ...] = (
-    ActivitynetFormat, CocoFormat, LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, SharegptFormat, SwiftFormat,
-    WebvidFormat,
+    ActivitynetFormat, CocoFormat, DatajuicerFormat, FiftyoneFormat, InternvlFormat, KineticsFormat, LanceFormat,
+    LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, QvhighlightsFormat, SharegptFormat, SwiftFormat, VtgFormat,
+    WebdatasetFormat, WebvidFormat,
 )  # fmt: skip
 FORMATS: dict[str, type[ExportFormat]] = {one.name: one for one in _CLASSES}
 
