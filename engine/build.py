@@ -20,19 +20,21 @@ from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
 from .contract.requirements import Requirement, how_to_get, lacks
 from .execution.address_space import check_address_space
-from .execution.build_folder import FORMAT, LOCK, check_build_folder, check_recipe, read_lock
-from .execution.build_lock import build_lock
+from .execution.build_folder import LOCK, check_build_folder, check_recipe, read_lock
+from .execution.lease import hold_build_folder
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .preview import missing_requirements
 from .storage.files import read_json, write_json, write_text
-from .storage.ledger import DROPPED
+from .storage.ledger import DROPPED, LEDGER
 from .storage.ledgers import Ledgers
-from .storage.sql import add_views, connect, parquet_table, readable
+from .storage.manifest import FORMAT
+from .storage.sql import add_views, connect, parquet_table, quote_literal, readable
 from .storage.store import Store
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 WAITING = "waiting.json"
 _PACKAGES = ("av", "duckdb", "numpy", "pyarrow", "scenedetect-headless", "opencv-python-headless")
@@ -98,11 +100,11 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
     check_build_folder(root, nodes)
     missing = missing_requirements(recipe, root, options)
     _check_requirements(missing)
-    with build_lock(root):
+    with hold_build_folder(root) as lease:
         check_recipe(root, recipe)
         write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
         log, finished = EventLog(root / "events.jsonl"), False
-        runner = Runner(nodes, Store(root, recipe.shards), options, recipe, (log, *listeners))
+        runner = Runner(nodes, Store(root, recipe.shards, lease), options, recipe, (log, *listeners))
         try:
             runner.tell("build", "", recipe=recipe.name, root=str(root), steps=[n.name for n in nodes])
             for name, needed in missing.items():
@@ -215,7 +217,7 @@ class Build:
     def waiting(self) -> dict[str, str]:
         """What steps wait for, by step."""
         store = self.store
-        states = ((table.name, store.whole(table)) for _, table in self.tables())
+        states = ((table.name, store.global_state(table)) for _, table in self.tables())
         said: dict[str, str] = read_json(self.root / WAITING) or {}
         return {name: state.waiting for name, state in states if state and state.waiting} | said
 
@@ -226,22 +228,19 @@ class Build:
         db = connect()
         ledgers = Ledgers(self.store, self.tables())
         sources: dict[type[Row], list[TableRef]] = {}
-        verdicts: list[tuple[str, str, str, str, str]] = []
-        errors: list[tuple[str, str, str, str, str, int]] = []
+        missed: list[pa.Table] = [_named(LEDGER.empty_table(), "")]
         for _, table in self.tables():
             if table.row is not None and ledgers.current[table.name]:
                 sources.setdefault(table.row, []).append(table)
-            for e in ledgers.misses(table):
-                if e.status == DROPPED:
-                    verdicts.append((table.name, e.id, e.video_id, e.kind, e.message))
-                else:
-                    errors.append((table.name, e.id, e.video_id, e.kind, e.message, e.attempts))
+            missed += [_named(lines, table.name) for lines in ledgers.misses(table)]
         with readable(self.root):
             add_views(db, sources, ledgers.store)
             self._add_dataset(db, DatasetEntry in sources)
-        text = ["step", "id", "video_id"]
-        _register(db, "verdicts", [*text, "reason", "detail"], verdicts, {})
-        _register(db, "errors", [*text, "kind", "message", "attempts"], errors, {"attempts": pa.int64()})
+        db.register("_missed", pa.concat_tables(missed))
+        said = f"SELECT step, id, video_id, {{}} FROM _missed WHERE status {{}} {quote_literal(DROPPED)}"
+        db.execute(f"CREATE TABLE verdicts AS {said.format('kind AS reason, message AS detail', '=')}")
+        db.execute(f"CREATE TABLE errors AS {said.format('kind, message, attempts::BIGINT AS attempts', '<>')}")
+        db.unregister("_missed")
         return db
 
     def _add_dataset(self, db: duckdb.DuckDBPyConnection, published: bool) -> None:
@@ -260,11 +259,8 @@ def _stage(ledgers: Ledgers, step: dict[str, Any], table: TableRef, waits: bool)
     )  # fmt: skip
 
 
-def _register(
-    db: duckdb.DuckDBPyConnection, name: str, columns: list[str], rows: Sequence[tuple[Any, ...]], types: dict[str, Any]
-) -> None:
+def _named(ledger: pa.Table, step: str) -> pa.Table:
+    """Lines of a ledger with the name of the step that it is of."""
     import pyarrow as pa
 
-    values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = {c: pa.array(v, types.get(c, pa.string())) for c, v in zip(columns, values, strict=True)}
-    db.register(name, pa.table(arrays))
+    return ledger.append_column("step", pa.array([step] * ledger.num_rows, pa.string()))

@@ -18,7 +18,6 @@ from .execution.runner import RunOptions
 from .execution.shard_task import Task, deal_items
 from .planning.plan import Node, TableRef, make_plan
 from .storage.join import inputs_of
-from .storage.ledger import FAILED, LedgerEntry
 from .storage.store import Store
 
 
@@ -127,7 +126,7 @@ class _Preview:
                     self._count_known(counts[table.name], table, number, "")
                 continue
             task.open(self.options.retry_failed)
-            if not task.wanted and all(shard.untouched for shard in task.shards.values()):
+            if not task.to_do and all(shard.untouched for shard in task.shards.values()):
                 self.is_up_to_date.add((node.index, number))  # nothing reaches it, and nothing ever did
             for table in node.tables:
                 self._missing(counts[table.name], node, table, task)
@@ -140,27 +139,27 @@ class _Preview:
         count.after = count.after or after
 
     def _missing(self, count: _Count, node: Node, table: TableRef, task: Task) -> None:
-        part = table.name.removeprefix(node.name).removeprefix(".")
-        ledger = task.shards[table.name].ledger()
+        standing = task.standings[table.name]
+        to_do = standing.to_do(self.options.retry_failed)
+        new, changed = to_do & ~standing.known, to_do & standing.known & ~standing.same
         anew = self._rebuild_reason(node, table)
-        for id_ in task.inputs.digests:
-            entry = ledger.get(("", id_))
-            if part in task.wanted.get(id_, ()):
-                count.why[_why(entry, task.inputs.digests[id_], anew)] += 1
-            else:
-                count.done += 1
-                count.failed += entry is not None and entry.status == FAILED
+        for why, which in (
+            (anew or "new", new), ("what it reads changed", changed), ("failed before", to_do & standing.same)
+        ):  # fmt: skip
+            count.why += Counter({why: int(which.sum())})
+        count.done += int((~to_do).sum())
+        count.failed += int((~to_do & standing.failed).sum())
 
     def _whole(self, node: Node) -> list[Forecast]:
         [table] = node.tables
-        state, count = self.store.whole(table), _Count()
+        state, count = self.store.global_state(table), _Count()
         opened = [self._open(node, number) for number in range(self.store.shards)]
         if after := next(filter(None, opened), ""):
             count.after, count.done = after, state.came if state else 0
             return [self._forecast(node, table, count, "")]
         key = global_key(node, self.store, make_context(node, self.store.root))
         same = state is not None and state.key == key
-        came = sum(len(inputs_of(self.nodes, node, self.store, n).digests) for n in range(self.store.shards))
+        came = sum(len(inputs_of(self.nodes, node, self.store, n).ids) for n in range(self.store.shards))
         if state and same:
             count.done = came
             if not state.waiting:
@@ -208,9 +207,3 @@ def _differing(was: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> 
             yield from _differing(old, value, f"{of}{key}.")
         elif old != value:
             yield f"{of}{key} {old!r} → {value!r}"
-
-
-def _why(entry: LedgerEntry | None, digest: int, anew: str) -> str:
-    if entry is None:
-        return anew or "new"
-    return "what it reads changed" if entry.digest != digest else "failed before"

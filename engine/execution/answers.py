@@ -14,7 +14,7 @@ from ...schemas import Field, Row, problem, row_fields, to_arrow, unwritable
 from ..contract.errors import RowError, Waiting
 from ..contract.step import Drop, Source
 from ..planning.plan import Node, TableRef
-from ..storage.join import Batch, output_version
+from ..storage.join import Batch, output_versions
 from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
 from ..storage.row_files import storage_schema
 from .failures import attempt, in_words, plain_text
@@ -65,7 +65,9 @@ def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequ
     rows: list[Row] = []
     origins: list[str] = []
     versions: list[int] = []
-    for id_, video, digest, said in zip(batch.ids, batch.videos, batch.digests, answers, strict=True):
+    content = isinstance(node.step, Source)
+    made_of = output_versions(np.array(batch.digests, np.int64), table.fingerprint).tolist()
+    for id_, video, digest, version, said in zip(batch.ids, batch.videos, batch.digests, made_of, answers, strict=True):
         if isinstance(said.answer, Waiting):
             continue
         begun = LedgerEntry(id_, video, digest, DONE, seconds=said.seconds)
@@ -76,8 +78,6 @@ def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequ
         entries += [entry, *dropped]
         rows += made
         origins += [id_] * len(made)
-        version = output_version(digest, table.fingerprint)
-        content = isinstance(node.step, Source)
         versions += [content_version(row) if content else version for row in made]
     return TableOutcome(entries, to_stored_table(table.row, rows, origins, versions) if table.row and rows else None)
 

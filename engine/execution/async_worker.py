@@ -65,9 +65,9 @@ class AsyncWorker:
         self.rows += len(batch.ids)
         return asyncio.run_coroutine_threadsafe(self._job.do(batch), self._loop)
 
-    def complete(self, batch: Batch) -> None:
-        """A batch is done."""
-        self.rows -= len(batch.ids)
+    def complete(self, rows: int) -> None:
+        """A batch of so many rows is done."""
+        self.rows -= rows
 
     def close(self) -> None:
         """Give up what is under way, let go of the step, end the loop; leave it behind where it does not answer."""

@@ -14,9 +14,9 @@ from ..contract.errors import UserError
 from ..contract.recipe import Recipe
 from ..contract.step import Source
 from ..planning.plan import Node
+from ..storage.manifest import check_format
 
 LOCK = "recipe.lock.yaml"
-FORMAT = 2  # of a build folder; raise it when this version could not read what the one before wrote
 OWN_FILES = (LOCK, "build.lock")  # one of them is there from the first moment
 OWN_FOLDERS = ("tables", "media", "dataset", "usage")
 ESTIMATE = "estimate"  # the folder, itself a build folder, in which a few videos are tried
@@ -80,12 +80,6 @@ def check_recipe(root: Path, recipe: Recipe) -> dict[str, Any] | None:
     return old
 
 
-def _check_format(number: object, root: Path) -> None:
-    if number != FORMAT:
-        said = f"{root} was built by another version of cliploom, in format {number}; this one reads format {FORMAT}"
-        raise UserError(said, f"build in another folder (--out DIR), or with the version that its {LOCK} names")
-
-
 def read_lock(root: Path) -> dict[str, Any] | None:
     """What a build wrote of itself; None where there is none, ``UserError`` for a file that is another."""
     path = root / LOCK
@@ -94,7 +88,7 @@ def read_lock(root: Path) -> dict[str, Any] | None:
         tables = [table for step in found["steps"] for table in step["tables"]]
         whole = {"name", "table", "fingerprint"}.issubset
         if all(map(whole, tables)) and found["shards"] >= 1 and found["name"]:
-            _check_format(found.get("format", 1), root)
+            check_format(found.get("format", 1), root)
             return found
     except (FileNotFoundError, NotADirectoryError):
         return None

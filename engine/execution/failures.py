@@ -6,6 +6,7 @@ import asyncio
 import re
 import traceback
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -45,14 +46,23 @@ async def attempt_async(work: Awaitable[Any]) -> Attempt:
 
 
 class WorkerLost(Exception):
-    """A worker ended, or must be ended, before it answered. ``kind`` is a short word that failures are counted by."""
+    """A worker ended, or must be ended, before it answered. ``kind`` is a short word that failures are counted by.
 
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(kind, message)
-        self.kind, self.message = kind, message
+    ``first`` and ``count`` say which rows of its work were in the call under way; no ``count``: none was.
+    """
+
+    def __init__(self, kind: str, message: str, first: int = 0, count: int = 0) -> None:
+        super().__init__(kind, message, first, count)
+        self.kind, self.message, self.first, self.count = kind, message, first, count
 
     def __str__(self) -> str:
         return self.message
+
+
+def was_never_begun(future: Future[Any]) -> bool:
+    """Was the worker of what a done future stands for lost before?"""
+    error = future.exception()
+    return isinstance(error, WorkerLost) and error.kind == "gone"
 
 
 def leaves_gpu_unusable(error: BaseException) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +13,12 @@ import pyarrow as pa
 from ...schemas import Row, id_name, unwritable
 from ..contract.errors import UserError, Waiting
 from ..contract.options import digest
-from ..contract.recipe import StepUse
-from ..contract.step import Drop, Global, Step, StepContext
+from ..contract.step import Drop, Global, StepContext
 from ..contract.usage import Budget, UsageCounter
 from ..planning.plan import Node, may_drop
 from ..storage.join import duplicate_id_error
-from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
-from ..storage.shard import Shard
+from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, newest, to_ledger
+from ..storage.shard import Results, Shard
 from ..storage.sql import step_database
 from ..storage.store import GlobalState, Store, shard_of
 from .answers import content_version, to_stored_table, wrong_drop, wrong_row
@@ -40,24 +37,11 @@ def global_key(node: Node, store: Store, context: StepContext) -> str:
     return digest(store.global_token(node.depends_on), node.step.external_digest(context))
 
 
-def outline_nodes(nodes: Sequence[Node], node: Node) -> list[Node]:
-    """The nodes as the process of one of them needs them: it need not be able to import the steps of the others."""
-    bare = Step()
-    return [
-        n if n is node else replace(n, step=bare, use=StepUse(bare), reads=n.reads._replace(view=None)) for n in nodes
-    ]
-
-
-def run_global(nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, context: StepContext) -> str:
-    """Run the step and commit its tables under ``key``; returns what it waits for, or "".
-
-    Until it gets to its end its table is empty: what it left before is not what it makes of what reaches it now.
-    """
+def run_global(
+    nodes: Sequence[Node], index: int, root: Path, shards: int, key: str, context: StepContext
+) -> GlobalState:
+    """Run the step and write its tables under ``key``, which count once the runner has put down what this returns."""
     node, store = nodes[index], Store(root, shards)
-    [table] = node.tables
-    base = store.base(table)
-    store.begin_global(table)
-    shutil.rmtree(base / key, ignore_errors=True)
     waiting = ""
     with step_database(nodes, node, store) as db:
         assert isinstance(node.step, Global) and node.reads.anchor is not None
@@ -69,11 +53,7 @@ def run_global(nodes: Sequence[Node], index: int, root: Path, shards: int, key: 
         except Waiting as error:
             waiting = plain_text(error)
         sink.finish()
-    store.end_global(table, GlobalState(key, store.global_token(node.depends_on), waiting, came))
-    for old in base.iterdir():
-        if old.is_dir() and old.name != key:
-            shutil.rmtree(old, ignore_errors=True)
-    return waiting
+    return GlobalState(key, store.global_token(node.depends_on), waiting, came)
 
 
 def _count(db: duckdb.DuckDBPyConnection, node: Node) -> int:
@@ -91,11 +71,12 @@ class _Sink:
     """Deals rows and verdicts out to their shards."""
 
     def __init__(self, node: Node, store: Store, key: str) -> None:
-        self.node, self.store, self.key = node, store, key
+        self.node, self.key, self.number_of_shards = node, key, store.shards
+        self.folder = store.keyed(node.tables[0], key)
         self.entries: dict[int, list[LedgerEntry]] = defaultdict(list)
         self.rows: dict[int, list[Row]] = defaultdict(list)
         self.held = 0
-        self.shards: dict[int, Shard] = {}
+        self.begun: set[int] = set()  # shards
 
     def add(self, answer: Any) -> None:
         """Take one row or verdict. A wrong one fails, if it has an id by which to say so; else ``UserError``."""
@@ -107,7 +88,7 @@ class _Sink:
             entry = LedgerEntry(key[0], key[1], 0, FAILED, "BadRow", plain_text(said))
         else:
             raise UserError(f"{self.node.name} gave a wrong answer: {plain_text(said)}")
-        self.entries[shard_of(entry.video_id, self.store.shards)].append(entry)
+        self.entries[shard_of(entry.video_id, self.number_of_shards)].append(entry)
         self.held += 1
         if self.held >= _COMMIT_ROWS:
             self._flush()
@@ -115,7 +96,7 @@ class _Sink:
     def _entry(self, answer: Any) -> LedgerEntry:
         if isinstance(answer, Drop):
             return LedgerEntry(answer.id, answer.video_id, 0, DROPPED, answer.reason, plain_text(answer.detail))
-        self.rows[shard_of(answer.video_id, self.store.shards)].append(answer)
+        self.rows[shard_of(answer.video_id, self.number_of_shards)].append(answer)
         return LedgerEntry(answer.id, answer.video_id, content_version(answer), DONE, rows=1)
 
     def _wrong(self, answer: Any) -> str | None:
@@ -127,23 +108,25 @@ class _Sink:
         return wrong_drop(answer)
 
     def _flush(self) -> None:
-        table = self.node.tables[0]
-        for number, entries in self.entries.items():
-            shard = self.shards.setdefault(number, self.store.shard(table, number, self.key))
-            rows: pa.Table | None = None
-            if table.row and self.rows[number]:
-                made = self.rows[number]
-                rows = to_stored_table(table.row, made, [r.id for r in made], [content_version(r) for r in made])
-            shard.commit(entries, rows)
-        self.entries.clear()
-        self.rows.clear()
+        for number in list(self.entries):
+            Shard(self.folder, number).commit(self._take(number))
+            self.begun.add(number)
         self.held = 0
+
+    def _take(self, number: int) -> Results:
+        """What is held for a shard."""
+        row, made = self.node.tables[0].row, self.rows.pop(number, [])
+        rows = to_stored_table(row, made, [r.id for r in made], [content_version(r) for r in made]) if row else None
+        return Results(to_ledger(self.entries.pop(number, [])), rows if made else None)
 
     def finish(self) -> None:
         """Commit the rest and close the shards."""
-        self._flush()
-        for shard in self.shards.values():
-            shard.finish({e.id: e.digest for e in shard.live_entries()}, self.key)
+        for number in sorted({*self.begun, *self.entries}):
+            shard, rest = Shard(self.folder, number), self._take(number)
+            every = pa.concat_tables([shard.ledger(), rest.ledger])
+            ledger = every.take(newest(every))
+            ids, digests = ledger.column("id").combine_chunks(), ledger.column("digest").to_numpy()
+            shard.finish(ids, digests, self.key, rest)
 
 
 def make_context(node: Node, root: Path, budget: Budget | None = None) -> StepContext:

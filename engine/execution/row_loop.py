@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..contract.step import EachRow, Item, MultiOutput, StepContext
 from ..planning.plan import Node
 from ..storage.join import Batch, rows_of
 from .answers import BatchOutcome, TimedAnswer, judge_batch
+from .call_progress import CallProgress
 from .failures import (
     Attempt,
     WorkerLost,
@@ -44,11 +45,11 @@ class Job:
     node: Node
     context: StepContext
     check: Callable[[], None] = lambda: None
+    progress: CallProgress = field(default_factory=CallProgress)
 
     def __post_init__(self) -> None:
         self.stack = ExitStack()
         self.work: Any = None
-        self.called_at: float | None = None  # since when the step has been at work, on the monotonic clock
 
     def open(self) -> None:
         """Load what the step needs; ``UserError`` for what is missing, or cannot be loaded."""
@@ -61,8 +62,10 @@ class Job:
         attempt(self.stack.close)  # what it made is judged and kept by now
         self.context.usage.close()
 
-    def do(self, batch: Batch) -> BatchOutcome:
+    def do(self, batch: Batch, first: int = 0) -> BatchOutcome:
         """Every row of the batch to an entry and its rows, by table name.
+
+        ``first`` is the place of the batch's first row in the work that was handed out, for ``progress``.
 
         Raises:
             UserError: the step cannot go on.
@@ -70,12 +73,13 @@ class Job:
         """
         rows = rows_of(batch, self.node.reads)
         lacks = [_missing(self.node, row) for row in rows]
-        given = iter(self._answers([row for row, lack in zip(rows, lacks, strict=True) if not lack], batch.wanted))
+        tried = [(first + at, row) for at, (row, lack) in enumerate(zip(rows, lacks, strict=True)) if not lack]
+        given = iter(self._answers(tried, batch.wanted))
         found = judge_batch(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
         self.check()
         return found
 
-    def _answers(self, rows: list[Any], wanted: frozenset[str]) -> list[TimedAnswer]:
+    def _answers(self, rows: list[tuple[int, Any]], wanted: frozenset[str]) -> list[TimedAnswer]:
         if not rows:
             return []
         step, work = self.node.step, self.work
@@ -83,7 +87,7 @@ class Job:
             return self._call(lambda some: work(some, wanted), rows)
         return self._one_by_one(work, rows) if isinstance(work, EachRow) else self._call(work, rows)
 
-    def _one_by_one(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
+    def _one_by_one(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[tuple[int, Any]]) -> list[TimedAnswer]:
         answers: list[TimedAnswer] = []
         for row in rows:
             if answers and isinstance(answers[-1].answer, Waiting):
@@ -92,12 +96,15 @@ class Job:
                 answers += self._call(work, [row])
         return answers
 
-    def _call(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[Any]) -> list[TimedAnswer]:
+    def _call(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[tuple[int, Any]]) -> list[TimedAnswer]:
         """A batch that raises is done again row by row, so that one bad row costs one row."""
         for tries in range(1, TRIES + 1):
-            self.called_at = started = time.monotonic()
-            done = attempt(lambda: list(work(rows)))
-            self.called_at = None
+            self.progress.begin(rows[0][0], rows[-1][0] + 1 - rows[0][0])
+            started = time.monotonic()
+            done = attempt(lambda: list(work([row for _, row in rows])))
+            if done.error is not None and leaves_gpu_unusable(done.error):  # the rows of this call may be to blame
+                raise WorkerLost(type(done.error).__name__, in_words(done.error, self.node.step))
+            self.progress.end()
             self.check()
             error = _wrong_number(len(done.value), len(rows)) if done.error is None else done.error
             if error is None:
@@ -105,8 +112,6 @@ class Job:
                 return [TimedAnswer(answer, each) for answer in done.value]
             if isinstance(error, UserError):
                 raise error
-            if leaves_gpu_unusable(error):
-                raise WorkerLost(type(error).__name__, in_words(error, self.node.step))
             if len(rows) > 1:
                 return self._one_by_one(work, rows)
             if not isinstance(error, TransientError) or tries == TRIES:
@@ -125,7 +130,8 @@ def time_limit(job: Job) -> Iterator[None]:
     limit_s = job.node.timeout_s
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if job.called_at is not None and time.monotonic() - job.called_at > limit_s:
+        _, rows, since = job.progress.state
+        if rows and time.monotonic() - since > limit_s:
             raise RowError(f"took longer than {limit_s:g} s", "timeout")
 
     if threading.current_thread() is not threading.main_thread():

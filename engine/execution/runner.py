@@ -14,20 +14,20 @@ from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
 from ..contract.step import Item, StepContext
 from ..planning.plan import Node, concurrency_of
-from ..storage.join import Batch
-from ..storage.ledger import LedgerEntry
-from ..storage.store import Store
-from .answers import BatchOutcome
+from ..storage.join import InputReader, Window
+from ..storage.store import GlobalState, Store
 from .async_worker import AsyncWorker
-from .build_lock import interruptible
-from .failures import WorkerLost, plain_text
-from .global_step import global_key, make_context, outline_nodes, run_global
-from .row_loop import Job, time_limit
+from .failures import WorkerLost, plain_text, was_never_begun
+from .global_runs import GlobalRuns
+from .global_step import make_context
+from .inline_steps import InlineSteps
+from .interrupts import interruptible
+from .pace import Pace
 from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
-from .worker import Worker
-from .worker_pool import WorkerPool, WorkerProcess, check_importable
+from .unit import UnitResult
+from .worker_pool import Plan, WorkerPool, WorkerProcess, check_importable
 
 _OPEN_TASKS = 4  # shards of one step that are read ahead
 
@@ -42,11 +42,12 @@ class RunOptions:
 
 
 class InFlight(NamedTuple):
-    """A batch on a seat or stream; no batch while that loads its step."""
+    """Rows of a task with a worker. Without a task the worker loads its step; without a worker a shard is folded."""
 
-    worker: WorkerProcess | AsyncWorker
+    worker: WorkerProcess | AsyncWorker | None
     task: Task | None
-    batch: Batch | None
+    window: Window | None = None
+    generation: int = 0  # of the worker's process
 
 
 class Runner:
@@ -61,12 +62,15 @@ class Runner:
         self.schedule = Schedule(nodes, store.shards)
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
+        plan = Plan(nodes, store.root, store.shards, self._context)
         self.pool = WorkerPool(
-            options.workers, self._site, self._begin, lambda n, said: self.tell("warning", n.name, message=said)
+            options.workers, plan, self._begin, lambda n, said: self.tell("warning", n.name, message=said)
         )
+        self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
+        self.paces = {node.index: Pace(node.step.rows_per_call()) for node in nodes}
         self.in_flight_futures: dict[Future[Any], InFlight] = {}
-        self.globals: dict[Future[str], tuple[Node, Worker]] = {}
-        self.inline: dict[int, Job] = {}
+        self.globals = GlobalRuns(nodes, store)
+        self.inline = InlineSteps(self._context, lambda: self.check())
         self.tallies: dict[int, RowTally] = defaultdict(RowTally)
         self.check: Callable[[], None] = lambda: None  # raises what a signal asks for
 
@@ -87,11 +91,9 @@ class Runner:
         finally:
             for task in self.tasks.values():
                 task.save()
-            for _, worker in self.globals.values():
-                worker.kill()
+            self.globals.end()
             self.pool.end()
-            for job in self.inline.values():
-                job.close()
+            self.inline.close()
 
     def _advance(self) -> bool:
         """One round: open what is ready, hand out work, take what is done. False when nothing is left."""
@@ -100,10 +102,11 @@ class Runner:
         finished = self._hand_out()
         if (node := self.pool.blocked) is not None:
             raise UserError(f"{node.name} blocks its event loop: it must await what takes long, and nothing else")
-        if self.in_flight_futures or self.globals:
+        if self.in_flight_futures or self.globals.futures:
             patience = 0.0 if worked or opened or finished else 1.0
-            for future in wait([*self.in_flight_futures, *self.globals], patience, FIRST_COMPLETED).done:
-                if future in self.globals:
+            done = wait([*self.in_flight_futures, *self.globals.futures], patience, FIRST_COMPLETED).done
+            for future in sorted(done, key=was_never_begun):  # what ended a worker comes before what waited for it
+                if future in self.globals.futures:
                     self._complete_global(future)
                 else:
                     self._land(future)
@@ -129,28 +132,21 @@ class Runner:
             self._mark(node, number)
             return False
         task.open(self.options.retry_failed)
-        if task.wanted:
-            self.tell("shard", node.name, shard=number, to_do=len(task.wanted), came=len(task.inputs.digests))
+        if task.to_do:
+            self.tell("shard", node.name, shard=number, to_do=task.to_do, came=len(task.inputs.ids))
         self.tasks[node.index, number] = task
         return True
 
     def _open_global(self, node: Node) -> bool:
-        runs = any(node is other for other, _ in self.globals.values())
-        if runs or self.schedule.is_done(node.index) or node.name in self.waiting:
+        if self.globals.runs(node) or self.schedule.is_done(node.index) or node.name in self.waiting:
             return False
         held = self._is_waiting_for()
         if node.index in held or not all(need in held or self.schedule.is_done(need) for need in node.needs):
             return False
-        context = self._site(node)
-        key = global_key(node, self.store, context)
-        state = self.store.whole(node.tables[0])
-        if state and state.key == key and not state.waiting:
+        if self.globals.start(node, self._context(node)):
+            self.tell("step", node.name, state="runs")
+        else:
             self.schedule.finish(node.index, 0)
-            return True
-        self.tell("step", node.name, state="runs")
-        worker, nodes = Worker(node.step.isolate), outline_nodes(self.nodes, node)
-        given = (nodes, node.index, self.store.root, self.store.shards, key, context)
-        self.globals[worker.submit(node.timeout_s, run_global, *given)] = (node, worker)
         return True
 
     def _is_waiting_for(self) -> set[int]:
@@ -161,17 +157,10 @@ class Runner:
                 held.add(node.index)
         return held
 
-    def _complete_global(self, future: Future[str]) -> None:
-        node, worker = self.globals.pop(future)
-        self.store.refresh(node.tables[0])
-        try:
-            said = future.result()
-        except WorkerLost as error:
-            raise UserError(f"{node.name} failed: {error}") from None
-        finally:
-            worker.close()
-        if said:
-            self._wait(node, said)
+    def _complete_global(self, future: Future[GlobalState]) -> None:
+        node, waiting = self.globals.complete(future)
+        if waiting:
+            self._wait(node, waiting)
         else:
             self.schedule.finish(node.index, 0)
             self.tell("step", node.name, state="done")
@@ -184,22 +173,14 @@ class Runner:
             worked = True
             if task.node.name in self.waiting:
                 self._leave(task)
-                continue
-            batch = task.next_batch()
-            if batch is None:
+            elif (call := task.next_call(self.readers[task.node.index])) is None:
+                task.finish()
                 self._finish(task)
-                continue
-            job = self.inline.get(task.node.index)
-            if job is None:
-                job = self.inline[task.node.index] = Job(task.node, self._site(task.node), self.check)
-                job.open()
-            try:
-                with time_limit(job):
-                    outcome = job.do(batch)
-            except WorkerLost as error:  # no process can be replaced here
-                self._count(task.node, task.lose(batch, error.kind, error.message))
             else:
-                self._take(task, outcome)
+                tally, waiting = self.inline.do(task, call)
+                self._count(task.node, tally)
+                if waiting:
+                    self._wait(task.node, waiting)
         return worked
 
     def _by_priority(self) -> list[Task]:
@@ -207,22 +188,60 @@ class Runner:
         return sorted(self.tasks.values(), key=lambda task: (-task.node.index, task.number))
 
     def _hand_out(self) -> bool:
-        finished = False
+        finished, ahead = False, True
         for task in self._by_priority():
-            if task.node.step.cost == "row":
+            if task.node.step.cost == "row" or task.is_closed:
                 continue
             if task.node.name in self.waiting:
                 finished |= self._leave(task)
-                continue
-            while task.more() and (worker := self.pool.free(task.node)):
-                batch = task.next_batch()
-                assert batch is not None
-                task.in_flight += 1
-                self.in_flight_futures[worker.submit(batch)] = InFlight(worker, task, batch)
-            if not task.in_flight and not task.more():
-                self._finish(task)
-                finished = True
+            elif concurrency_of(task.node):
+                finished |= self._hand_to_loop(task)
+            else:
+                ahead &= self._hand_to_process(task, ahead)
+                finished |= task.is_closed
         return finished
+
+    def _hand_to_loop(self, task: Task) -> bool:
+        """Start calls of a task; whether it is finished."""
+        reader = self.readers[task.node.index]
+        while task.more(reader) and (worker := self.pool.async_worker(task.node)):
+            call = task.next_call(reader)
+            assert call is not None
+            task.in_flight += 1
+            self.in_flight_futures[worker.submit(call.batch)] = InFlight(worker, task, call.rows)
+        if task.in_flight or task.more(reader):
+            return False
+        task.finish()
+        self._finish(task)
+        return True
+
+    def _hand_to_process(self, task: Task, ahead: bool) -> bool:
+        """Start units of a task; whether steps before it may take workers' next places too: none is short of one."""
+        pace = self.paces[task.node.index]
+        while task.left:
+            worker = self.pool.worker(task.node, ahead)
+            if worker is None:
+                return False
+            window = task.take(pace.rows)
+            assert window is not None
+            closing = task.inputs if task.is_last else None
+            task.in_flight += 1
+            future = worker.submit(window, closing)
+            self.in_flight_futures[future] = InFlight(worker, task, window, worker.generation)
+        if not task.in_flight and not task.is_closed:
+            self._close(task)
+        return ahead
+
+    def _close(self, task: Task) -> None:
+        """Finish a shard with which no worker was left to do it."""
+        task.save()
+        if task.is_idle:
+            task.finish()
+            self._finish(task)
+            return
+        task.in_flight += 1
+        future = self.pool.fold(task.node.tables, task.number, task.inputs)
+        self.in_flight_futures[future] = InFlight(None, task)
 
     def _leave(self, task: Task) -> bool:
         """Keep what a task of a waiting step has done; the next build goes on with it."""
@@ -233,62 +252,84 @@ class Runner:
         return True
 
     def _begin(self, worker: WorkerProcess | AsyncWorker) -> None:
-        self.in_flight_futures[worker.opening] = InFlight(worker, None, None)
+        generation = worker.generation if isinstance(worker, WorkerProcess) else 0
+        self.in_flight_futures[worker.opening] = InFlight(worker, None, None, generation)
 
-    def _site(self, node: Node) -> StepContext:
+    def _context(self, node: Node) -> StepContext:
         return make_context(node, self.store.root, self.budget)
 
     def _land(self, future: Future[Any]) -> None:
-        worker, task, batch = self.in_flight_futures.pop(future)
-        if task is None or batch is None:
-            self._finish_opening(future, worker)
-            return
+        worker, task, window, generation = self.in_flight_futures.pop(future)
+        if worker is None:
+            assert task is not None
+            self._land_fold(task, future)
+        elif task is None or window is None:
+            self._finish_opening(future, worker, generation)
+        elif isinstance(worker, AsyncWorker):
+            worker.complete(len(window))
+            task.in_flight -= 1
+            outcome = future.result()
+            self._count(task.node, task.land(outcome.tables, window.tries))
+            if outcome.waiting:
+                self._wait(task.node, outcome.waiting)
+        else:
+            self._land_unit(task, future, worker, window, generation)
+
+    def _land_unit(
+        self, task: Task, future: Future[UnitResult], worker: WorkerProcess, window: Window, generation: int
+    ) -> None:
         task.in_flight -= 1
         try:
-            outcome = future.result()
+            result = future.result()
         except WorkerLost as error:
-            self._renew(worker, error)
-            self._count(task.node, task.lose(batch, error.kind, error.message))
-        else:
-            worker.complete(batch)
-            self._take(task, outcome)
+            if worker.renew(error, generation):
+                self._begin(worker)
+            self._count(task.node, task.lose(window, error))
+            return
+        worker.complete()
+        self.paces[task.node.index].learn(result.rows, result.seconds)
+        task.complete(window, result)
+        if result.waiting:
+            self._wait(task.node, result.waiting)
+        if task.is_closed:
+            self._finish(task)
+        self._count(task.node, result.tally)
 
-    def _renew(self, worker: WorkerProcess | AsyncWorker, error: WorkerLost) -> None:
-        assert isinstance(worker, WorkerProcess)  # a stream has no process to lose
-        worker.renew(error)
-        self._begin(worker)
-
-    def _take(self, task: Task, outcome: BatchOutcome) -> None:
-        self._count(task.node, task.land(outcome.tables))
-        if outcome.waiting:
-            self._wait(task.node, outcome.waiting)
+    def _land_fold(self, task: Task, future: Future[Any]) -> None:
+        task.in_flight -= 1
+        try:
+            task.close(future.result())
+        except WorkerLost as error:
+            raise UserError(f"{task.node.name} cannot finish shard {task.number}: {error}", "build again") from None
+        self._finish(task)
 
     def _wait(self, node: Node, message: str) -> None:
         if node.name not in self.waiting:
             self.waiting[node.name] = said = plain_text(message)
             self.tell("waiting", node.name, message=said)
 
-    def _finish_opening(self, future: Future[Any], worker: WorkerProcess | AsyncWorker) -> None:
+    def _finish_opening(self, future: Future[Any], worker: WorkerProcess | AsyncWorker, generation: int) -> None:
         try:
             future.result()
         except WorkerLost as error:
-            self._renew(worker, error)
+            assert isinstance(worker, WorkerProcess)  # an event loop has no process to lose
+            if worker.renew(error, generation):
+                self._begin(worker)
             return
         except Waiting as error:
             self._wait(worker.node, str(error))
         if isinstance(worker, WorkerProcess):
             worker.opened()
 
-    def _count(self, node: Node, complete: Sequence[LedgerEntry]) -> None:
-        if not complete:
+    def _count(self, node: Node, complete: RowTally) -> None:
+        if not complete.rows:
             return
         tally = self.tallies[node.index]
-        tally.add(complete)
-        self.tell("rows", node.name, n=len(complete), failed=tally.failed)
+        tally.merge(complete)
+        self.tell("rows", node.name, n=complete.rows, failed=tally.failed)
         tally.check(node.name, self.max_bad)
 
     def _finish(self, task: Task) -> None:
-        task.finish()
         del self.tasks[task.node.index, task.number]
         self._mark(task.node, task.number)
 
@@ -297,6 +338,7 @@ class Runner:
         if self.schedule.is_done(node.index):
             for table in node.tables:
                 self.store.check_ids(table)
+                self.store.summarise(table)
             self.tell("step", node.name, state="done")
             self.pool.dismiss(node)
 

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from ..contract.errors import UserError
 from ..contract.step import Item, Source
 from ..planning.plan import Node, TableRef
-from ..storage.join import Batch, Inputs, batches, inputs_of, output_version
-from ..storage.ledger import FAILED, Key, LedgerEntry
+from ..storage.hashes import hash_column
+from ..storage.join import Batch, InputReader, Inputs, Window, inputs_of, output_versions
+from ..storage.ledger import FAILED, LedgerEntry, Standing, compare
+from ..storage.manifest import Manifest
 from ..storage.shard import Shard
 from ..storage.store import Store, shard_of
 from .answers import TableOutcome
+from .failures import WorkerLost
+from .result_buffer import MOST_BYTES, ResultBuffer
 from .sources import items_of
+from .tally import RowTally
+from .unit import UnitResult, fold_shards
 
-_COMMIT_ROWS, _COMMIT_BYTES, _COMMIT_S = 5000, 32 << 20, 3.0
 
+class Call(NamedTuple):
+    """A batch, and the place of its first row in the window that it is of."""
 
-@dataclass
-class Pending:
-    """Outcomes of one table that are not on disk yet."""
-
-    entries: list[LedgerEntry] = field(default_factory=list)
-    rows: list[pa.Table] = field(default_factory=list)
-    size: int = 0  # of the rows, in bytes
-    since: float = field(default_factory=time.monotonic)
+    batch: Batch
+    window: Window
+    first: int
 
     @property
-    def full(self) -> bool:
-        """Is it time to commit?"""
-        return (
-            len(self.entries) >= _COMMIT_ROWS
-            or self.size >= _COMMIT_BYTES
-            or time.monotonic() - self.since >= _COMMIT_S
-        )
+    def rows(self) -> Window:
+        """The rows of the batch as a window of their own."""
+        return self.window.slice(self.first, self.first + len(self.batch.ids))
 
 
 class Task:
@@ -49,12 +47,14 @@ class Task:
         self.shards = {t.name: store.shard(t, number) for t in node.tables}
         self.token = store.input_token(node.depends_on, number, items)
         self.in_flight = 0
-        self.suspects: set[str] = set()  # ids that were alone when their worker was lost
-        self.again: deque[Batch] = deque()  # what goes out next: a batch read ahead, the rows of a lost one
-        self.pending = {t.name: Pending() for t in node.tables}
+        self.to_do = 0  # rows, when it was opened
+        self.is_closed = False  # its shards are finished
+        self._suspects: set[str] = set()  # ids that were alone when their worker was lost
+        self._left: deque[Window] = deque()  # what is still to be handed out
+        self._buffers = {t.name: ResultBuffer() for t in node.tables}
         self._nodes, self._store, self._items = nodes, store, items
-        self.wanted: Mapping[str, frozenset[str]] = {}
-        self._source: Iterator[Batch] = iter(())
+        self._calls: Iterator[Call] = iter(())
+        self._ahead: Call | None = None
 
     def is_up_to_date(self, retry_failed: bool) -> bool:
         """Was all this done before, from the very same inputs?"""
@@ -73,99 +73,158 @@ class Task:
     def open(self, retry_failed: bool) -> None:
         """Find out what is to do."""
         self.inputs = self._read_inputs()
-        wanted: dict[str, set[str]] = {}
-        for table in self.node.tables:
-            part = _part(self.node, table)
-            for id_ in todo(self.shards[table.name].ledger(), self.inputs, retry_failed):
-                wanted.setdefault(id_, set()).add(part)
-        self.wanted = {i: frozenset(parts) for i, parts in wanted.items()}
-        self._source = self._batches()
+        self.standings = {name: self._compare(shard) for name, shard in self.shards.items()}
+        parts = [_part(self.node, table) for table in self.node.tables]
+        masks = [standing.to_do(retry_failed) for standing in self.standings.values()]
+        codes = sum(
+            (mask.astype(np.int64) << at for at, mask in enumerate(masks)), np.zeros(len(self.inputs.ids), np.int64)
+        )
+        for code in sorted({*codes.tolist()} - {0}):
+            which = np.flatnonzero(codes == code)
+            self.to_do += len(which)
+            wanted = frozenset(part for at, part in enumerate(parts) if code >> at & 1)
+            items = tuple(self._items[at] for at in which.tolist()) if self._items else ()
+            self._left.append(Window(self.number, self.inputs.pick(which), wanted, items, self._tries(which)))
+
+    def _compare(self, shard: Shard) -> Standing:
+        return compare(shard.ledger(), self.inputs.ids, self.inputs.digests)
+
+    def _tries(self, which: np.ndarray) -> dict[str, int]:
+        """How often rows were tried that failed before on the same input."""
+        found: dict[str, int] = {}
+        for standing in self.standings.values():
+            failed = which[(standing.same & standing.failed)[which]]
+            ids = self.inputs.ids.take(pa.array(failed)).to_pylist()
+            found |= zip(ids, standing.attempts[failed].tolist(), strict=True)
+        return found
 
     def _read_inputs(self) -> Inputs:
         if self.node.reads.anchor is None:
-            digests = {i.video_id: output_version(0, i.digest) for i in self._items}
-            return Inputs({i.video_id: i.video_id for i in self._items}, digests)
+            ids = pa.array([item.video_id for item in self._items], pa.string())
+            digests = hash_column(pa.array([item.digest for item in self._items], pa.string()))
+            return Inputs(ids, ids, output_versions(digests.view(np.int64), ""))
         return inputs_of(self._nodes, self.node, self._store, self.number)
 
-    def _batches(self) -> Iterator[Batch]:
-        if self.node.reads.anchor is not None:
-            yield from batches(self._nodes, self.node, self._store, self.number, self.inputs, self.wanted)
-            return
-        items, size = [i for i in self._items if i.video_id in self.wanted], self.node.step.rows_per_call()
-        for start in range(0, len(items), size):
-            some = items[start : start + size]
-            ids = [i.video_id for i in some]
-            yield Batch(ids, ids, [self.inputs.digests[i] for i in ids], frozenset([""]), some)
+    @property
+    def left(self) -> int:
+        """How many rows are still to be handed out."""
+        return sum(map(len, self._left))
 
-    def more(self) -> bool:
-        """Is there a batch to hand out?"""
-        if not self.again and (batch := next(self._source, None)) is not None:
-            self.again.append(batch)
-        return bool(self.again)
+    @property
+    def row_bytes(self) -> float:
+        """About how large an input row is where it lies, with what belongs to it."""
+        tables = self.node.inputs
+        files = [file for table in tables if (file := self._store.shard(table, self.number).live_file) is not None]
+        return sum(file.stat().st_size for file in files) / max(len(self.inputs.ids), 1)
 
-    def next_batch(self) -> Batch | None:
-        """The next batch to hand out; None when all are."""
-        return self.again.popleft() if self.more() else None
+    def take(self, most: int) -> Window | None:
+        """Rows to hand out, at most so many and no more than are well held at once; None when all are."""
+        if not self._left:
+            return None
+        most = max(min(most, int(MOST_BYTES / max(self.row_bytes, 1.0))), self.node.step.rows_per_call())
+        window = self._left.popleft()
+        if len(window) > most:
+            self._left.appendleft(window.slice(most, len(window)))
+            window = window.slice(0, most)
+        return window
 
-    def land(self, outcomes: Mapping[str, TableOutcome]) -> list[LedgerEntry]:
-        """Take a batch's outcome; commits when enough has come together.
+    @property
+    def is_last(self) -> bool:
+        """Is all else done, so that what was taken just now closes the shard?"""
+        return not self.in_flight and not self._left
 
-        Returns an entry for each input of the batch that was dealt with: a failed one where it failed in any table.
-        """
-        complete: dict[str, LedgerEntry] = {}
+    def more(self, reader: InputReader) -> bool:
+        """Is there a call to make?"""
+        while self._ahead is None:
+            self._ahead = next(self._calls, None)
+            if self._ahead is None:
+                if not self._left:
+                    return False
+                self._calls = _calls(reader, self._left.popleft())
+        return True
+
+    def next_call(self, reader: InputReader) -> Call | None:
+        """The next call to make, for who makes them one by one; None when all are made."""
+        call = self._ahead if self.more(reader) else None
+        self._ahead = None
+        return call
+
+    def land(self, outcomes: Mapping[str, TableOutcome], tries: Mapping[str, int]) -> RowTally:
+        """Take a batch's outcome; commits when enough has come together. Returns how the batch's inputs went."""
         for name, outcome in outcomes.items():
-            before = self.shards[name].ledger()
-            pending = self.pending[name]
-            for entry in outcome.entries:
-                old = before.get(entry.key)
-                tries = old.attempts if old and old.digest == entry.digest and old.status == FAILED else 0
-                pending.entries.append(entry._replace(attempts=tries + 1) if tries else entry)
-                if not entry.part_of and (entry.status == FAILED or entry.id not in complete):
-                    complete[entry.id] = entry
-            if outcome.rows is not None:
-                pending.rows.append(outcome.rows)
-                pending.size += outcome.rows.nbytes
-            if pending.full:
-                self.commit(name)
-        return list(complete.values())
+            self._buffers[name].add(outcome, tries)
+            if self._buffers[name].full:
+                self._commit(name)
+        tally = RowTally()
+        tally.add_outcomes(outcomes)
+        return tally
 
-    def lose(self, batch: Batch, kind: str, message: str) -> list[LedgerEntry]:
-        """The worker was lost on this batch: try its rows one by one, or give up the only one. As ``land``.
+    def complete(self, window: Window, result: UnitResult) -> None:
+        """Take what a worker process has written; what it left of the window is to be handed out again."""
+        for name, chunk in result.chunks.items():
+            self.shards[name].append(chunk)
+        if result.manifests:
+            self.close(result.manifests)
+        elif result.rows < len(window):
+            self._left.appendleft(window.slice(result.rows, len(window)))
 
-        One that was alone when its worker died is tried once more: it may have been killed from outside.
+    def lose(self, window: Window, error: WorkerLost) -> RowTally:
+        """The worker was lost on this window: the rows of the call under way go out one by one, or the only one fails.
+
+        One that was alone when its worker died is tried once more: it may have been killed from outside. As ``land``.
         """
-        if kind == "gone":  # before it began
-            self.again.append(batch)
-            return []
-        if len(batch.ids) > 1:
-            self.again.extend(batch.one(i) for i in range(len(batch.ids)))
-            return []
-        if kind != "timeout" and batch.ids[0] not in self.suspects:
-            self.suspects.add(batch.ids[0])
-            self.again.append(batch)
-            return []
-        entry = LedgerEntry(batch.ids[0], batch.videos[0], batch.digests[0], FAILED, kind, message)
-        return self.land({self.node.table(part).name: TableOutcome([entry], None) for part in batch.wanted})
+        first, stop = error.first, error.first + error.count
+        if error.kind == "gone" or not error.count:  # no row is to blame
+            self._left.append(window)
+            return RowTally()
+        for some in (window.slice(0, first), window.slice(stop, len(window))):
+            if len(some):
+                self._left.append(some)
+        blamed = [window.slice(at, at + 1) for at in range(first, min(stop, len(window)))]
+        id_ = blamed[0].inputs.ids[0].as_py()
+        if len(blamed) > 1 or (error.kind != "timeout" and id_ not in self._suspects):
+            self._suspects |= {id_} if len(blamed) == 1 else set()
+            self._left.extend(blamed)
+            return RowTally()
+        return self._fail(blamed[0], error)
 
-    def commit(self, name: str) -> None:
-        """Put what is pending on disk."""
-        pending, self.pending[name] = self.pending[name], Pending()
-        if pending.entries:
-            self.shards[name].commit(pending.entries, pa.concat_tables(pending.rows) if pending.rows else None)
+    def _fail(self, window: Window, error: WorkerLost) -> RowTally:
+        ids, videos, digests = window.inputs
+        entry = LedgerEntry(ids[0].as_py(), videos[0].as_py(), int(digests[0]), FAILED, error.kind, error.message)
+        outcome = TableOutcome([entry], None)
+        return self.land({self.node.table(part).name: outcome for part in window.wanted}, window.tries)
+
+    def _commit(self, name: str) -> None:
+        if results := self._buffers[name].take():
+            self.shards[name].commit(results)
 
     def save(self) -> None:
         """Commit everything that has come in."""
-        for name in self.shards:
-            self.commit(name)
+        for name in () if self.is_closed else self.shards:
+            self._commit(name)
 
     def finish(self) -> None:
         """All is done: fold the shards and say of which inputs they are the outcome."""
-        self.save()
-        for name, shard in self.shards.items():
-            try:
-                shard.finish(self.inputs.digests, self.token)
-            except UserError as error:
-                raise UserError(f"{name}: {error.message}", error.hint) from None
+        results = {name: made for name, buffer in self._buffers.items() if (made := buffer.take())}
+        self.close(fold_shards(self.shards, self.inputs, results))
+
+    def close(self, manifests: Mapping[str, Manifest]) -> None:
+        """Commit the folded shards."""
+        for name, manifest in manifests.items():
+            self.shards[name].close(manifest, self.token)
+        self.is_closed = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Is nothing in it, and was there never?"""
+        return not len(self.inputs.ids) and all(shard.untouched for shard in self.shards.values())
+
+
+def _calls(reader: InputReader, window: Window) -> Iterator[Call]:
+    first = 0
+    for batch in reader.batches(window):
+        yield Call(batch, window, first)
+        first += len(batch.ids)
 
 
 def deal_items(nodes: Sequence[Node], limit: int | None, shards: int) -> dict[int, dict[int, list[Item]]]:
@@ -189,16 +248,6 @@ def deal_items(nodes: Sequence[Node], limit: int | None, shards: int) -> dict[in
         for item in found[:limit]:
             dealt[node.index][shard_of(item.video_id, shards)].append(item)
     return dealt
-
-
-def todo(ledger: Mapping[Key, LedgerEntry], inputs: Inputs, retry_failed: bool) -> list[str]:
-    """The ids that the ledger lacks, that have changed since, or that are to be tried again."""
-    found = []
-    for id_, digest_ in inputs.digests.items():
-        entry = ledger.get(("", id_))
-        if entry is None or entry.digest != digest_ or (retry_failed and entry.status == FAILED):
-            found.append(id_)
-    return found
 
 
 def _part(node: Node, table: TableRef) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..contract.errors import UserError
 from ..storage.ledger import FAILED, LedgerEntry
+from .answers import TableOutcome
 
 _FEW = 20  # rows after which max_bad counts
 _LONGEST_MESSAGE = 200
@@ -30,6 +31,21 @@ class RowTally:
                 self.failed += 1
                 self.causes[entry.kind] += 1
                 self.examples.setdefault(entry.kind, entry.message)
+
+    def add_outcomes(self, outcomes: Mapping[str, TableOutcome]) -> None:
+        """Take what became of a batch. An input has failed where it failed in any of a step's tables."""
+        complete: dict[str, LedgerEntry] = {}
+        for outcome in outcomes.values():
+            for entry in outcome.entries:
+                if not entry.part_of and (entry.status == FAILED or entry.id not in complete):
+                    complete[entry.id] = entry
+        self.add(complete.values())
+
+    def merge(self, other: RowTally) -> None:
+        """Take what another has counted."""
+        self.rows, self.failed = self.rows + other.rows, self.failed + other.failed
+        self.causes.update(other.causes)
+        self.examples = {**other.examples, **self.examples}
 
     def check(self, step: str, max_bad: float) -> None:
         """``UserError`` where more than this share of the rows failed."""

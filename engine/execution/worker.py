@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import connection
@@ -19,6 +20,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from ..contract.errors import UserError
+from .call_progress import CallProgress, shared_memory
 from .failures import Attempt, WorkerLost, attempt, plain_text
 from .worker_main import Bootstrap
 
@@ -30,6 +32,7 @@ _LONGEST_S = 1e6  # that the system's wait can count in milliseconds
 
 class _Call(NamedTuple):
     limit_s: float
+    step_limit_s: float | None
     function: Any
     args: tuple[Any, ...]
     future: Future[Any]
@@ -41,15 +44,19 @@ class Worker:
     def __init__(self, isolate: bool = False) -> None:
         self._isolate, self._killed = isolate, False
         self._process: _Process | None = None
-        self._trouble: BaseException | None = None  # that kept it from starting
+        self._trouble: BaseException | None = None  # that kept it from starting, or ended it
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._thread.start()
 
-    def submit(self, limit_s: float, function: Any, *args: Any) -> Future[Any]:
-        """Call a module's function in the process; the future gives what it returns or raises, or ``WorkerLost``."""
+    def submit(self, limit_s: float, function: Any, *args: Any, step_limit_s: float | None = None) -> Future[Any]:
+        """Call a module's function in the process; the future gives what it returns or raises, or ``WorkerLost``.
+
+        ``limit_s`` is for the call, or for each part of it where the function tells its progress; ``step_limit_s``
+        is for each call of a step that it makes.
+        """
         future: Future[Any] = Future()
-        self._calls.put(_Call(limit_s, function, args, future))
+        self._calls.put(_Call(limit_s, step_limit_s, function, args, future))
         return future
 
     def close(self) -> None:
@@ -74,6 +81,9 @@ class Worker:
             self._process.kill()
         while (call := self._calls.get()) is not None:
             done = attempt(self._ask, call)
+            if isinstance(done.error, WorkerLost) and self._process is not None:
+                self._process.kill()  # it may be alive, and unable
+                self._trouble = self._trouble or done.error
             if done.error is None:
                 call.future.set_result(done.value)
             else:
@@ -84,10 +94,15 @@ class Worker:
     def _ask(self, call: _Call) -> Any:
         if self._process is None:
             raise WorkerLost("gone", f"no worker could be started: {self._trouble}")
+        if self._trouble is not None:
+            raise WorkerLost("gone", str(self._trouble))
         sent = attempt(pickle.dumps, (call.function, call.args))
         if sent.error is not None:
             raise UserError(f"this cannot be sent to a worker process: {plain_text(sent.error)}")
-        answer = self._process.ask(sent.value, call.limit_s)
+        answer = self._process.ask(sent.value, call.limit_s, call.step_limit_s or call.limit_s)
+        if isinstance(answer.error, WorkerLost):  # it says so itself: its GPU has failed
+            first, count, _ = self._process.progress.state
+            raise WorkerLost(answer.error.kind, answer.error.message, first, count)
         if answer.error is not None:
             raise answer.error
         return answer.value
@@ -98,8 +113,13 @@ class _Process:
 
     def __init__(self, isolate: bool) -> None:
         self._connection, theirs = connection.Pipe()
-        with theirs:
-            self._sentinel, data = _server.connect_to_new_process([theirs.fileno()])
+        memory = shared_memory()
+        try:
+            self.progress = CallProgress(memory)
+            with theirs:
+                self._sentinel, data = _server.connect_to_new_process([theirs.fileno(), memory])
+        finally:
+            os.close(memory)
         self._alive = os.dup(data)  # closed when this process ends, however it does: the worker follows it
         with open(data, "wb") as file:
             pickle.dump(_preparation(), file)
@@ -108,29 +128,41 @@ class _Process:
         self._lock = threading.Lock()  # no signal to a process that may be another one by now
         self._left = False
 
-    def ask(self, call: bytes, limit_s: float) -> Attempt:
+    def ask(self, call: bytes, limit_s: float, step_limit_s: float) -> Attempt:
         """Send a call and wait for its answer, on a clock that nobody sets.
 
         Raises:
             WorkerLost: "gone" if the process had ended before; else "crashed" or "timeout".
         """
+        self.progress.end()
+        sent = self.progress.state.since
         try:
             self._connection.send_bytes(call)
         except OSError:
             raise self._lost("gone") from None
         with suppress(EOFError, OSError):
-            if not connection.wait([self._connection, self._sentinel], min(limit_s, _LONGEST_S)):
-                self.kill()
-                raise WorkerLost("timeout", f"took longer than {limit_s:g} s")
+            ends: list[Any] = [self._connection, self._sentinel]
+            while not connection.wait(ends, min(self._left_s(limit_s, step_limit_s), step_limit_s)):
+                if self._left_s(limit_s, step_limit_s) <= 0.0:
+                    first, count, _ = self.progress.state
+                    self.kill()
+                    limit = step_limit_s if count else limit_s
+                    raise WorkerLost("timeout", f"took longer than {limit:g} s", first, count)
             if self._connection.poll():
                 answer: Attempt = pickle.loads(self._connection.recv_bytes())
                 return answer
-        raise self._lost("crashed")
+        raise self._lost("gone" if self.progress.state.since == sent else "crashed")
+
+    def _left_s(self, limit_s: float, step_limit_s: float) -> float:
+        """How long what is under way may still take."""
+        _, count, since = self.progress.state
+        return max(0.0, min(since + (step_limit_s if count else limit_s) - time.monotonic(), _LONGEST_S))
 
     def _lost(self, kind: str) -> WorkerLost:
         self._has_ended(1.0)
         self.kill()
-        return WorkerLost(kind, f"its worker died: {self._cause()}")
+        first, count, _ = self.progress.state
+        return WorkerLost(kind, f"its worker died: {self._cause()}", first, count)
 
     def _has_ended(self, wait_s: float) -> bool:
         return bool(connection.wait([self._sentinel], wait_s))

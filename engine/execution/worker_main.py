@@ -16,6 +16,7 @@ from multiprocessing.forkserver import get_inherited_fds
 from typing import Any
 
 from ..contract.errors import UserError, Waiting
+from .call_progress import own_progress, share_progress
 from .failures import Attempt, WorkerLost, attempt, plain_text
 
 _ISOLATED_BYTES = 8 << 30  # address space of a worker that decodes untrusted media, on top of its models
@@ -45,6 +46,7 @@ class Bootstrap:
         threading.Thread(target=_follow, args=(runner,), daemon=True).start()
         inherited = get_inherited_fds()
         assert inherited is not None
+        share_progress(inherited[1])
         with connection.Connection(inherited[0]) as calls:
             _serve(calls)
         return 0
@@ -57,6 +59,7 @@ def _follow(runner: int) -> None:
 
 def _serve(calls: connection.Connection) -> None:
     while message := calls.recv_bytes():
+        own_progress().end()  # it has come: from here on it may be to blame
         calls.send_bytes(_pack(attempt(_perform, message)))
 
 

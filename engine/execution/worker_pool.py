@@ -1,83 +1,92 @@
-"""Who does a build's work: seats in processes of their own, and streams that wait for servers."""
+"""Who does a build's work: worker processes, and event loops that wait for servers."""
 
 from __future__ import annotations
 
 import io
 import pickle
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..contract.errors import UserError
 from ..contract.step import StepContext
-from ..planning.plan import Node, concurrency_of
-from ..storage.join import Batch
-from .answers import BatchOutcome
+from ..planning.plan import Node, TableRef, outline_nodes
+from ..storage.join import Inputs, Window
+from ..storage.manifest import Manifest
 from .async_worker import AsyncWorker
 from .failures import WorkerLost
-from .row_loop import LOAD_PATIENCE_S, Job
+from .row_loop import LOAD_PATIENCE_S
+from .unit import UnitResult, close_step, do_unit, fold_in_process, open_step
 from .worker import Worker
 
 _LOADS = 3  # times that a step is loaded again because its worker died before any row
-
-_job: Job | None = None  # of a worker process
-
-
-def open_step(node: Node, context: StepContext) -> None:
-    """Load the step in this worker process."""
-    global _job
-    _job = Job(node, context)
-    _job.open()
+_IN_FLIGHT = 2  # units of a worker: the next is there when one is done
+_STORAGE_S = 300.0  # for a worker to read and to write, between two calls of its step
 
 
-def do_batch(batch: Batch) -> BatchOutcome:
-    """One batch, in the worker process."""
-    assert _job is not None
-    return _job.do(batch)
+class Plan(NamedTuple):
+    """What workers need to know of a build."""
 
-
-def close_step() -> None:
-    """Let go of the step, in the worker process."""
-    if _job is not None:
-        _job.close()
+    nodes: Sequence[Node]
+    root: Path
+    shards: int
+    context: Callable[[Node], StepContext]
 
 
 class WorkerProcess:
     """One worker process that has one step open."""
 
-    def __init__(self, node: Node, context: StepContext) -> None:
-        self.node, self.context = node, context
-        self._idle_losses = 0  # of workers that died while loading or waiting, one after another
+    def __init__(self, node: Node, plan: Plan) -> None:
+        self.node, self._plan = node, plan
+        self.generation = 0  # how often the process was replaced
+        self._idle_losses = 0  # of processes that died outside any call of their step, one after another
         self._open()
 
     def _open(self) -> None:
-        self.busy, self._is_open = True, False
+        self.is_open, self.in_flight = False, 0
         self._worker = Worker(self.node.step.isolate)
-        self.opening: Future[None] = self._worker.submit(LOAD_PATIENCE_S, open_step, self.node, self.context)
+        nodes, root, shards, context = self._plan
+        given = (outline_nodes(nodes, self.node), self.node, root, shards, context(self.node))
+        self.opening: Future[None] = self._worker.submit(LOAD_PATIENCE_S, open_step, *given)
+
+    @property
+    def busy(self) -> bool:
+        """Is it loading, or at work?"""
+        return not self.is_open or self.in_flight > 0
 
     def opened(self) -> None:
         """The step is loaded."""
-        self.busy, self._is_open = False, True
+        self.is_open = True
 
-    def submit(self, batch: Batch) -> Future[BatchOutcome]:
-        """Start a batch; the future may raise ``WorkerLost``."""
-        self.busy = True
-        return self._worker.submit(self.node.timeout_s, do_batch, batch)
+    def submit(self, window: Window, closing: Inputs | None) -> Future[UnitResult]:
+        """Start a unit of work; the future may raise ``WorkerLost``."""
+        self.in_flight += 1
+        limit_s = self.node.timeout_s
+        return self._worker.submit(max(limit_s, _STORAGE_S), do_unit, window, closing, step_limit_s=limit_s)
 
-    def complete(self, batch: Batch) -> None:
-        """The batch is done."""
-        self.busy, self._idle_losses = False, 0
+    def complete(self) -> None:
+        """A unit is done."""
+        self.in_flight -= 1
+        self._idle_losses = 0
 
-    def renew(self, error: WorkerLost) -> None:
-        """A fresh process in place of one that was lost; ``UserError`` where none lives to see a batch."""
+    def renew(self, error: WorkerLost, generation: int) -> bool:
+        """A fresh process in place of one of this generation; whether there is one now, to be waited for.
+
+        Raises:
+            UserError: no process lives to see a row.
+        """
+        if generation != self.generation:
+            return False  # it was replaced when the unit before was lost
         self._worker.kill()
-        if error.kind == "gone" or not self._is_open:
+        if not self.is_open or not error.count:
             self._idle_losses += 1
-        if self._idle_losses > _LOADS or (error.kind == "timeout" and not self._is_open):
-            raise UserError(f"{self.node.name} cannot start: {error}")
+        if self._idle_losses > _LOADS or (error.kind == "timeout" and not self.is_open):
+            raise UserError(f"{self.node.name} cannot {'go on' if self.is_open else 'start'}: {error}")
+        self.generation += 1
         self._open()
+        return True
 
     def close(self) -> None:
         """Let the worker finish and go."""
@@ -90,38 +99,45 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """The workers that there are now. New ones are told of through ``begins``, so that their loading is waited for."""
+    """The workers that there are now. New ones are told of through ``begin``, so that their loading is waited for."""
 
     def __init__(
-        self, most: int, site_of: Callable[[Node], StepContext], begins: Callable[[WorkerProcess | AsyncWorker], None],
+        self, most: int, plan: Plan, begin: Callable[[WorkerProcess | AsyncWorker], None],
         warn: Callable[[Node, str], None],
     ) -> None:  # fmt: skip
-        self._most, self._site_of, self._begin, self._warn = most, site_of, begins, warn
+        self._most, self._plan, self._begin, self._warn = most, plan, begin, warn
         self._workers: list[WorkerProcess] = []
         self._async_workers: dict[int, AsyncWorker] = {}
+        self._folder: Worker | None = None
 
-    def free(self, node: Node) -> WorkerProcess | AsyncWorker | None:
-        """One that takes a batch of this node now; else None, and perhaps one more is on its way."""
-        return self._async_worker(node) if concurrency_of(node) else self._worker(node)
-
-    def _async_worker(self, node: Node) -> AsyncWorker | None:
+    def async_worker(self, node: Node) -> AsyncWorker | None:
+        """The event loop of a node, where it takes another batch now."""
         stream = self._async_workers.get(node.index)
         if stream is None:
-            stream = self._async_workers[node.index] = AsyncWorker(node, self._site_of(node))
+            stream = self._async_workers[node.index] = AsyncWorker(node, self._plan.context(node))
             self._begin(stream)
         return stream if stream.ready else None
 
-    def _worker(self, node: Node) -> WorkerProcess | None:
+    def worker(self, node: Node, ahead: bool) -> WorkerProcess | None:
+        """One that takes a unit of this node now, ``ahead`` also one at work; else None, and perhaps one is coming."""
         mine = [worker for worker in self._workers if worker.node is node]
-        if sum(worker.busy for worker in self._workers) >= self._most:
-            return None
-        idle = next((worker for worker in mine if not worker.busy), None)
-        most = 1 if node.step.cost in ("llm", "gpu") else self._most
-        if idle is None and len(mine) < most and self._room_for(node):
-            worker = WorkerProcess(node, self._site_of(node))
-            self._workers.append(worker)
-            self._begin(worker)
-        return idle
+        if sum(worker.busy for worker in self._workers) < self._most:
+            if (idle := next((worker for worker in mine if not worker.busy), None)) is not None:
+                return idle
+            most = 1 if node.step.cost in ("llm", "gpu") else self._most
+            if len(mine) < most and self._room_for(node):
+                self._workers.append(new := WorkerProcess(node, self._plan))
+                self._begin(new)
+                return None
+        at_work = (worker for worker in mine if worker.is_open and worker.in_flight < _IN_FLIGHT)
+        return next(at_work, None) if ahead and all(worker.is_open for worker in mine) else None
+
+    def fold(self, tables: Sequence[TableRef], number: int, inputs: Inputs) -> Future[Mapping[str, Manifest]]:
+        """Fold a shard in a process that has no step open."""
+        if self._folder is None:
+            self._folder = Worker()
+        given = (self._plan.root, self._plan.shards, tables, number, inputs)
+        return self._folder.submit(LOAD_PATIENCE_S, fold_in_process, *given)
 
     def _room_for(self, node: Node) -> bool:
         """Is there memory for one more worker? Idle ones of other steps make room."""
@@ -154,6 +170,8 @@ class WorkerPool:
             worker.kill()
         for stream in self._async_workers.values():
             stream.close()
+        if self._folder is not None:
+            self._folder.kill()
 
 
 class _ImportFinder(pickle.Pickler):

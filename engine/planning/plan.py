@@ -76,6 +76,14 @@ def concurrency_of(node: Node) -> int:
     return node.step.max_concurrency() if isinstance(node.step, Split) else 0
 
 
+def outline_nodes(nodes: Sequence[Node], node: Node) -> list[Node]:
+    """The nodes as the process of one of them needs them: it need not be able to import the steps of the others."""
+    bare = Step()
+    return [
+        n if n is node else replace(n, step=bare, use=StepUse(bare), reads=n.reads._replace(view=None)) for n in nodes
+    ]
+
+
 def make_plan(recipe: Recipe) -> list[Node]:
     """Wire the steps of a recipe.
 

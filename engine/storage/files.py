@@ -71,7 +71,7 @@ def read_json(path: Path, needed: Iterable[str] = ()) -> Any:
 
 
 @contextmanager
-def intact(path: Path, remedy: Path) -> Iterator[None]:
+def intact(path: Path | str, remedy: Path | str) -> Iterator[None]:
     """Inside, a file of a build is read; what its reader raises for one that is gone or damaged becomes one line.
 
     ``remedy`` is what to delete, so that the next build makes it anew.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,64 +17,73 @@ from ...schemas import Row, from_arrow, id_name, row_fields
 from ..contract.errors import UserError
 from ..contract.step import InputSpec, Item, JoinSpec
 from ..planning.plan import Node, TableRef, link_columns
+from .hashes import Hashes, as_digests, combine, hash_column, hash_text, mix
 from .row_files import UNIQUE_IDS, VERSION, read_window, storage_schema, windows
 from .store import Store
+
+Digests = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Inputs(NamedTuple):
     """The rows that reach a step in one shard, in order of video and id."""
 
-    videos: dict[str, str]  # id -> video_id
-    digests: dict[str, int]  # id -> digest of all that the step reads for it
+    ids: pa.Array
+    videos: pa.Array  # the ids of their videos
+    digests: Digests  # of all that the step reads for each
+
+    def pick(self, which: np.ndarray) -> Inputs:
+        """Those at these places."""
+        at = pa.array(which)
+        return Inputs(self.ids.take(at), self.videos.take(at), self.digests[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some rows of one shard that are to do, named and not held: whoever does them reads them from storage."""
+
+    number: int  # of the shard
+    inputs: Inputs
+    wanted: frozenset[str] = frozenset([""])  # parts of a step with several tables
+    items: tuple[Item, ...] = ()  # of a source
+    tries: Mapping[str, int] = field(default_factory=dict)  # of rows that failed before, how often they were tried
+
+    def __len__(self) -> int:
+        return len(self.inputs.ids)
+
+    def slice(self, start: int, stop: int) -> Window:
+        """The rows from one place up to another."""
+        ids, videos, digests = self.inputs
+        part = Inputs(_copy(ids[start:stop]), _copy(videos[start:stop]), digests[start:stop].copy())
+        return Window(self.number, part, self.wanted, self.items[start:stop], self.tries)
+
+
+def _copy(part: pa.Array) -> pa.Array:
+    """A slice by itself: pickled as it is, it would bring along all that it was cut from."""
+    return pa.concat_arrays([part])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some input rows on their way to a work function. Tables travel; rows are made where they are used."""
+    """The input rows of one call of a step, as tables: rows are made where they are used."""
 
     ids: list[str]
     videos: list[str]
     digests: list[int]
-    wanted: frozenset[str]  # parts of a fan
-    items: list[Item]  # of a source
+    wanted: frozenset[str]
+    items: Sequence[Item]
     anchor: pa.Table | None = None
     joined: tuple[pa.Table, ...] = ()
-
-    def one(self, at: int) -> Batch:
-        """The same for one row only."""
-        pick = slice(at, at + 1)
-        anchor = None if self.anchor is None else self.anchor.slice(at, 1)
-        return Batch(
-            self.ids[pick], self.videos[pick], self.digests[pick], self.wanted, self.items[pick], anchor, self.joined
-        )
-
-    def __reduce__(self) -> Any:
-        tables = [None if t is None else _pack(t) for t in (self.anchor, *self.joined)]
-        return _unpack, (self.ids, self.videos, self.digests, self.wanted, self.items, tables)
-
-
-def _pack(table: pa.Table) -> pa.Buffer:
-    """A table as bytes. Those of a slice hold its rows alone, where its pickle would hold the whole table's."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-def _unpack(*parts: Any) -> Batch:
-    ids, videos, digests, wanted, items, packed = parts
-    anchor, *joined = (None if t is None else pa.ipc.open_stream(t).read_all() for t in packed)
-    return Batch(ids, videos, digests, wanted, items, anchor, tuple(joined))
 
 
 def find_dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) -> dict[str, pa.Array]:
     """By id column, the ids that filters before the step took out of this shard."""
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, list[pa.Array]] = defaultdict(list)
     for table in node.filters:
         anchor = nodes[table.node].reads.anchor
         assert anchor is not None
-        found[id_name(anchor)].update(store.shard(table, number).out_ids())
-    return {column: pa.array(sorted(ids), pa.string()) for column, ids in found.items() if ids}
+        if len(ids := store.out_ids(table, number)):
+            found[id_name(anchor)].append(ids)
+    return {column: pc.unique(pa.concat_arrays(some)) for column, some in found.items()}
 
 
 def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> Inputs:
@@ -84,47 +93,61 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     dropped = find_dropped_ids(nodes, node, store, number)
     watch = node.step.depends_on
     key, light = id_name(anchor), _light(anchor)
-    table = _load(
-        node.anchors, store, number, [*light, *(w for w in watch if w not in light)], _applying(dropped, anchor)
-    )
-    if table is None:
-        return Inputs({}, {})
-    ids, videos = table.column(key).to_pylist(), table.column("video_id").to_pylist()
-    if len(set(ids)) < len(ids):
-        raise duplicate_id_error(node, next(id_ for id_, n in Counter(ids).items() if n > 1))
+    columns = [*light, *(w for w in watch if w not in light)]
+    table = _load(node.anchors, store, number, columns, _applying(dropped, anchor))
+    if table is None or not table.num_rows:
+        return Inputs(pa.array([], pa.string()), pa.array([], pa.string()), np.empty(0, np.int64))
+    ids, videos = table.column(key).combine_chunks(), table.column("video_id").combine_chunks()
+    if pc.count_distinct(ids).as_py() < len(ids):
+        found = pc.value_counts(ids)
+        raise duplicate_id_error(node, found.field("values")[pc.index(pc.greater(found.field("counts"), 1), True)])
     if watch:
-        values = zip(*(table.column(w).to_pylist() for w in watch), strict=True)
-        versions = [_hash(repr(v)) for v in values]
+        versions = combine([hash_column(table.column(column)) for column in watch])
     else:
-        versions = table.column(VERSION).to_pylist()
-    if node.reads.joins:
-        versions = _with_joins(node, store, number, dropped, table, versions)
-    return Inputs(dict(zip(ids, videos, strict=True)), dict(zip(ids, versions, strict=True)))
+        versions = table.column(VERSION).to_numpy().view(np.uint64)
+    joins = [
+        _group_hashes(node, join, tables, table, _load_links(join, tables, store, number, dropped))
+        for join, tables in zip(node.reads.joins, node.joined, strict=True)
+    ]
+    return Inputs(ids, videos, as_digests(combine([versions, *joins])))
 
 
-def duplicate_id_error(node: Node, id_: str) -> UserError:
+def duplicate_id_error(node: Node, id_: object) -> UserError:
     """What is wrong where two rows with one id reach a step."""
     assert node.reads.anchor is not None
     steps = " and ".join(t.name for t in node.anchors)
     return UserError(f"{node.name} reads two {node.reads.anchor.table} with the id {id_}, from {steps}", UNIQUE_IDS)
 
 
-def _with_joins(
-    node: Node, store: Store, number: int, dropped: Mapping[str, pa.Array], anchors: pa.Table, versions: list[int]
-) -> list[int]:
+def _load_links(
+    join: JoinSpec, tables: Iterable[TableRef], store: Store, number: int, dropped: Mapping[str, pa.Array]
+) -> pa.Table | None:
+    return _load(tables, store, number, _light(join.row), _applying(dropped, join.row))
+
+
+def _group_hashes(
+    node: Node, join: JoinSpec, tables: Sequence[TableRef], anchors: pa.Table, joined: pa.Table | None
+) -> Hashes:
+    """For each anchor a hash of the set of rows that belong to it, 0 for none."""
     assert node.reads.anchor is not None
-    digests = [[str(v) for v in versions]]
-    for join, tables in zip(node.reads.joins, node.joined, strict=True):
-        on = join_column(node.reads.anchor, join.row)
-        joined = _load(tables, store, number, _light(join.row), _applying(dropped, join.row))
-        groups: dict[str, list[str]] = defaultdict(list)
-        if joined is not None:
-            columns = (joined.column(c).to_pylist() for c in (on, id_name(join.row), VERSION))
-            for group, id_, version in zip(*columns, strict=True):
-                groups[group].append(f"{id_}:{version}")
-        hashes = {group: str(_hash("\n".join(sorted(members)))) for group, members in groups.items()}
-        digests.append([hashes.get(group, "") for group in anchors.column(on).to_pylist()])
-    return [_hash("|".join(parts)) for parts in zip(*digests, strict=True)]
+    on = join_column(node.reads.anchor, join.row)
+    keys = anchors.column(on).combine_chunks()
+    if joined is None or not joined.num_rows:
+        return np.zeros(len(keys), np.uint64)
+    groups = pc.unique(keys)
+    group = pc.index_in(joined.column(on), value_set=groups).combine_chunks()
+    belongs = group.is_valid().to_numpy(zero_copy_only=False)
+    members = combine(
+        [hash_column(joined.column(id_name(join.row))), joined.column(VERSION).to_numpy().view(np.uint64)]
+    )
+    at = group.drop_null().to_numpy().astype(np.int64)
+    order = np.argsort(at, kind="stable")
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(members[belongs][order], dtype=np.uint64)])
+    sizes = np.bincount(at, minlength=len(groups))
+    ends = np.cumsum(sizes)
+    made = np.where(sizes > 0, mix(sums[ends] - sums[ends - sizes] + sizes.astype(np.uint64)), np.uint64(0))
+    found: Hashes = made[pc.index_in(keys, value_set=groups).to_numpy()]
+    return found
 
 
 def join_column(anchor: type[Row], joined: type[Row]) -> str:
@@ -150,13 +173,9 @@ def _light(row: type[Row]) -> list[str]:
     return list(dict.fromkeys([id_name(row), *link_columns(row), VERSION]))
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
-
-
-def output_version(digest: int, fingerprint: str) -> int:
-    """The version of all rows that a step makes from one input."""
-    return _hash(f"{digest}:{fingerprint}")
+def output_versions(digests: Digests, fingerprint: str) -> Digests:
+    """The version of all rows that a step makes from each input."""
+    return as_digests(mix(digests.view(np.uint64) ^ hash_text(fingerprint)))
 
 
 def _files(tables: Iterable[TableRef], store: Store, number: int) -> list[Path]:
@@ -189,49 +208,81 @@ def _sort(table: pa.Table) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=order))
 
 
-def batches(
-    nodes: Sequence[Node], node: Node, store: Store, number: int, inputs: Inputs, wanted: Mapping[str, frozenset[str]]
-) -> Iterator[Batch]:
-    """The rows to do, ``wanted`` (id to the parts that lack it), with what belongs to them.
+class _Span(NamedTuple):
+    """What a step reads of some videos of a shard."""
 
-    A window of videos at a time, so that memory does not grow with the shard.
-    """
-    assert node.reads.anchor is not None
-    dropped = find_dropped_ids(nodes, node, store, number)
-    anchor_files = _files(node.anchors, store, number)
-    join_files = [_files(tables, store, number) for tables in node.joined]
-    videos = sorted({inputs.videos[i] for i in wanted})
-    key, ids = id_name(node.reads.anchor), pa.array(list(wanted), pa.string())
-    for low, high in windows([*anchor_files, *(f for files in join_files for f in files)]):
-        first = bisect_left(videos, low)
-        if first == len(videos) or (high and videos[first] >= high):
-            continue
-        table = pa.concat_tables([read_window(f, None, low, high) for f in anchor_files])
-        table = _sort(table.filter(pc.is_in(table.column(key), ids)))
-        joined = [
-            _passing(pa.concat_tables([read_window(f, None, low, high) for f in files]), _applying(dropped, join.row))
-            if files
-            else storage_schema(join.row).empty_table()
-            for files, join in zip(join_files, node.reads.joins, strict=True)
-        ]
-        yield from _cut(node, table, joined, inputs, wanted)
+    number: int
+    low: str
+    high: str  # the first that is not in it; "" for none
+    anchors: pa.Table
+    joined: list[pa.Table]
 
 
-def _cut(
-    node: Node, table: pa.Table, joined: Sequence[pa.Table], inputs: Inputs, wanted: Mapping[str, frozenset[str]]
-) -> Iterator[Batch]:
-    ids = table.column(0).to_pylist()
-    size, start = node.step.rows_per_call(), 0
-    while start < len(ids):
-        parts, stop = wanted[ids[start]], start + 1
-        while stop < len(ids) and stop - start < size and wanted[ids[stop]] == parts:
-            stop += 1
-        some, anchor = ids[start:stop], table.slice(start, stop - start)
-        belonging = tuple(_belonging(node, join, t, anchor) for join, t in zip(node.reads.joins, joined, strict=True))
-        yield Batch(
-            some, [inputs.videos[i] for i in some], [inputs.digests[i] for i in some], parts, [], anchor, belonging
-        )
-        start = stop
+class InputReader:
+    """Reads what a step is to do. It holds the videos that it read last, about 64 MB of them."""
+
+    def __init__(self, nodes: Sequence[Node], node: Node, store: Store) -> None:
+        self._nodes, self._node, self._store = nodes, node, store
+        self._span: _Span | None = None
+
+    def batches(self, window: Window) -> Iterator[Batch]:
+        """The rows of a window, call by call, with what belongs to them."""
+        size = self._node.step.rows_per_call()
+        ids, videos = window.inputs.ids.to_pylist(), window.inputs.videos.to_pylist()
+        digests = window.inputs.digests.tolist()
+        for start, anchors, joined in self._tables(window, videos):
+            for at in range(0, anchors.num_rows if anchors else len(ids), size):
+                first, last = start + at, min(start + at + size, start + (anchors.num_rows if anchors else len(ids)))
+                pick = slice(first, last)
+                some = anchors.slice(at, last - first) if anchors else None
+                belonging = tuple(
+                    _belonging(self._node, join, table, some)
+                    for join, table in zip(self._node.reads.joins, joined, strict=True)
+                )
+                yield Batch(ids[pick], videos[pick], digests[pick], window.wanted, window.items[pick], some, belonging)
+
+    def _tables(self, window: Window, videos: Sequence[str]) -> Iterator[tuple[int, pa.Table | None, list[pa.Table]]]:
+        """Parts of a window: where it begins, its anchors, and rows of which some belong to them."""
+        if self._node.reads.anchor is None:
+            yield 0, None, []
+            return
+        key, start = id_name(self._node.reads.anchor), 0
+        for span in self._spans(window.number, videos):
+            wanted = window.inputs.ids[start:]
+            anchors = span.anchors.filter(pc.is_in(span.anchors.column(key), wanted))
+            if anchors.num_rows:
+                yield start, anchors, span.joined
+                start += anchors.num_rows
+
+    def _spans(self, number: int, videos: Sequence[str]) -> Iterator[_Span]:
+        """What there is of these videos, in their order."""
+        node, store = self._node, self._store
+        anchor_files = _files(node.anchors, store, number)
+        join_files = [_files(tables, store, number) for tables in node.joined]
+        for low, high in windows([*anchor_files, *(f for files in join_files for f in files)]):
+            first = bisect_left(videos, low)
+            if first == len(videos) or (high and videos[first] >= high):
+                continue
+            span = self._span
+            if span is None or (span.number, span.low, span.high) != (number, low, high):
+                self._span = None  # before the next is read
+                dropped = find_dropped_ids(self._nodes, node, store, number)
+                anchors = _sort(pa.concat_tables([read_window(f, None, low, high) for f in anchor_files]))
+                joined = [
+                    _read_joined(join, files, low, high, dropped)
+                    for join, files in zip(node.reads.joins, join_files, strict=True)
+                ]
+                self._span = span = _Span(number, low, high, anchors, joined)
+            yield span
+
+
+def _read_joined(
+    join: JoinSpec, files: Sequence[Path], low: str, high: str, dropped: Mapping[str, pa.Array]
+) -> pa.Table:
+    if not files:
+        return storage_schema(join.row).empty_table()
+    found = pa.concat_tables([read_window(file, None, low, high) for file in files])
+    return _passing(found, _applying(dropped, join.row))
 
 
 def _belonging(node: Node, join: JoinSpec, table: pa.Table, anchor: pa.Table) -> pa.Table:

@@ -1,16 +1,14 @@
-"""What became of every input of a step: one entry each, in one shard."""
+"""What became of every input of a step: a table with one line for each, in one shard."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-
-from .files import intact, replace_file
+import pyarrow.compute as pc
 
 DONE, DROPPED, FAILED = "done", "dropped", "failed"
 
@@ -46,20 +44,6 @@ class LedgerEntry(NamedTuple):
     live: bool = True
     part_of: str = ""
 
-    @property
-    def input(self) -> str:
-        """The id of the input row that it is about."""
-        return self.part_of or self.id
-
-    @property
-    def key(self) -> Key:
-        """What the ledger keeps it under: a part may have the id of an input, or of another input's part."""
-        return self.part_of, self.id
-
-
-Key = tuple[str, str]
-"""``(input, part)`` for a part's entry, ``("", input)`` for an input's own."""
-
 
 class Counts(NamedTuple):
     """A ledger in numbers: of what is there now, so each input is done, dropped or failed."""
@@ -79,46 +63,87 @@ class Counts(NamedTuple):
         return self.done + self.dropped + self.failed
 
 
-def write_ledger(path: Path, entries: Iterable[LedgerEntry], said: Mapping[str, str]) -> None:
-    """Replace a ledger file; ``said`` goes into its metadata. This write is the commit."""
+def to_ledger(entries: Iterable[LedgerEntry]) -> pa.Table:
+    """Entries as a table."""
     columns = list(zip(*entries, strict=True)) or [()] * len(LEDGER)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, LEDGER, strict=True)]
-    table = pa.Table.from_arrays(arrays, schema=LEDGER.with_metadata(dict(said)))
-    with replace_file(path) as part:
-        pq.write_table(table, part, compression="zstd")
+    return pa.Table.from_arrays(arrays, schema=LEDGER)
 
 
-def read_ledger(path: Path) -> tuple[list[LedgerEntry], dict[str, str]]:
-    """The entries of a ledger file and what its metadata says."""
-    with intact(path, path.parent):
-        table = pq.read_table(path, partitioning=None)
-        said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-        columns = [table.column(name).to_pylist() for name in LEDGER.names]
-    return [LedgerEntry(*values) for values in zip(*columns, strict=True)], said
+def entries_of(ledger: pa.Table) -> list[LedgerEntry]:
+    """The lines of a ledger one by one: for few of them."""
+    columns = [ledger.column(name).to_pylist() for name in LEDGER.names]
+    return [LedgerEntry(*values) for values in zip(*columns, strict=True)]
 
 
-def count(entries: Iterable[LedgerEntry]) -> Counts:
-    """Add up the live entries of a ledger."""
-    statuses: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    causes: Counter[str] = Counter()
-    rows, seconds, parts = 0, 0.0, 0
-    for entry in entries:
-        if not entry.live:
-            continue
-        if entry.part_of:
-            parts += 1
-        else:
-            statuses[entry.status] += 1
-        rows, seconds = rows + entry.rows, seconds + entry.seconds
-        if entry.status == DROPPED:
-            reasons[entry.kind] += 1
-        elif entry.status == FAILED:
-            causes[entry.kind] += 1
+def input_ids(ledger: pa.Table) -> pa.ChunkedArray:
+    """For each line the id of the input row that it is about."""
+    part_of = ledger.column("part_of")
+    return pc.if_else(pc.equal(part_of, ""), ledger.column("id"), part_of)
+
+
+def newest(ledger: pa.Table) -> np.ndarray:
+    """Where the last line is for each input and each part, in a table of lines in order of age.
+
+    A part may have the id of an input, or of another input's part.
+    """
+    lines = ledger.select(["part_of", "id"]).append_column("at", pa.array(np.arange(ledger.num_rows)))
+    last = lines.group_by(["part_of", "id"], use_threads=False).aggregate([("at", "max")])
+    return np.sort(last.column("at_max").to_numpy())
+
+
+class Standing(NamedTuple):
+    """What a ledger says of each of some inputs, by place."""
+
+    known: np.ndarray  # it has a line for it
+    same: np.ndarray  # made of what it is now
+    failed: np.ndarray  # that is a failure
+    attempts: np.ndarray  # how often it was tried
+
+    def to_do(self, retry_failed: bool) -> np.ndarray:
+        """Which of them lack, have changed since, or are to be tried again."""
+        missing: np.ndarray = ~self.same | self.failed if retry_failed else ~self.same
+        return missing
+
+
+def compare(ledger: pa.Table, ids: pa.Array, digests: np.ndarray) -> Standing:
+    """What a ledger says of inputs with these ids and digests."""
+    own = ledger.filter(pc.equal(ledger.column("part_of"), ""))
+    at = pc.index_in(ids, value_set=own.column("id").combine_chunks())
+    known = at.is_valid().to_numpy(zero_copy_only=False)
+    if not own.num_rows:
+        return Standing(known, known, known, np.ones(len(known), np.int64))
+    places = pc.fill_null(at, 0).to_numpy()
+    same = known & (own.column("digest").to_numpy()[places] == digests)
+    failed = known & pc.equal(own.column("status"), FAILED).to_numpy(zero_copy_only=False)[places]
+    return Standing(known, same, failed, own.column("attempts").to_numpy()[places].astype(np.int64))
+
+
+def leaving(ledger: pa.Table, judges: bool) -> pa.Table:
+    """The live lines whose rows stay behind: what was dropped, and what a step that ``judges`` could not judge."""
+    gone = pc.equal(ledger.column("status"), DROPPED)
+    if judges:
+        gone = pc.or_(gone, pc.equal(ledger.column("status"), FAILED))
+    return ledger.filter(pc.and_(gone, ledger.column("live")))
+
+
+def count(ledger: pa.Table) -> Counts:
+    """Add up the live lines of a ledger."""
+    live = ledger.filter(ledger.column("live"))
+    own = live.filter(pc.equal(live.column("part_of"), ""))
+    statuses = _tally(own.column("status"))
+    kinds = {s: _tally(live.filter(pc.equal(live.column("status"), s)).column("kind")) for s in (DROPPED, FAILED)}
     return Counts(
-        statuses[DONE], statuses[DROPPED], statuses[FAILED], rows, round(seconds, 3), parts,
-        dict(sorted(reasons.items())), dict(sorted(causes.items())),
+        done=statuses.get(DONE, 0), dropped=statuses.get(DROPPED, 0), failed=statuses.get(FAILED, 0),
+        rows=pc.sum(live.column("rows")).as_py() or 0,
+        seconds=round(pc.sum(live.column("seconds")).as_py() or 0.0, 3),
+        parts=live.num_rows - own.num_rows, reasons=kinds[DROPPED], causes=kinds[FAILED],
     )  # fmt: skip
+
+
+def _tally(column: pa.ChunkedArray) -> dict[str, int]:
+    found = pc.value_counts(column)
+    return dict(sorted(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)))
 
 
 def total(parts: Iterable[Counts]) -> Counts:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ..planning.plan import TableRef
-from .ledger import DONE, Counts, LedgerEntry, total
+from .ledger import DONE, Counts, total
 from .shard import Shard
 from .store import Store
 
@@ -30,7 +33,7 @@ class Ledgers:
             before = all(self.finished[name] for name in names)
             inputs, anchors = [named[n] for n in names], [named[n] for n in step.get("anchors", ())]
             if step["shape"] == "global":
-                whole = store.whole(table)
+                whole = store.global_state(table)
                 self.current[table.name] = before and whole is not None and whole.inputs == store.global_token(inputs)
                 self.finished[table.name] = self.current[table.name] and whole is not None and not whole.waiting
             else:
@@ -55,7 +58,7 @@ class Ledgers:
     def counts(self, table: TableRef) -> Counts:
         """A table's ledger in numbers."""
         counts = total(shard.counts() for shard in self._shards(table))
-        whole = self.store.whole(table)
+        whole = self.store.global_state(table)
         if whole and self.current[table.name] and not whole.waiting:  # its entries are of its rows and its drops
             return counts._replace(done=whole.came - counts.dropped - counts.failed)
         return counts
@@ -66,12 +69,14 @@ class Ledgers:
         return counts.came if came is None else came
 
     def _whole_came(self, table: TableRef) -> int | None:
-        whole = self.store.whole(table)
+        whole = self.store.global_state(table)
         return whole.came if whole and self.current[table.name] else None
 
-    def misses(self, table: TableRef) -> Iterator[LedgerEntry]:
-        """What a table's step dropped, and what it failed on."""
+    def misses(self, table: TableRef) -> Iterator[pa.Table]:
+        """The lines of what a table's step dropped, and of what it failed on."""
         for shard in self._shards(table):
             counts = shard.counts()
             if counts.failed or counts.reasons:
-                yield from (entry for entry in shard.live_entries() if entry.status != DONE)
+                ledger = shard.ledger()
+                missed = pc.and_(ledger.column("live"), pc.not_equal(ledger.column("status"), DONE))
+                yield ledger.filter(missed)

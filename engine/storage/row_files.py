@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...schemas import Row, arrow_schema, id_name
+from ...schemas import Row, arrow_schema, id_name, row_fields
 from ..contract.errors import UserError
 from .files import intact
+from .manifest import FORMAT
+from .table_folder import manifest_place
 
 IN, VERSION = "_in", "_v"
 """Hidden columns: the id of the input that a row was made from, and a hash of what it was made of."""
@@ -21,44 +22,57 @@ IN, VERSION = "_in", "_v"
 UNIQUE_IDS = "the step that writes them must give each row an id of its own, made from the id of its input"
 
 _WINDOW_BYTES = 64 << 20
+_HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
 
 
-class Chunk(NamedTuple):
-    """A file of rows and the ids of the inputs whose rows in it still count."""
+class RowSource(NamedTuple):
+    """A file of rows and the ids of the inputs whose rows in it still count; None for all of them."""
 
     file: Path
-    ids: frozenset[str]
+    ids: pa.Array | None
 
 
 def storage_schema(row: type[Row]) -> pa.Schema:
     """A row type's schema with the hidden columns."""
-    return arrow_schema(row).append(pa.field(IN, pa.string())).append(pa.field(VERSION, pa.int64()))
+    schema = arrow_schema(row)
+    metadata = {**(schema.metadata or {}), b"cliploom.format": str(FORMAT).encode()}
+    return schema.append(pa.field(IN, pa.string())).append(pa.field(VERSION, pa.int64())).with_metadata(metadata)
 
 
-def merge_chunks(chunks: list[Chunk], row: type[Row]) -> Iterator[pa.Table]:
-    """The rows of all chunks in order of video and id, a window of videos at a time."""
-    key = id_name(row)
-    for low, high in windows([c.file for c in chunks]):
+def group_rows(row: type[Row]) -> int:
+    """How many rows of a type a row group of its files has."""
+    heavy = any(f.type is bytes or "ndarray" in str(f.type) for f in row_fields(row))
+    return _HEAVY_GROUP if heavy else _LIGHT_GROUP
+
+
+def merge_rows(sources: Sequence[RowSource], row: type[Row]) -> Iterator[pa.Table]:
+    """The rows of all sources in order of video and id, a window of videos at a time."""
+    for low, high in windows([source.file for source in sources]):
         parts = []
-        for chunk in chunks:
-            table = read_window(chunk.file, None, low, high)
+        for source in sources:
+            table = read_window(source.file, None, low, high)
             if table.num_rows:
-                parts.append(table.filter(pc.is_in(table.column(IN), pa.array(list(chunk.ids), pa.string()))))
-        if not parts:
-            continue
-        table = pa.concat_tables(parts)
-        order = [("video_id", "ascending"), (key, "ascending")] if key != "video_id" else [(key, "ascending")]
-        table = table.take(pc.sort_indices(table, sort_keys=order))
-        _check_ids(table, row)
-        yield table
+                parts.append(pick_rows(table, source.ids))
+        if parts and (table := sort_rows(pa.concat_tables(parts), row)).num_rows:
+            yield table
 
 
-def _check_ids(table: pa.Table, row: type[Row]) -> None:
-    """``UserError`` where neighbours have one id."""
-    for at, (before, after) in enumerate(pairwise(table.column(id_name(row)).to_pylist())):
-        if before == after:
-            one, other = table.column(IN).slice(at, 2).to_pylist()
-            raise UserError(f"two {row.table} have the id {after}: one made of {one}, one of {other}", UNIQUE_IDS)
+def pick_rows(table: pa.Table, inputs: pa.Array | None) -> pa.Table:
+    """The rows that were made of these inputs; of None, all."""
+    return table if inputs is None else table.filter(pc.is_in(table.column(IN), inputs))
+
+
+def sort_rows(table: pa.Table, row: type[Row]) -> pa.Table:
+    """Rows in order of video and id; ``UserError`` where two have one id."""
+    key = id_name(row)
+    order = [("video_id", "ascending"), (key, "ascending")] if key != "video_id" else [(key, "ascending")]
+    table = table.take(pc.sort_indices(table, sort_keys=order))
+    ids = table.column(key).combine_chunks()
+    same = pc.index(pc.equal(ids[:-1], ids[1:]), True).as_py() if len(ids) > 1 else -1
+    if same >= 0:
+        one, other = table.column(IN).slice(same, 2).to_pylist()
+        raise UserError(f"two {row.table} have the id {ids[same]}: one made of {one}, one of {other}", UNIQUE_IDS)
+    return table
 
 
 def regroup(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
@@ -80,7 +94,7 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
     """
     groups: list[tuple[str, int]] = []
     for file in files:
-        with intact(file, file.parent):
+        with intact(file, manifest_place(file)):
             meta = pq.read_metadata(file)
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
         for i in range(meta.num_row_groups):
@@ -98,7 +112,7 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
 
 def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
     """The rows of a file with ``low <= video_id < high``."""
-    with intact(file, file.parent), pq.ParquetFile(file) as parquet:
+    with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
         meta = parquet.metadata
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
         wanted = []

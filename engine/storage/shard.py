@@ -1,80 +1,80 @@
 """One shard of a table: keyed by input row, committed chunk by chunk.
 
-Its folder holds ``ledger.parquet`` with ``rows-<hash>.parquet`` (the rows of what is there now, sorted by video and
-id) and ``parked-<hash>.parquet`` (those whose input is gone or filtered out, kept for when it comes back). While a
-step works, ``NNNNNN.rows.parquet`` and then ``NNNNNN.ledger.parquet`` are added per chunk; the ledger file goes last
-and is the commit. ``finish`` folds the chunks in. ``state.json`` sums up the folded ledger and says of which inputs it
-is the outcome, so that a finished shard is not read again. It is there only while that is so: it is removed before
-anything else changes.
+Its folder holds immutable objects, each named by a hash of its bytes: rows, rows whose input is gone or filtered out
+(kept for when it comes back), and ledgers. Which of them count says its manifest, and nothing else does: a chunk is
+committed by swapping the manifest for one that names it. ``finish`` folds the chunks into one object of each kind, the
+same rows in the same order whatever the order of work was, and sweeps up what the manifest no longer names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...schemas import Row, id_name, row_fields
-from .files import intact, read_json, replace_file, sync_folder, write_json
-from .ledger import DROPPED, FAILED, Counts, Key, LedgerEntry, count, read_ledger, write_ledger
-from .row_files import VERSION, Chunk, merge_chunks, regroup, storage_schema
-
-_HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
-_FORMAT = 2  # of state.json; one of another format counts as none, and is made anew from the ledger
-
-
-class ShardState(NamedTuple):
-    """A finished shard in short: all but ``inputs`` follows from its ledger."""
-
-    inputs: str  # token of the inputs that it is the outcome of
-    token: str  # changes whenever its rows or verdicts do; "" for a shard without either
-    file: str  # of the rows that count now, "" for none
-    counts: Counts
-    strays: int = 0  # rows whose id does not begin with their video's, so that it may be another video's too
+from ...schemas import id_name
+from .files import intact
+from .filesystem import FileSystem
+from .ledger import LEDGER, Counts, count, input_ids, leaving, newest
+from .manifest import FORMAT, Chunk, Manifest
+from .row_files import VERSION, RowSource, group_rows, merge_rows, pick_rows, regroup, sort_rows, storage_schema
+from .table_folder import TableFolder, manifest_place
 
 
 class RowPart(NamedTuple):
-    """A file of rows, and the inputs whose rows in it no longer count."""
+    """A file of rows, and the inputs whose rows in it no longer count; None for none."""
 
     file: Path
-    outdated: frozenset[str]
+    outdated: pa.Array | None
 
 
-class _RowFile(NamedTuple):
-    file: str  # its name, "" for no rows
+class Results(NamedTuple):
+    """What became of some inputs: their ledger, and their rows if they have any."""
+
+    ledger: pa.Table
+    rows: pa.Table | None = None
+
+
+class LedgerLines(NamedTuple):
+    """The newest line for each input and part, and where the rows of each are."""
+
+    ledger: pa.Table
+    places: np.ndarray  # for each line, at which place in ``objects`` its rows are
+    objects: list[str]
+    superseded: pa.Table  # the lines that there are newer ones of
+    superseded_places: np.ndarray
+
+
+class _RowObject(NamedTuple):
+    name: str  # "" for no rows
+    digest: str  # of what they are, whatever wrote the file
     strays: int
 
 
 class Shard:
-    """One shard of one table. Only the build that holds the folder's lock writes to it."""
+    """One shard of one table. Only the build that holds the folder's lease writes to it."""
 
-    def __init__(self, folder: str, row: type[Row] | None, states: dict[str, ShardState | None] | None = None) -> None:
-        self._path, self.row = folder, row
-        self._states = {} if states is None else states  # those that were read, by folder
-        self._ledger: dict[Key, LedgerEntry] | None = None
-        self._sources: dict[Key, str] = {}  # the name of the file that an input's rows are in, or ""
-        self._chunks: list[int] = []
-        self._meta: dict[str, str] = {}  # of the folded ledger: its last chunk, its files of rows
-        self._outdated: dict[str, set[str]] = defaultdict(set)  # file name -> inputs whose rows in it do not count
+    def __init__(self, table: TableFolder, number: int) -> None:
+        self.table, self.number, self.row = table, number, table.row
+        self.folder = table.shard_folder(number)
 
     @property
-    def folder(self) -> Path:
-        """Where its files are."""
-        return Path(self._path)
+    def manifest(self) -> Manifest | None:
+        """What is in it, or None where nothing was ever done."""
+        return self.table.manifest(self.number)
 
     @property
-    def state(self) -> ShardState | None:
+    def state(self) -> Manifest | None:
         """What ``finish`` wrote last, or None where work is under way or nothing was ever done."""
-        if self._path not in self._states:
-            self._states[self._path] = _read_state(self.folder)
-        return self._states[self._path]
+        manifest = self.manifest
+        return manifest if manifest is not None and manifest.finished else None
 
     @property
     def token(self) -> str:
@@ -86,12 +86,12 @@ class Shard:
     def live_file(self) -> Path | None:
         """The file with the rows that count now, or None where there are none."""
         state = self.state
-        return Path(self._path, state.file) if state and state.file else None
+        return self._file(state.rows) if state and state.rows else None
 
     @property
     def untouched(self) -> bool:
         """Was nothing ever done here?"""
-        return self.state is None and not os.path.exists(self._path)
+        return self.manifest is None
 
     def is_outcome(self, inputs: str) -> bool:
         """Is it finished, with exactly these inputs?"""
@@ -100,178 +100,195 @@ class Shard:
 
     def counts(self) -> Counts:
         """Its ledger in numbers, also while a step is at work or after a stop."""
-        return state.counts if (state := self.state) else count(self.ledger().values())
-
-    def live_entries(self) -> Iterator[LedgerEntry]:
-        """The entries that ``counts`` counts."""
-        return (entry for entry in self.ledger().values() if entry.live)
+        return state.counts if (state := self.state) else count(self.ledger())
 
     def row_parts(self) -> list[RowPart]:
         """The files with its rows, also while a step is at work or after a stop."""
-        if self.state is not None:
-            return [RowPart(file, frozenset())] if (file := self.live_file) else []
-        self.ledger()
-        base = self._meta.get("rows", "")
-        names = [base, *(_chunk(number, "rows") for number in self._chunks)]
-        there = (name for name in names if name and (self.folder / name).exists())
-        return [RowPart(self.folder / name, frozenset(self._outdated[name])) for name in there]
+        if (manifest := self.manifest) is None:
+            return []
+        names = [name for name in (manifest.rows, *(chunk.rows for chunk in manifest.chunks)) if name]
+        if manifest.finished:
+            return [RowPart(self._file(name), None) for name in names]
+        lines = self.lines()
+        old, places = input_ids(lines.superseded), lines.superseded_places
+        found = []
+        for name in names:
+            outdated = old.filter(pa.array(places == lines.objects.index(name)))
+            found.append(RowPart(self._file(name), outdated.combine_chunks() if len(outdated) else None))
+        return found
 
-    def ledger(self) -> dict[Key, LedgerEntry]:
-        """The newest entry for each input, and those of parts."""
-        if self._ledger is None:
-            self._ledger = {}
-            self._load()
-        return self._ledger
+    def ledger(self) -> pa.Table:
+        """The newest line for each input, and those of parts."""
+        return self.lines().ledger
 
-    def _load(self) -> None:
-        names = set(os.listdir(self._path)) if os.path.isdir(self._path) else set()
-        if "ledger.parquet" in names:
-            entries, self._meta = read_ledger(self.folder / "ledger.parquet")
-            self._take([(entry, self._base(entry.live)) for entry in entries], names)
-        numbers = sorted(int(name[:6]) for name in names if name.endswith(".ledger.parquet") and name[:6].isdigit())
-        self._chunks = [number for number in numbers if number > self._upto]
-        for number in self._chunks:
-            entries, _ = read_ledger(self.folder / _chunk(number, "ledger"))
-            self._take([(entry, _chunk(number, "rows")) for entry in entries], names)
+    def lines(self) -> LedgerLines:
+        """The same, with the places of rows."""
+        return self._lines(self.manifest or Manifest(), None)
 
-    def _take(self, entries: Iterable[tuple[LedgerEntry, str]], names: set[str]) -> None:
-        """Entries that were read, with the files of their rows; without those whose file a power cut took."""
-        for entry, name in entries:
-            if not entry.rows or name in names:
-                self._put(entry, name)
+    def _lines(self, manifest: Manifest, more: Results | None) -> LedgerLines:
+        """What a manifest says. ``more`` is in memory yet: its rows are at the place ""."""
+        objects = list(dict.fromkeys(["", manifest.rows, manifest.parked, *(c.rows for c in manifest.chunks)]))
+        tables, places = [LEDGER.empty_table()], [np.empty(0, np.int32)]
+        if manifest.ledger:
+            base = self._read(manifest.ledger)
+            tables.append(base)
+            at = [objects.index(name) for name in (manifest.parked, manifest.rows)]
+            places.append(np.array(at, np.int32)[base.column("live").to_numpy().astype(np.int8)])
+        for chunk in manifest.chunks:
+            tables.append(self._read(chunk.ledger))
+            places.append(np.full(tables[-1].num_rows, objects.index(chunk.rows), np.int32))
+        if more is not None:
+            tables.append(more.ledger)
+            places.append(np.zeros(more.ledger.num_rows, np.int32))
+        every, place = pa.concat_tables(tables), np.concatenate(places)
+        last = newest(every) if len(tables) > 2 else np.arange(every.num_rows)
+        if len(last) == every.num_rows:
+            return LedgerLines(every, place, objects, every.slice(0, 0), place[:0])
+        old = np.setdiff1d(np.arange(every.num_rows), last, assume_unique=True)
+        return LedgerLines(every.take(last), place[last], objects, every.take(old), place[old])
 
-    def _put(self, entry: LedgerEntry, name: str) -> None:
-        before = self._sources.get(entry.key, "")
-        if before and before != name:
-            self._outdated[before].add(entry.id)
-        self.ledger()[entry.key] = entry
-        self._sources[entry.key] = name
-
-    @property
-    def _upto(self) -> int:
-        """The last chunk that was folded in."""
-        return int(self._meta.get("upto", 0))
-
-    def _base(self, live: bool) -> str:
-        return self._meta.get("rows" if live else "parked", "")
-
-    def commit(self, entries: Iterable[LedgerEntry], rows: pa.Table | None) -> None:
+    def commit(self, results: Results) -> None:
         """Add a chunk: the outcome of some inputs and their rows, all or nothing."""
-        self.ledger()
-        entries = list(entries)
-        if not self._chunks:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._remove_state()
-        number = max(self._chunks, default=self._upto) + 1
-        file = self.folder / _chunk(number, "rows")
-        if rows is not None and rows.num_rows:
-            with replace_file(file) as part:
-                pq.write_table(rows, part, compression="zstd", row_group_size=self._group)
-        write_ledger(self.folder / _chunk(number, "ledger"), entries, {})
-        sync_folder(self.folder)
-        self._chunks.append(number)
-        for entry in entries:
-            self._put(entry, file.name)
+        self.append(write_chunk(self.table.files, self.folder, results, self.row_group))
 
-    def finish(self, inputs: Mapping[str, int], token: str) -> None:
-        """Fold the chunks in: rows of ``inputs`` (id to digest) are live, all others are parked.
+    def append(self, chunk: Chunk) -> None:
+        """Commit a chunk whose objects are there."""
+        before = self.manifest or Manifest()
+        self.table.swap(self.number, before._replace(finished=False, chunks=(*before.chunks, chunk)))
 
-        ``token`` stands for the inputs; ``state.json`` keeps it, with what the ledger then says.
+    def finish(self, ids: pa.Array, digests: np.ndarray, token: str, rest: Results | None = None) -> None:
+        """Fold the chunks in, and what was done since the last: rows of these inputs are live, all others are parked.
+
+        ``token`` stands for the inputs; the manifest keeps it, with what the ledger then says.
         """
-        ledger = self.ledger()
-        outdated = [k for k, e in ledger.items() if inputs.get(e.input, e.digest) != e.digest]
-        for key in outdated:
-            del ledger[key]  # made of something that has changed since
-        moved = any(e.live != (e.input in inputs) for e in ledger.values())
-        if self._chunks or outdated or moved:
-            self._remove_state()
-            self._fold(inputs)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        state = self._sum_up(token)
-        write_json(self.folder / "state.json", {"format": _FORMAT, **state._asdict(), "counts": state.counts._asdict()})
-        self._states[self._path] = state
+        self.close(self.fold(ids, digests, rest), token)
 
-    def _remove_state(self) -> None:
-        """From here on the folder says itself how far it is."""
-        self._states[self._path] = None
-        if (file := self.folder / "state.json").exists():
-            file.unlink()
-            sync_folder(self.folder)  # before anything else changes
+    def close(self, manifest: Manifest, token: str) -> None:
+        """Commit what ``fold`` gave."""
+        self.table.swap(self.number, manifest._replace(finished=True, inputs=token))
+        keep = manifest.objects
+        for name, _, _ in self.table.files.list(self.folder):
+            if name not in keep:
+                self.table.files.delete(f"{self.folder}/{name}")
 
-    def _fold(self, inputs: Mapping[str, int]) -> None:
-        ledger = {key: e._replace(live=e.input in inputs) for key, e in sorted(self.ledger().items())}
-        merged_rows = self._merge("rows", [e for e in ledger.values() if e.live])
-        parked = self._merge("parked", [e for e in ledger.values() if not e.live])
-        meta = {"upto": str(max(self._chunks, default=self._upto)), "strays": str(merged_rows.strays)}
-        meta |= {"rows": merged_rows.file, "parked": parked.file}
-        write_ledger(self.folder / "ledger.parquet", ledger.values(), meta)
-        sync_folder(self.folder)  # before the chunks go
-        self._ledger, self._meta, self._chunks = ledger, meta, []
-        self._sources = {key: self._base(e.live) for key, e in ledger.items()}
-        self._outdated.clear()
+    def fold(self, ids: pa.Array, digests: np.ndarray, rest: Results | None = None) -> Manifest:
+        """The manifest of the finished shard, whose objects are there; to be committed with ``close``.
 
-    def _sum_up(self, inputs: str) -> ShardState:
-        rows = self._base(True)
-        drops = sorted([*e.key, e.kind] for e in self.live_entries() if self._leaves(e))
-        token = hashlib.blake2b(json.dumps([rows, drops]).encode(), digest_size=8).hexdigest() if rows or drops else ""
-        return ShardState(inputs, token, rows, count(self.ledger().values()), int(self._meta.get("strays", 0)))
+        Raises:
+            UserError: two rows have one id.
+        """
+        before = self.manifest or Manifest()
+        has_rows = before.rows or before.parked or any(chunk.rows for chunk in before.chunks)
+        if rest is not None and rest.rows is not None and has_rows:  # merged from files, as the others are
+            chunk = write_chunk(self.table.files, self.folder, rest, self.row_group)
+            before, rest = before._replace(chunks=(*before.chunks, chunk)), None
+        lines = self._lines(before, rest)
+        at = pc.index_in(input_ids(lines.ledger), value_set=ids).combine_chunks()
+        here = at.is_valid().to_numpy(zero_copy_only=False)
+        now = digests[at.fill_null(0).to_numpy()] if len(digests) else np.zeros(len(here), np.int64)
+        known = lines.ledger.column("digest").to_numpy()
+        keep = ~here | (now == known)  # the others were made of something that has changed since
+        was_live = lines.ledger.column("live").to_numpy().astype(bool)
+        if before.ledger and not before.chunks and rest is None and keep.all() and (was_live == here).all():
+            return before
+        ledger = lines.ledger.set_column(LEDGER.get_field_index("live"), LEDGER.field("live"), pa.array(here))
+        rows = self._merge("rows", lines, ledger, keep & here, rest)
+        parked = self._merge("parked", lines, ledger, keep & ~here, rest)
+        ledger = ledger.filter(pa.array(keep))
+        ledger = ledger.take(pc.sort_indices(ledger, sort_keys=[("part_of", "ascending"), ("id", "ascending")]))
+        name = _put_parquet(self.table.files, self.folder, "ledger", ledger, ledger.num_rows or 1)
+        token = self._token(rows.digest, ledger)
+        return Manifest(True, "", token, rows.name, parked.name, name, count(ledger), rows.strays)
 
-    def _leaves(self, entry: LedgerEntry) -> bool:
-        """Does the row that this verdict is about stay behind? One that could not be judged does too."""
-        return entry.status == DROPPED or (entry.status == FAILED and self.row is None)
+    def _token(self, rows: str, ledger: pa.Table) -> str:
+        gone = leaving(ledger, self.row is None)
+        drops = list(zip(*(gone.column(c).to_pylist() for c in ("part_of", "id", "kind")), strict=True))
+        return _hash([rows, drops]) if rows or drops else ""
 
-    def out_ids(self) -> list[str]:
+    def _merge(
+        self, kind: str, lines: LedgerLines, ledger: pa.Table, which: np.ndarray, rest: Results | None
+    ) -> _RowObject:
+        """Write the rows of the inputs of these lines into one sorted object."""
+        has_rows = ledger.column("rows").to_numpy() > 0
+        wanted = which & has_rows
+        if self.row is None or not wanted.any():
+            return _RowObject("", "", 0)
+        if rest is not None and rest.rows is not None:
+            inputs = None if (wanted == has_rows).all() else _ids(ledger, wanted)
+            return self._write(kind, [sort_rows(pick_rows(rest.rows, inputs), self.row)])
+        sources = []
+        for at, name in enumerate(lines.objects):
+            here = has_rows & (lines.places == at)
+            mine = wanted & here
+            if mine.any():
+                every = (mine == here).all() and not (lines.superseded_places == at).any()
+                sources.append(RowSource(self._file(name), None if every else _ids(ledger, mine)))
+        return self._write(kind, merge_rows(sources, self.row))
+
+    def _write(self, kind: str, tables: Iterable[pa.Table]) -> _RowObject:
+        assert self.row is not None
+        hasher, strays, schema = hashlib.blake2b(digest_size=8), 0, storage_schema(self.row)
+        part = self.table.files.scratch()
+        try:
+            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+                for table in regroup(tables, self.row_group):
+                    ids, videos = (table.column(c).to_pylist() for c in (id_name(self.row), "video_id"))
+                    strays += sum(not id_.startswith(video) for id_, video in zip(ids, videos, strict=True))
+                    hasher.update("\n".join(ids).encode())
+                    hasher.update(table.column(VERSION).to_numpy().tobytes())
+                    writer.write_table(table.cast(schema), row_group_size=self.row_group)
+            with part.open("rb") as file:
+                name = f"{kind}-{hashlib.file_digest(file, _blake).hexdigest()}.parquet"
+            self.table.files.put_if_absent(f"{self.folder}/{name}", part)
+        finally:
+            part.unlink(missing_ok=True)
+        return _RowObject(name, hasher.hexdigest(), strays)
+
+    def out_ids(self) -> pa.Array:
         """The ids that this table's verdicts take out of the build."""
         counts = self.state.counts if self.state else Counts()
         if not (counts.dropped or counts.failed or counts.parts):
-            return []
-        return [e.id for e in self.live_entries() if self._leaves(e)]
-
-    def _sweep(self) -> None:
-        """Remove what folded chunks and killed writers left."""
-        keep = {"ledger.parquet", "state.json", self._base(True), self._base(False)}
-        for name in os.listdir(self._path):
-            if name not in keep:
-                (self.folder / name).unlink()
-
-    def _merge(self, name: str, entries: Iterable[LedgerEntry]) -> _RowFile:
-        """Write the rows of these inputs into one sorted file named by its content."""
-        by_file: dict[str, set[str]] = defaultdict(set)
-        for entry in entries:
-            if entry.rows:
-                by_file[self._sources[entry.key]].add(entry.id)
-        if self.row is None or not by_file:
-            return _RowFile("", 0)
-        chunks = [Chunk(self.folder / file, frozenset(wanted)) for file, wanted in by_file.items()]
-        hasher, strays = hashlib.blake2b(digest_size=8), 0
-        target = self.folder / f"{name}.merged"
-        schema = storage_schema(self.row)
-        with replace_file(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for table in regroup(merge_chunks(chunks, self.row), self._group):
-                ids, videos = (table.column(c).to_pylist() for c in (id_name(self.row), "video_id"))
-                strays += sum(not id_.startswith(video) for id_, video in zip(ids, videos, strict=True))
-                hasher.update("\n".join(ids).encode())
-                hasher.update(table.column(VERSION).to_numpy().tobytes())
-                writer.write_table(table, row_group_size=self._group)
-        final = target.with_name(f"{name}-{hasher.hexdigest()}.parquet")
-        target.replace(final)
-        return _RowFile(final.name, strays)
+            return pa.array([], pa.string())
+        return leaving(self.ledger(), self.row is None).column("id").combine_chunks()
 
     @property
-    def _group(self) -> int:
-        heavy = self.row is not None and any(f.type is bytes or "ndarray" in str(f.type) for f in row_fields(self.row))
-        return _HEAVY_GROUP if heavy else _LIGHT_GROUP
+    def row_group(self) -> int:
+        """The size of the row groups of its files."""
+        return group_rows(self.row) if self.row else 1
+
+    def _file(self, name: str) -> Path:
+        return self.table.files.local_copy(f"{self.folder}/{name}")
+
+    def _read(self, name: str) -> pa.Table:
+        file = self._file(name)
+        with intact(file, manifest_place(file)):
+            return pq.read_table(file, partitioning=None, use_threads=False).select(LEDGER.names).cast(LEDGER)
 
 
-def _chunk(number: int, kind: str) -> str:
-    return f"{number:06d}.{kind}.parquet"
+def _ids(ledger: pa.Table, which: np.ndarray) -> pa.Array:
+    return ledger.column("id").filter(pa.array(which)).combine_chunks()
 
 
-def _read_state(folder: Path) -> ShardState | None:
-    path = folder / "state.json"
-    found = read_json(path, ("inputs", "token", "file"))
-    if found is None or found.pop("format", 0) != _FORMAT:
-        return None
-    with intact(path, path):
-        return ShardState(**found | {"counts": Counts(**found["counts"])})
+def write_chunk(files: FileSystem, folder: str, results: Results, row_group: int) -> Chunk:
+    """Write the objects of a chunk, which nothing names yet."""
+    rows = results.rows
+    name = _put_parquet(files, folder, "rows", rows, row_group) if rows is not None and rows.num_rows else ""
+    return Chunk(name, _put_parquet(files, folder, "ledger", results.ledger, results.ledger.num_rows or 1))
+
+
+def _put_parquet(files: FileSystem, folder: str, kind: str, table: pa.Table, row_group: int) -> str:
+    sink = pa.BufferOutputStream()
+    stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), b"cliploom.format": str(FORMAT).encode()})
+    pq.write_table(stamped, sink, compression="zstd", row_group_size=row_group)
+    data = sink.getvalue().to_pybytes()
+    name = f"{kind}-{_blake(data).hexdigest()}.parquet"
+    files.put_if_absent(f"{folder}/{name}", data)
+    return name
+
+
+def _blake(data: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=12)
+
+
+def _hash(value: object) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()

@@ -40,12 +40,12 @@ def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.Duc
     for join, tables in zip(node.reads.joins, node.joined, strict=True):
         sources.setdefault(join.row, []).extend(tables)
     db = connect()
-    dropped: dict[str, set[str]] = {}
+    dropped: dict[str, list[pa.Array]] = {}
     for number in range(store.shards):
         for column, ids in find_dropped_ids(nodes, node, store, number).items():
-            dropped.setdefault(column, set()).update(ids.to_pylist())
+            dropped.setdefault(column, []).append(ids)
     for column, gone in dropped.items():
-        db.register(f"_dropped_{column}", pa.table({"id": pa.array(sorted(gone), pa.string())}))
+        db.register(f"_dropped_{column}", pa.table({"id": pa.chunked_array(gone).unique()}))
     with readable(store.root):
         add_views(db, sources, store, list(dropped))
     return db
@@ -78,10 +78,10 @@ def _create_empty(db: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -
 def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
     parts = [part for number in range(store.shards) for part in store.shard(table, number).row_parts()]
     selected = f"SELECT {', '.join(columns)}, {quote_literal(table.name)} AS _step FROM "
-    queries = [selected + parquet_table(whole)] if (whole := [p.file for p in parts if not p.outdated]) else []
+    queries = [selected + parquet_table(whole)] if (whole := [p.file for p in parts if p.outdated is None]) else []
     for part in parts:  # of a shard that is being worked at
-        if part.outdated:
-            ids = ", ".join(map(quote_literal, sorted(part.outdated)))
+        if part.outdated is not None:
+            ids = ", ".join(map(quote_literal, sorted(set(part.outdated.to_pylist()))))
             queries.append(f"{selected}{parquet_table([part.file])} WHERE {IN} NOT IN ({ids})")
     return " UNION ALL ".join(queries)
 
@@ -99,7 +99,7 @@ def readable(root: Path) -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         said = str(error).splitlines()[0].partition("Error: ")[2]
-        hint = "delete the folder that it is in and build again: what it held is made anew"
+        hint = "delete the folder of its table, two above it, and build again: what it held is made anew"
         raise UserError(f"a file of {root} is damaged or gone: {said}", hint) from None
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..build import Build
 from ..execution.build_folder import ESTIMATE, is_build_folder
-from ..execution.build_lock import build_lock
+from ..execution.lease import hold_build_folder
 from .files import UNFINISHED
 
 _PARTS = ("tables", "media")
@@ -30,7 +30,7 @@ def find_stale(build: Build) -> list[StaleFile]:
 
 def remove_stale(build: Build) -> list[StaleFile]:
     """Delete them; ``UserError`` while a build works in the folder."""
-    with build_lock(build.root):
+    with hold_build_folder(build.root):
         found = find_stale(build)
         for leftover in found:
             if leftover.path.is_dir():

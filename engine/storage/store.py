@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import pyarrow as pa
 
 from ...schemas import id_name
 from ..contract.errors import UserError
 from ..contract.options import digest
 from ..contract.step import Item
 from ..planning.plan import TableRef
-from .files import read_json, write_json
+from .files import intact
+from .filesystem import LocalFolder
 from .row_files import UNIQUE_IDS, read_window
-from .shard import Shard, ShardState
+from .shard import Shard
+from .table_folder import Lease, TableFolder
+
+_POINTER = "global.json"  # of a ``Global`` step's table: which of its folders counts
+_KEPT_VERDICTS = 256  # lists of ids
 
 
 class GlobalState(NamedTuple):
@@ -27,69 +35,96 @@ class GlobalState(NamedTuple):
     came: int  # rows that reached it
 
 
-@dataclass
-class _Folder:
-    """Where the shards of a table are, and the states of those that were looked at."""
+class _Table(NamedTuple):
+    """The shards of a table that count, and for a ``Global`` step's what it left."""
 
-    path: str
-    whole: GlobalState | None
-    states: dict[str, ShardState | None] = field(default_factory=dict)
+    folder: TableFolder
+    state: GlobalState | None
 
 
 class Store:
-    """The tables of a build folder. It reads each shard's state once; ``refresh`` after another process wrote a table.
+    """The tables of a build folder. It lists each table's shards once; ``refresh`` after another process wrote one.
 
-    Paths are absolute: libraries take a relative ``~`` or ``s3:/x`` for another.
+    For one who works at a few shards while another process finishes more, ``listed`` is False.
     """
 
-    def __init__(self, root: Path, shards: int) -> None:
-        self.root, self.shards = root.absolute(), shards
-        self._folders: dict[tuple[str, str], _Folder] = {}
+    def __init__(self, root: Path, shards: int, lease: Lease | None = None, listed: bool = True) -> None:
+        self.files = LocalFolder(root)
+        self.root, self.shards = self.files.root, shards
+        self._lease, self._listed = lease, listed
+        self._tables: dict[tuple[str, str], _Table] = {}
+        self._verdicts: OrderedDict[tuple[str, int, str], pa.Array] = OrderedDict()
+
+    def place(self, table: TableRef) -> str:
+        """The folder of a table, of all its keys."""
+        return f"tables/{table.name}/{table.fingerprint}"
 
     def base(self, table: TableRef) -> Path:
-        """The folder of a table, of all its keys."""
-        return self.root / "tables" / table.name / table.fingerprint
+        """The same as a folder of this machine."""
+        return self.root / self.place(table)
 
-    def _folder(self, table: TableRef) -> _Folder:
-        known = self._folders.get((table.name, table.fingerprint))
+    def _table(self, table: TableRef) -> _Table:
+        known = self._tables.get((table.name, table.fingerprint))
         if known is None:
-            base = self.base(table)
-            found = read_json(base / "whole.json", ("key",))
-            whole = GlobalState(**found) if found and found.keys() == set(GlobalState._fields) else None
-            known = _Folder(str(base / whole.key if whole else base), whole)
-            self._folders[table.name, table.fingerprint] = known
+            state, place = self._read_state(table), self.place(table)
+            folder = f"{place}/{state.key}" if state else place
+            known = _Table(TableFolder(self.files, folder, table.row, self._lease, self._listed), state)
+            self._tables[table.name, table.fingerprint] = known
         return known
 
-    def whole(self, table: TableRef) -> GlobalState | None:
+    def _read_state(self, table: TableRef) -> GlobalState | None:
+        name = f"{self.place(table)}/{_POINTER}"
+        place = self.files.place(name)
+        with intact(place, place):
+            try:
+                return GlobalState(**json.loads(self.files.read(name).data))
+            except FileNotFoundError:
+                return None
+
+    def global_state(self, table: TableRef) -> GlobalState | None:
         """What a ``Global`` step left; None where it did not get to its end, and for other steps."""
-        return self._folder(table).whole
+        return self._table(table).state
 
     def begin_global(self, table: TableRef) -> None:
-        """From now on a ``Global`` step's table is empty, until ``end_whole``."""
-        (self.base(table) / "whole.json").unlink(missing_ok=True)
+        """From now on a ``Global`` step's table is empty, until ``end_global``."""
+        self._check()
+        place = self.place(table)
+        self.files.delete(f"{place}/{_POINTER}")
+        for name, _, _ in self.files.list(place):  # no key of it counts any more
+            self.files.delete(f"{place}/{name}")
         self.refresh(table)
 
     def end_global(self, table: TableRef, state: GlobalState) -> None:
         """The shards of this key are the table now."""
-        self.base(table).mkdir(parents=True, exist_ok=True)
-        write_json(self.base(table) / "whole.json", state._asdict())
+        self._check()
+        self.files.put(f"{self.place(table)}/{_POINTER}", json.dumps(state._asdict(), ensure_ascii=False).encode())
         self.refresh(table)
+
+    def _check(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
 
     def refresh(self, table: TableRef) -> None:
         """Forget what is known of a table that another process has written."""
-        self._folders.pop((table.name, table.fingerprint), None)
+        self._tables.pop((table.name, table.fingerprint), None)
 
-    def shard(self, table: TableRef, number: int, key: str | None = None) -> Shard:
-        """One shard. A ``Global`` step's table has a folder per key; without one, the current."""
-        if key is not None:
-            return Shard(f"{self.base(table) / key}/{number:04d}", table.row)
-        folder = self._folder(table)
-        return Shard(f"{folder.path}/{number:04d}", table.row, folder.states)
+    def summarise(self, table: TableRef) -> None:
+        """All shards of a table are finished for now: let the next one who looks read them in one go."""
+        self._table(table).folder.summarise()
+
+    def shard(self, table: TableRef, number: int) -> Shard:
+        """One shard; of a ``Global`` step's table that of the current key."""
+        return Shard(self._table(table).folder, number)
+
+    def keyed(self, table: TableRef, key: str) -> TableFolder:
+        """The folder of a ``Global`` step's table that has this key."""
+        return TableFolder(self.files, f"{self.place(table)}/{key}", table.row, self._lease)
 
     def input_token(self, tables: Iterable[TableRef], number: int, items: Iterable[Item] = ()) -> str:
         """A hash of what these tables hold in one shard, and of a source's items: equal tokens, equal inputs."""
-        named = {table.name: self.shard(table, number).token for table in tables}
-        return digest(named, [(item.video_id, item.digest) for item in items])
+        named = sorted((table.name, self.shard(table, number).token) for table in tables)
+        said = json.dumps([named, [(item.video_id, item.digest) for item in items]])
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def global_token(self, tables: Iterable[TableRef]) -> str:
         """The same over all shards."""
@@ -98,7 +133,19 @@ class Store:
 
     def has_rows(self, tables: Iterable[TableRef], number: int) -> bool:
         """Is there a row in any of these tables in this shard?"""
-        return any(self.shard(table, number).live_file for table in tables)
+        states = (self.shard(table, number).state for table in tables)
+        return any(state is not None and state.rows for state in states)
+
+    def out_ids(self, table: TableRef, number: int) -> pa.Array:
+        """The ids that a table's verdicts take out of the build in one shard; those asked for last are kept at hand."""
+        shard = self.shard(table, number)
+        key = (table.name, number, shard.token)
+        if key not in self._verdicts:
+            self._verdicts[key] = shard.out_ids()
+            while len(self._verdicts) > _KEPT_VERDICTS:
+                self._verdicts.popitem(last=False)
+        self._verdicts.move_to_end(key)
+        return self._verdicts[key]
 
     def check_ids(self, table: TableRef) -> None:
         """``UserError`` where rows of two videos have one id; looks only where ids do not begin with the video's."""

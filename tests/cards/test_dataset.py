@@ -21,8 +21,8 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, StepEntry
 from cliploom.engine.contract.step import Drop, StepContext
-from cliploom.engine.execution.build_folder import FORMAT
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.storage.manifest import FORMAT
 from cliploom.schemas import Caption, Clip, DatasetEntry, Pair, Review, Row, Tags, Word
 
 STEP = Path("media/cards.dataset/0123456789abcdef")

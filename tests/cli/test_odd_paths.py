@@ -23,8 +23,8 @@ READING = [
     ["init", "PATH"], ["steps", "PATH"], ["recipes", "PATH"], ["plan", "few.yaml", "--out", "PATH"],
 ]  # fmt: skip
 FILES = [
-    "recipe.lock.yaml", "waiting.json", "events.jsonl", "build.lock", "tables/*/*/*/state.json",
-    "tables/*/*/*/ledger.parquet", "tables/*/*/*/rows-*.parquet",
+    "recipe.lock.yaml", "waiting.json", "events.jsonl", "build.lock", "tables/*/*/summary.json",
+    "tables/*/*/manifests/0000.json", "tables/*/*/*/ledger-*.parquet", "tables/*/*/*/rows-*.parquet",
 ]  # fmt: skip
 
 
@@ -130,5 +130,5 @@ def test_a_damaged_build_folder_is_one_line_that_says_what_to_delete(
 
 def test_a_build_folder_of_another_format_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "recipe.lock.yaml").write_text("name: old\nshards: 1\nsteps: []\n", encoding="utf-8")
-    with pytest.raises(UserError, match="in format 1; this one reads format 2"):
+    with pytest.raises(UserError, match="in format 1; this one reads format 3"):
         read_lock(tmp_path)

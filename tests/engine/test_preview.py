@@ -115,8 +115,8 @@ def _remove(root: Path, pattern: str) -> None:
         lambda root: shutil.copytree(root / "dataset", root / "dataset.old"),
         lambda root: shutil.copytree(root / "dataset", root / "dataset.part"),
         lambda root: shutil.rmtree(root / "dataset"),
-        lambda root: _remove(root, "tables/toys.Say/*/*/state.json"),  # killed before a shard was closed
-        lambda root: _remove(root, "tables/cards.dataset/*/whole.json"),
+        lambda root: _remove(root, "tables/toys.Say/*/manifests/*"),  # killed before a shard was closed
+        lambda root: _remove(root, "tables/cards.dataset/*/global.json"),
         lambda root: _remove(root, "tables/toys.Pieces/**/*"),
         lambda root: _remove(root, "recipe.lock.yaml"),
         lambda root: shutil.rmtree(root / "tables"),

@@ -18,12 +18,11 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Step
-from cliploom.engine.execution.answers import BatchOutcome
-from cliploom.engine.execution.global_step import outline_nodes
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.execution.unit import UnitResult
 from cliploom.engine.execution.worker_pool import WorkerProcess, check_importable
-from cliploom.engine.planning.plan import make_plan
-from cliploom.engine.storage.join import Batch
+from cliploom.engine.planning.plan import make_plan, outline_nodes
+from cliploom.engine.storage.join import Inputs, Window
 
 CLIPS = {f"v0000{v}_{k}" for v in range(3) for k in range(3)}
 PATHS = os.pathsep.join([str(Path(toys.__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -52,12 +51,12 @@ def test_a_step_that_ends_its_process_costs_its_row(tmp_path: Path, step: Step, 
 def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kills, submit = iter(range(3)), WorkerProcess.submit
 
-    def submit_to_the_dead(seat: WorkerProcess, batch: Batch) -> Future[BatchOutcome]:
+    def submit_to_the_dead(seat: WorkerProcess, window: Window, closing: Inputs | None) -> Future[UnitResult]:
         process = seat._worker._process
         if process is not None and next(kills, None) is not None:
             process.kill()
             assert process._has_ended(30.0)
-        return submit(seat, batch)
+        return submit(seat, window, closing)
 
     monkeypatch.setattr(WorkerProcess, "submit", submit_to_the_dead)
     made = hostile.built(tmp_path / "b", hostile.InWorker())

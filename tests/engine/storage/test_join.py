@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from histories import World
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.planning.plan import Node, TableRef, make_plan
-from cliploom.engine.storage.join import batches, by_time, inputs_of, join_column, output_version, rows_of
-from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry
+from cliploom.engine.storage.join import (
+    InputReader,
+    Inputs,
+    Window,
+    by_time,
+    inputs_of,
+    join_column,
+    output_versions,
+    rows_of,
+)
+from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry, to_ledger
+from cliploom.engine.storage.shard import Results
 from cliploom.engine.storage.store import Store
 from cliploom.schemas import Caption, Clip, Frame, Row, Score, Segment, Video
 
@@ -38,10 +51,24 @@ def node_of(nodes: Sequence[Node], name: str) -> Node:
 def fill(store: Store, table: TableRef, rows: Sequence[Row], version: int = 1) -> None:
     """A finished shard that holds just these rows, each made of an input of its own id."""
     assert table.row is not None
-    shard = store.shard(table, 0)
     entries = [LedgerEntry(row.id, row.video_id, version, DONE, rows=1) for row in rows]
-    shard.commit(entries, to_stored_table(table.row, rows, [row.id for row in rows], [version] * len(rows)))
-    shard.finish({row.id: version for row in rows}, "")
+    finish(store, table, entries, to_stored_table(table.row, rows, [row.id for row in rows], [version] * len(rows)))
+
+
+def finish(store: Store, table: TableRef, entries: list[LedgerEntry], rows: pa.Table | None = None) -> None:
+    """Finish a shard with these entries as all that there is."""
+    ids = pa.array([entry.id for entry in entries])
+    digests = np.array([entry.digest for entry in entries], np.int64)
+    store.shard(table, 0).finish(ids, digests, "", Results(to_ledger(entries), rows))
+
+
+def digests_of(inputs: Inputs) -> dict[str, int]:
+    return dict(zip(inputs.ids.to_pylist(), inputs.digests.tolist(), strict=True))
+
+
+def window(inputs: Inputs, *ids: str, parts: Sequence[str] = ("",)) -> Window:
+    which = np.array([at for at, id_ in enumerate(inputs.ids.to_pylist()) if id_ in ids])
+    return Window(0, inputs.pick(which), frozenset(parts))
 
 
 @pytest.fixture
@@ -53,57 +80,80 @@ def filled(store: Store, nodes: list[Node]) -> Store:
 
 
 def test_everything_that_is_there_reaches_a_step(filled: Store, nodes: list[Node]) -> None:
-    assert inputs_of(nodes, node_of(nodes, "Tell"), filled, 0).videos == {clip.clip_id: clip.video_id for clip in CLIPS}
-    assert inputs_of(nodes, node_of(nodes, "Rate"), Store(filled.root / "none", 1), 0).videos == {}
+    found = inputs_of(nodes, node_of(nodes, "Tell"), filled, 0)
+    assert list(zip(found.ids.to_pylist(), found.videos.to_pylist(), strict=True)) == [
+        (clip.clip_id, clip.video_id) for clip in CLIPS
+    ]
+    assert len(inputs_of(nodes, node_of(nodes, "Rate"), Store(filled.root / "none", 1), 0).ids) == 0
 
 
 def test_what_a_filter_drops_does_not(filled: Store, nodes: list[Node]) -> None:
-    drops = filled.shard(node_of(nodes, "Short").tables[0], 0)
-    drops.commit([LedgerEntry("v_0", "v", 1, DROPPED, "long")], None)
-    drops.finish({"v_0": 1}, "")
-    assert list(inputs_of(nodes, node_of(nodes, "Tell"), filled, 0).videos) == ["v_1", "w_0", "w_1"]
+    finish(filled, node_of(nodes, "Short").tables[0], [LedgerEntry("v_0", "v", 1, DROPPED, "long")])
+    assert inputs_of(nodes, node_of(nodes, "Tell"), filled, 0).ids.to_pylist() == ["v_1", "w_0", "w_1"]
 
 
 def test_a_digest_follows_the_row_and_all_that_is_joined_to_it(filled: Store, nodes: list[Node]) -> None:
     tell = node_of(nodes, "Tell")
-    before = inputs_of(nodes, tell, filled, 0).digests
+    before = digests_of(inputs_of(nodes, tell, filled, 0))
     fill(filled, node_of(nodes, "Looks").tables[0], HEARD, version=2)
-    after = inputs_of(nodes, tell, filled, 0).digests
+    after = digests_of(inputs_of(nodes, tell, filled, 0))
     assert {id_ for id_ in before if before[id_] != after[id_]} == {"v_0", "v_1"}
     fill(filled, node_of(nodes, "Looks").tables[0], HEARD)
-    assert inputs_of(nodes, tell, filled, 0).digests == before
+    assert digests_of(inputs_of(nodes, tell, filled, 0)) == before
+    fill(filled, node_of(nodes, "Looks").tables[0], HEARD[:1])
+    fewer = digests_of(inputs_of(nodes, tell, filled, 0))
+    assert {id_ for id_ in before if before[id_] != fewer[id_]} == {"v_0", "v_1"}
 
 
 def test_batches_hold_the_wanted_rows_with_what_belongs_to_them(filled: Store, nodes: list[Node]) -> None:
     tell = node_of(nodes, "Tell")
     inputs = inputs_of(nodes, tell, filled, 0)
-    wanted = {id_: frozenset([""]) for id_ in ("v_0", "v_1", "w_1")}
-    [batch] = batches(nodes, tell, filled, 0, inputs, wanted)
+    [batch] = InputReader(nodes, tell, filled).batches(window(inputs, "v_0", "v_1", "w_1"))
     rows = rows_of(batch, tell.reads)
     assert [row.clip.clip_id for row in rows] == batch.ids == ["v_0", "v_1", "w_1"]
     assert [row.video for row in rows] == [V, V, W]
     assert [[s.text for s in row.segments] for row in rows] == [["ho"], ["hi", "ho"], []], "by time"
-    assert batch.digests == [inputs.digests[id_] for id_ in batch.ids]
+    assert batch.digests == [digests_of(inputs)[id_] for id_ in batch.ids]
 
 
-def test_batches_are_no_larger_than_the_step_takes_and_alike_in_parts(filled: Store, nodes: list[Node]) -> None:
-    looks = node_of(nodes, "Looks")
-    inputs = inputs_of(nodes, looks, filled, 0)
-    wanted = {"v": frozenset(["segments"]), "w": frozenset(["scores", "segments"])}
-    assert [batch.ids for batch in batches(nodes, looks, filled, 0, inputs, wanted)] == [["v"], ["w"]]
+def test_a_reader_takes_one_window_after_another(filled: Store, nodes: list[Node]) -> None:
     tell = node_of(nodes, "Tell")
-    every = {clip.clip_id: frozenset([""]) for clip in CLIPS}
-    told = batches(nodes, tell, filled, 0, inputs_of(nodes, tell, filled, 0), every)
-    assert [len(batch.ids) for batch in told] == [3, 1]
+    inputs, reader = inputs_of(nodes, tell, filled, 0), InputReader(nodes, tell, filled)
+    for ids in (["w_1"], ["v_0"], ["v_1", "w_0"], ["v_0"]):
+        assert [batch.ids for batch in reader.batches(window(inputs, *ids))] == [ids]
+
+
+def test_batches_are_no_larger_than_the_step_takes(
+    filled: Store, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = node_of(nodes, "Tell")
+    inputs = inputs_of(nodes, tell, filled, 0)
+    every = window(inputs, *(clip.clip_id for clip in CLIPS))
+    assert [len(batch.ids) for batch in InputReader(nodes, tell, filled).batches(every)] == [3, 1]
+    monkeypatch.setattr("cliploom.engine.storage.row_files._WINDOW_BYTES", 1)
+    assert [id_ for batch in InputReader(nodes, tell, filled).batches(every) for id_ in batch.ids] == [
+        clip.clip_id for clip in CLIPS
+    ]
+
+
+def test_a_window_is_cut_where_it_is_asked_to_be(filled: Store, nodes: list[Node]) -> None:
+    inputs = inputs_of(nodes, node_of(nodes, "Tell"), filled, 0)
+    whole = window(inputs, "v_0", "v_1", "w_1")
+    assert len(whole) == 3 and whole.slice(1, 3).inputs.ids.to_pylist() == ["v_1", "w_1"]
+    assert whole.slice(1, 3).inputs.digests.tolist() == whole.inputs.digests[1:].tolist()
+
+
+def test_a_slice_of_a_window_travels_without_the_rest() -> None:
+    ids = pa.array([f"v{k:06d}_{k:06d}" for k in range(20_000)])
+    whole = Window(0, Inputs(ids, ids, np.arange(20_000)))
+    assert len(pickle.dumps(whole.slice(100, 110))) < 2000
 
 
 def test_two_rows_with_one_id_are_refused(store: Store, nodes: list[Node]) -> None:
     cuts, tell = node_of(nodes, "Cuts"), node_of(nodes, "Tell")
     rows = [CLIPS[0], CLIPS[1], Clip("v_0", "w", 0.0, 1.0, [])]
-    shard, videos = store.shard(cuts.tables[0], 0), ["v", "v", "w"]
     entries = [LedgerEntry("v", "v", 1, DONE, rows=2), LedgerEntry("w", "w", 1, DONE, rows=1)]
-    shard.commit(entries, to_stored_table(Clip, rows, videos, [1, 1, 1]))
-    shard.finish({"v": 1, "w": 1}, "")
+    finish(store, cuts.tables[0], entries, to_stored_table(Clip, rows, ["v", "v", "w"], [1, 1, 1]))
     with pytest.raises(UserError, match="Tell reads two clips with the id v_0, from histories.Cuts"):
         inputs_of(nodes, tell, store, 0)
 
@@ -119,5 +169,6 @@ def test_rows_are_joined_by_the_closest_id_and_by_time_where_only_the_video_is_s
 
 
 def test_a_version_follows_input_and_step() -> None:
-    assert len({output_version(1, "a"), output_version(2, "a"), output_version(1, "b")}) == 3
-    assert output_version(1, "a") == output_version(1, "a")
+    one, other = output_versions(np.array([1, 2]), "a"), output_versions(np.array([1, 2]), "b")
+    assert len({*one.tolist(), *other.tolist()}) == 4
+    assert (output_versions(np.array([1, 2]), "a") == one).all()

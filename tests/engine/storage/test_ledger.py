@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import numpy as np
+import pyarrow as pa
 
 from cliploom.engine.storage.ledger import (
     DONE,
@@ -10,10 +11,14 @@ from cliploom.engine.storage.ledger import (
     FAILED,
     Counts,
     LedgerEntry,
+    compare,
     count,
-    read_ledger,
+    entries_of,
+    input_ids,
+    leaving,
+    newest,
+    to_ledger,
     total,
-    write_ledger,
 )
 
 ENTRIES = [
@@ -25,29 +30,51 @@ ENTRIES = [
 ]
 
 
-def test_a_ledger_comes_back_as_it_was(tmp_path: Path) -> None:
-    write_ledger(tmp_path / "l", ENTRIES, {"rows": "file"})
-    assert read_ledger(tmp_path / "l") == (ENTRIES, {"rows": "file"})
-    write_ledger(tmp_path / "l", [], {})
-    assert read_ledger(tmp_path / "l") == ([], {})
+def test_a_ledger_comes_back_as_it_was() -> None:
+    assert entries_of(to_ledger(ENTRIES)) == ENTRIES
+    assert entries_of(to_ledger([])) == []
 
 
 def test_only_what_is_live_counts_and_parts_count_beside_their_inputs() -> None:
-    counts = count(ENTRIES)
+    counts = count(to_ledger(ENTRIES))
     assert counts == Counts(1, 1, 1, 3, 0.5, 1, {"long": 1, "short": 1}, {"ValueError": 1})
     assert counts.came == 3
-    assert count([]) == Counts()
+    assert count(to_ledger([])) == Counts()
 
 
 def test_counts_of_several_ledgers_add_up() -> None:
-    both = total([count(ENTRIES[:2]), count(ENTRIES[2:]), count([])])
-    assert both == count(ENTRIES)
+    both = total([count(to_ledger(ENTRIES[:2])), count(to_ledger(ENTRIES[2:])), count(to_ledger([]))])
+    assert both == count(to_ledger(ENTRIES))
     assert total([]) == Counts()
     assert total([both, both]).reasons == {"long": 2, "short": 2}
 
 
-def test_a_part_has_a_key_of_its_own() -> None:
-    assert ENTRIES[0].key == ("", "a")
-    assert ENTRIES[1].key == ("a", "a_part")
-    assert LedgerEntry("a", "v", 1, DROPPED, part_of="b").key != ENTRIES[0].key
-    assert ENTRIES[1].input == ENTRIES[0].input == "a"
+def test_a_part_is_about_its_input() -> None:
+    assert input_ids(to_ledger(ENTRIES)).to_pylist() == ["a", "a", "b", "c", "d"]
+
+
+def test_the_newest_line_counts_and_a_part_has_lines_of_its_own() -> None:
+    again = LedgerEntry("b", "v", 2, DONE)
+    part = LedgerEntry("a", "v", 1, DROPPED, "x", part_of="b")
+    ledger = to_ledger([*ENTRIES, part, again])
+    assert newest(ledger).tolist() == [0, 1, 3, 4, 5, 6]
+    assert len(newest(to_ledger([]))) == 0
+
+
+def test_what_leaves_is_what_was_dropped_and_what_could_not_be_judged() -> None:
+    ledger = to_ledger(ENTRIES)
+    assert leaving(ledger, False).column("id").to_pylist() == ["a_part", "c"]
+    assert leaving(ledger, True).column("id").to_pylist() == ["a_part", "b", "c"]
+
+
+def test_to_do_is_what_the_ledger_lacks_or_knows_otherwise() -> None:
+    ledger = to_ledger([
+        LedgerEntry("same", "v", 1, DONE), LedgerEntry("other", "v", 1, DONE),
+        LedgerEntry("failed", "v", 1, FAILED, attempts=2), LedgerEntry("new", "v", 1, DROPPED, part_of="same"),
+    ])  # fmt: skip
+    found = compare(ledger, pa.array(["same", "other", "failed", "new"]), np.array([1, 2, 1, 1]))
+    assert found.to_do(False).tolist() == [False, True, False, True]
+    assert found.to_do(True).tolist() == [False, True, True, True]
+    assert found.known.tolist() == [True, True, True, False]
+    assert found.attempts[2] == 2
+    assert compare(to_ledger([]), pa.array(["new"]), np.array([1])).to_do(False).tolist() == [True]

@@ -52,7 +52,7 @@ def test_numbers_verdicts_and_errors_agree(root: Path) -> None:
 def test_a_step_whose_inputs_have_changed_is_unfinished_and_counts_row_by_row(root: Path, world: World) -> None:
     del world.films["v00"]
     before = by_name(root)
-    with histories.killed_after(25):
+    with histories.killed_after(60):
         run_build(world.recipe(), root, RunOptions(workers=1))
     stages = by_name(root)
     assert stages["Films"].came <= before["Films"].came

@@ -10,7 +10,7 @@ import pytest
 
 from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.storage import row_files
-from cliploom.engine.storage.row_files import Chunk, merge_chunks, read_window, regroup, windows
+from cliploom.engine.storage.row_files import RowSource, merge_rows, read_window, regroup, windows
 from cliploom.schemas import Clip
 
 
@@ -27,8 +27,8 @@ def ids(tables: list[pa.Table]) -> list[str]:
 
 def test_merging_keeps_what_counts_in_order_of_video_and_id(tmp_path: Path) -> None:
     one, other = write(tmp_path / "1", "c", "a"), write(tmp_path / "2", "b", "a")
-    chunks = [Chunk(one, frozenset("ac")), Chunk(other, frozenset("b"))]
-    assert ids(list(merge_chunks(chunks, Clip))) == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
+    sources = [RowSource(one, None), RowSource(other, pa.array(["b"]))]
+    assert ids(list(merge_rows(sources, Clip))) == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
 
 
 def test_windows_cut_between_videos_and_leave_none_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

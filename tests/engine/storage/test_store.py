@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import Item
 from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.planning.plan import TableRef
-from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry
+from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry, to_ledger
+from cliploom.engine.storage.shard import Results, Shard
 from cliploom.engine.storage.store import GlobalState, Store, shard_of
 from cliploom.schemas import Clip
 
@@ -24,8 +27,13 @@ def fill(store: Store, number: int, *rows: tuple[str, str]) -> None:
     shard = store.shard(CLIPS, number)
     entries = [LedgerEntry(video, video, 1, DONE, rows=1) for _, video in rows]
     made = [Clip(id_, video, 0.0, 1.0, []) for id_, video in rows]
-    shard.commit(entries, to_stored_table(Clip, made, [video for _, video in rows], [1] * len(rows)))
-    shard.finish({entry.id: 1 for entry in entries}, "token")
+    finish(shard, entries, to_stored_table(Clip, made, [video for _, video in rows], [1] * len(rows)))
+
+
+def finish(shard: Shard, entries: list[LedgerEntry], rows: pa.Table | None = None, inputs: str = "token") -> None:
+    """Finish a shard with these entries as all that there is."""
+    ids = pa.array([entry.id for entry in entries], pa.string())
+    shard.finish(ids, np.ones(len(entries), np.int64), inputs, Results(to_ledger(entries), rows))
 
 
 def test_a_video_stays_in_its_shard_and_shards_are_about_even() -> None:
@@ -42,7 +50,7 @@ def test_a_state_is_read_once_and_follows_what_this_process_does(tmp_path: Path)
     assert other.shard(CLIPS, 0).state is None, "it has looked before"
     other.refresh(CLIPS)
     assert other.shard(CLIPS, 0).state == store.shard(CLIPS, 0).state
-    store.shard(CLIPS, 0).commit([LedgerEntry("w", "w", 1, DONE)], None)
+    store.shard(CLIPS, 0).commit(Results(to_ledger([LedgerEntry("w", "w", 1, DONE)])))
     assert store.shard(CLIPS, 0).state is None
 
 
@@ -54,12 +62,13 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
     rows = store.input_token([CLIPS, DROPS], 0)
     assert rows != nothing
     drops = store.shard(DROPS, 0)
-    drops.commit([LedgerEntry("v_1", "v", 1, DROPPED, "long")], None)
-    drops.finish({"v_1": 1}, rows)
+    finish(drops, [LedgerEntry("v_1", "v", 1, DROPPED, "long")], None, rows)
+    assert store.out_ids(DROPS, 0).to_pylist() == ["v_1"]
     dropped = store.input_token([CLIPS, DROPS], 0)
     assert dropped not in (rows, nothing)
     assert store.global_token([CLIPS, DROPS]) != store.global_token([CLIPS])
-    drops.finish({}, rows)
+    finish(drops, [], None, rows)
+    assert store.out_ids(DROPS, 0).to_pylist() == []
     assert store.input_token([CLIPS, DROPS], 0) == rows
     items = [Item("v", "digest", None)]
     assert store.input_token([], 0, items) != store.input_token([], 0, [Item("v", "other", None)])
@@ -68,17 +77,16 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
 def test_a_table_of_a_whole_step_is_empty_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     store = Store(tmp_path, 1)
     state = GlobalState("key", "inputs", "", 3)
-    shard = store.shard(CLIPS, 0, "key")
-    shard.commit(
-        [LedgerEntry("v", "v", 1, DONE, rows=1)], to_stored_table(Clip, [Clip("v_1", "v", 0.0, 1.0, [])], ["v"], [1])
-    )
-    shard.finish({"v": 1}, "key")
+    shard = Shard(store.keyed(CLIPS, "key"), 0)
+    rows = to_stored_table(Clip, [Clip("v_1", "v", 0.0, 1.0, [])], ["v"], [1])
+    finish(shard, [LedgerEntry("v", "v", 1, DONE, rows=1)], rows, "key")
     assert not store.has_rows([CLIPS], 0)
     store.end_global(CLIPS, state)
-    assert (store.whole(CLIPS), store.has_rows([CLIPS], 0)) == (state, True)
+    assert (store.global_state(CLIPS), store.has_rows([CLIPS], 0)) == (state, True)
     store.begin_global(CLIPS)
-    assert (store.whole(CLIPS), store.has_rows([CLIPS], 0)) == (None, False)
-    assert Store(tmp_path, 1).whole(CLIPS) is None
+    assert (store.global_state(CLIPS), store.has_rows([CLIPS], 0)) == (None, False)
+    assert Store(tmp_path, 1).global_state(CLIPS) is None
+    assert store.files.list(store.place(CLIPS)) == []
 
 
 @pytest.mark.parametrize("shards", [(0, 0, 0), (0, 0, 1)])

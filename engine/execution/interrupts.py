@@ -1,43 +1,13 @@
-"""One build at a time in a folder."""
+"""Signals that ask a build to stop, handed on at safe places."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-
-from ..contract.errors import UserError
-
-
-@contextmanager
-def build_lock(root: Path) -> Iterator[None]:
-    """Hold the build folder; the kernel lets go of it however the process ends.
-
-    Raises:
-        UserError: another build holds it; says which.
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "build.lock").open("a+", encoding="utf-8", errors="replace") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise UserError(f"{root} is being built by {holder}", "wait for it to end, or stop it") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%H:%M:%S')}: {_command()}")
-        file.flush()
-        yield
-        file.truncate(0)
-
 
 _INSIST_S = 2.0  # so long a signal waits for a safe place
 
@@ -89,7 +59,3 @@ def interruptible() -> Iterator[Callable[[], None]]:
         for number, handler in old.items():
             if signal.getsignal(number) == signals.note:
                 signal.signal(number, handler)
-
-
-def _command() -> str:
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

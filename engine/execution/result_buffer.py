@@ -1,0 +1,48 @@
+"""What has been done and is not on disk yet, of one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from ..storage.ledger import LedgerEntry, to_ledger
+from ..storage.shard import Results
+from .answers import TableOutcome
+
+MOST_ROWS, MOST_BYTES, MOST_S = 5000, 32 << 20, 3.0
+"""What is done between two commits, and so lost by a kill; whichever is reached first."""
+
+
+@dataclass
+class ResultBuffer:
+    """Entries and rows as they come."""
+
+    entries: list[LedgerEntry] = field(default_factory=list)
+    rows: list[pa.Table] = field(default_factory=list)
+    size: int = 0  # of the rows, in bytes
+    since: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: TableOutcome, tries: Mapping[str, int]) -> None:
+        """Take what became of a batch; ``tries`` says how often inputs that failed before were tried."""
+        if tries:
+            entries = (e._replace(attempts=tries[e.id] + 1) if e.id in tries else e for e in outcome.entries)
+            self.entries += entries
+        else:
+            self.entries += outcome.entries
+        if outcome.rows is not None:
+            self.rows.append(outcome.rows)
+            self.size += outcome.rows.nbytes
+
+    @property
+    def full(self) -> bool:
+        """Is it time to commit?"""
+        return len(self.entries) >= MOST_ROWS or self.size >= MOST_BYTES or time.monotonic() - self.since >= MOST_S
+
+    def take(self) -> Results | None:
+        """What is in it, which is empty afterwards; None for nothing."""
+        entries, rows = self.entries, self.rows
+        self.entries, self.rows, self.size, self.since = [], [], 0, time.monotonic()
+        return Results(to_ledger(entries), pa.concat_tables(rows) if rows else None) if entries else None
