@@ -21,8 +21,7 @@ UNFINISHED = "unfinished"
 def replace_file(path: Path) -> Iterator[Path]:
     """Write to the yielded ``.part`` path; on a clean exit it takes the place of ``path``.
 
-    The content is on disk before it has the name. The name itself is only after ``sync_folder``: without it a power
-    cut, which a kill is not, may bring the old file back.
+    The content is on disk before it has the name. A power cut, which a kill is not, may bring the old file back.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -32,15 +31,6 @@ def replace_file(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk: files that were replaced in it, and that were removed."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.engine.storage.files import intact, read_json, replace_file, sync_folder, write_json, write_text
+from cliploom.engine.storage.files import intact, read_json, replace_file, write_json, write_text
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -46,8 +46,7 @@ def test_content_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(os, "replace", noted_replace)
     write_text(tmp_path / "a.txt", "new")
-    sync_folder(tmp_path)
-    assert done == ["sync", "replace", "sync"]
+    assert done == ["sync", "replace"]
 
 
 def test_json_comes_back_and_what_is_missing_is_none(tmp_path: Path) -> None:
