@@ -208,7 +208,7 @@ def _sort(table: pa.Table) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=order))
 
 
-class _Span(NamedTuple):
+class _SpanTables(NamedTuple):
     """What a step reads of some videos of a shard."""
 
     number: int
@@ -223,7 +223,7 @@ class InputReader:
 
     def __init__(self, nodes: Sequence[Node], node: Node, store: Store) -> None:
         self._nodes, self._node, self._store = nodes, node, store
-        self._span: _Span | None = None
+        self._span: _SpanTables | None = None
 
     def batches(self, window: Window) -> Iterator[Batch]:
         """The rows of a window, call by call, with what belongs to them."""
@@ -254,7 +254,7 @@ class InputReader:
                 yield start, anchors, span.joined
                 start += anchors.num_rows
 
-    def _spans(self, number: int, videos: Sequence[str]) -> Iterator[_Span]:
+    def _spans(self, number: int, videos: Sequence[str]) -> Iterator[_SpanTables]:
         """What there is of these videos, in their order."""
         node, store = self._node, self._store
         anchor_files = _files(node.anchors, store, number)
@@ -272,7 +272,7 @@ class InputReader:
                     _read_joined(join, files, low, high, dropped)
                     for join, files in zip(node.reads.joins, join_files, strict=True)
                 ]
-                self._span = span = _Span(number, low, high, anchors, joined)
+                self._span = span = _SpanTables(number, low, high, anchors, joined)
             yield span
 
 
