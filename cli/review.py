@@ -19,45 +19,142 @@ review = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A build folder, or its recipe.")]
 Sheet = Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="Which review, where a build has several.")]
+Url = Annotated[
+    str, typer.Option("--url", envvar="LABEL_STUDIO_URL", metavar="URL", help="Of the Label Studio server.")
+]
+Token = Annotated[
+    str, typer.Option("--token", metavar="NAME", help="The environment variable that holds your access token.")
+]
+_HERE, _TOKEN = "http://127.0.0.1:8080", "LABEL_STUDIO_API_KEY"
+_FORMATS = ("label-studio", "html", "csv")
 
 
 @review.command()
 def push(
     folder: Folder,
     sheet: Sheet = None,
-    how: Annotated[str, typer.Option("--format", metavar="html|csv", help="What to write.")] = "html",
+    how: Annotated[
+        str, typer.Option("--format", metavar="|".join(_FORMATS), help="Where to: a server, a page, a sheet.")
+    ] = "label-studio",
+    url: Url = _HERE,
+    token: Token = _TOKEN,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            "--files",
+            envvar="LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT",
+            metavar="DIR",
+            help="The folder that the server takes local files from; the build folder must be inside.",
+        ),
+    ] = None,
+    clips_url: Annotated[
+        str, typer.Option("--clips-url", metavar="URL", help="Where something else serves the clips' folder.")
+    ] = "",
 ) -> None:
-    """Write the tasks as one page for the browser (html), or as a sheet (csv)."""
-    from ..annotation.backends.page.backend import NAME, Page
-    from ..annotation.backends.sheets.folder import Sheets
-    from ..annotation.tasks.task import read_task_file
+    """Take the tasks of a review to a Label Studio server, or write them as one page (html) or a sheet (csv).
+
+    Pushing again changes nothing but what has changed: a task whose caption is another one now makes room for the new
+    one, and keeps its answers. Without --files and --clips-url the clips are part of the tasks.
+    """
     from ..engine.contract.errors import UserError, nearest
 
     found = _open(folder, sheet)
+    if how == "label-studio":
+        _push_to_server(found, folder, url, token, (files, clips_url))
+    elif how in _FORMATS:
+        _write(found, how)
+    else:
+        raise UserError(f"there is no format {how}{nearest(how, _FORMATS)}")
+
+
+def _push_to_server(found: ReviewFolder, folder: Path, url: str, token: str, place: tuple[Path | None, str]) -> None:
+    from ..annotation.backends.label_studio.client import open_server
+    from ..annotation.backends.label_studio.places import ClipPlace
+    from ..annotation.backends.label_studio.sync import push as push_tasks
+    from .screen.places import open_build
+
+    server = open_server(_checked(url), token)
+    count = push_tasks(server, found, open_build(folder).name, ClipPlace(found.path, *place))
+    print(f"{count.made:,} tasks are new, {count.there:,} were there")
+    if count.removed or count.kept:
+        print(f"{count.removed:,} of changed captions are removed; {count.kept:,} that were answered stay")
+    print(count.url)
+
+
+def _write(found: ReviewFolder, how: str) -> None:
+    from ..annotation.backends.page.backend import NAME, Page
+    from ..annotation.backends.sheets.folder import Sheets
+    from ..annotation.tasks.task import read_task_file
+
     tasks = list(read_task_file(found.path))
     if how == "html":
         Page(found.root, found.path, found.form).post(tasks)
         print(f"{len(tasks):,} tasks: open {found.path / NAME} in a browser")
-    elif how == "csv":
+    else:
         Sheets(found.path, found.form).post(tasks)
         print(f"{len(tasks):,} tasks: fill in a copy of {found.path / 'tasks.csv'}")
-    else:
-        raise UserError(f"there is no format {how}{nearest(how, ('html', 'csv'))}")
 
 
 @review.command()
 def pull(
     folder: Folder,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files that the page saved.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files that the page saved, in place of a server.")
+    ] = None,
     sheet: Sheet = None,
+    url: Url = _HERE,
+    token: Token = _TOKEN,
 ) -> None:
-    """Take in the files that people saved on the page; the next build reads them."""
-    from ..annotation.backends.intake import take_files
+    """Bring answers back: from the Label Studio server, or from files that people saved on the page.
+
+    The next build reads them. Whatever people changed or deleted on the server is followed; drafts and skips are no
+    answers.
+    """
+    found = _open(folder, sheet)
+    if files:
+        from ..annotation.backends.intake import take_files
+
+        for name, number in take_files(found, files).items():
+            print(f"{name}: {number:,} answers")
+    else:
+        from ..annotation.backends.label_studio.client import open_server
+        from ..annotation.backends.label_studio.sync import pull as pull_answers
+        from .screen.formatting import printable
+
+        count = pull_answers(open_server(_checked(url), token), found)
+        for name, number in sorted(count.by_person.items()):
+            print(f"{printable(name)}: {number:,} answers")
+        print(f"{count.answers:,} answers, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there")
+        for said in count.broken[:10]:
+            print(f"warning: {printable(said)}")
+    print("`cliploom build` goes on with them")
+
+
+@review.command("open")
+def open_(folder: Folder, sheet: Sheet = None) -> None:
+    """Print where people answer: the address of the project, or the page."""
+    from ..annotation.backends.label_studio.sync import project_url
+    from ..annotation.backends.page.backend import NAME
+    from ..engine.contract.errors import UserError
 
     found = _open(folder, sheet)
-    for name, count in take_files(found, files).items():
-        print(f"{name}: {count:,} answers")
-    print("`cliploom build` goes on with them")
+    page = found.path / NAME
+    places = [project_url(found), page.absolute().as_uri() if page.exists() else ""]
+    if not any(places):
+        raise UserError(f"{found.path} is nowhere yet", "`cliploom review push` takes it to people")
+    print(*filter(None, places), sep="\n")
+
+
+def _checked(url: str) -> str:
+    """The address without a slash at its end; ``UserError`` for one that is none."""
+    from urllib.parse import urlsplit
+
+    from ..engine.contract.errors import UserError
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise UserError(f"{url!r} is no address of a server", "it is like http://127.0.0.1:8080, without a token in it")
+    return url.rstrip("/")
 
 
 def _open(folder: Path, sheet: str | None) -> ReviewFolder:

@@ -72,7 +72,13 @@ def _table(row: type[Row]) -> str:
 def cli_page() -> str:
     """The help of every command."""
     parts = [f"# Commands\n\n{NOTE}", _help([])]
-    names = [command.__name__ for command in COMMANDS] + ["review push", "review pull", "cache stats", "cache prune"]
+    names = [command.__name__ for command in COMMANDS] + [
+        "review push",
+        "review pull",
+        "review open",
+        "cache stats",
+        "cache prune",
+    ]
     parts += [f"## {name}\n\n{_help(name.split())}" for name in names]
     return "\n".join(parts)
 
