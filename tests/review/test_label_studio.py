@@ -55,7 +55,7 @@ def open_task(page: Page, server: Server, build: ReviewBuild, number: int = 0) -
     task = tasks(page, server, build)[number]["id"]
     page.goto(f"{server.url}/projects/{project(build)}/data?task={task}")
     page.wait_for_selector("video", state="attached", timeout=60_000)
-    page.wait_for_function("document.querySelector('video').readyState === 4", timeout=60_000)
+    page.wait_for_function("document.querySelector('video')?.readyState === 4", timeout=60_000)
 
 
 def submit(page: Page) -> None:

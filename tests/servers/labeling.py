@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import threading
 import time
@@ -119,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             users = [{"id": number, "email": email} for number, email in world.users.items()]
             return 200, users if path == "/api/users" else users[0]
         if path == "/api/storages/localfiles":
+            if self.command == "POST" and not os.path.isdir(body["path"]):
+                return 400, {"detail": f"Absolute local path {body['path']} does not exist"}
             if self.command == "POST":
                 world.storages.append({"id": world.number(), **body})
                 return 201, world.storages[-1]

@@ -47,6 +47,7 @@ class ClipPlace:
         """Let the project serve the clips from local files. Tasks are never synchronized: they would come twice."""
         if self.root is None:
             return
+        self._clips().mkdir(parents=True, exist_ok=True)  # the server refuses a folder that is not there
         storage, path = server.client.import_storage.local, str(self._clips())
         if not any(one.path == path for one in server.ask(storage.list, project=project)):
             server.ask(
