@@ -120,12 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             users = [{"id": number, "email": email} for number, email in world.users.items()]
             return 200, users if path == "/api/users" else users[0]
         if path == "/api/storages/localfiles":
-            if self.command == "POST" and not os.path.isdir(body["path"]):
-                return 400, {"detail": f"Absolute local path {body['path']} does not exist"}
-            if self.command == "POST":
-                world.storages.append({"id": world.number(), **body})
-                return 201, world.storages[-1]
-            return 200, [one for one in world.storages if str(one["project"]) == query["project"][0]]
+            return self._storages(query, body)
         if path == "/api/projects":
             return self._projects(query, body)
         if path == "/api/tasks":
@@ -136,6 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
             world.tasks.pop(int(found[1]))
             return 204, None
         return 404, {"detail": f"nothing answers {self.command} {path}"}
+
+    def _storages(self, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+        world = self.world
+        if self.command == "POST" and not os.path.isdir(body["path"]):
+            return 400, {"detail": f"Absolute local path {body['path']} does not exist"}
+        if self.command == "POST":
+            world.storages.append({"id": world.number(), **body})
+            return 201, world.storages[-1]
+        return 200, [one for one in world.storages if str(one["project"]) == query["project"][0]]
 
     def _refresh(self, body: Any) -> tuple[int, Any]:
         if body.get("refresh") != PERSONAL:
