@@ -69,6 +69,12 @@ def test_code_imports_nothing_of_ours_but_the_public_face(page: Path) -> None:
                 assert node.attr in cl.__all__, node.attr
 
 
+@every_page
+def test_public_names_that_are_written_in_a_sentence_exist(page: Path) -> None:
+    named = set(re.findall(r"`cl\.(\w+)", page.read_text(encoding="utf-8")))
+    assert named <= set(cl.__all__)
+
+
 def test_the_step_of_the_docs_works_and_passes_the_tests_of_the_docs() -> None:
     found = blocks(DOCS / "writing-a-step.md", "python")
     code, _, tests = (block for block in found if "import cliploom" in block)
