@@ -31,9 +31,10 @@ from .sql import sql
 from .status import status
 from .steps import steps
 from .takedown import takedown
+from .verify import verify
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, report, publish, export, diff, takedown, steps, recipes, doctor,
+    init, plan, build, status, errors, sql, report, publish, export, diff, verify, takedown, steps, recipes, doctor,
     clean, demo,
 )  # fmt: skip
 

@@ -39,9 +39,9 @@ class Duplicates(Global[DuplicatesInput, Drop]):
     share: Annotated[float, Col("share of the frames that must be alike", low=0.05, high=1)] = 0.8
     length_ratio: Annotated[float, Col("shortest length of one clip, as a share of the other's", low=0, high=1)] = 0.5
     min_frames: Annotated[int, Col("frames that a clip needs to be compared at all", low=1)] = 2
-    min_sharpness: Annotated[float, Col("frames with less detail (variance of the Laplacian) do not count", low=0)] = 5
-    min_brightness: Annotated[float, Col("darker frames do not count", low=0, high=255)] = 5
-    max_brightness: Annotated[float, Col("brighter frames do not count", low=0, high=255)] = 250
+    min_sharpness: Annotated[float, Col("frames with less detail (the Laplacian's variance) do not count", low=0)] = 5.0
+    min_brightness: Annotated[float, Col("darker frames do not count", low=0, high=255)] = 5.0
+    max_brightness: Annotated[float, Col("brighter frames do not count", low=0, high=255)] = 250.0
     within_video: Annotated[bool, Col("compare the clips of one video with each other too")] = False
 
     version = 2
