@@ -29,3 +29,4 @@ def demo(
     with as_file(files(PACKAGE) / "media") as media:
         recipe = read_recipe(recipe_text("demo"), "demo.yaml", [f"builders.folder.path={dumps(str(media))}"])
         end_build(do_build(recipe, out, RunOptions(), quiet, again), False)
+        print(f"publish:  {command_line(['cliploom', 'publish', str(out), '--to', 'USER/NAME'])}")

@@ -84,7 +84,7 @@ def _loading(release: ReleaseFolder, place: str) -> Iterator[str]:
         yield ""
         yield (
             "`datasets` reads all tables of a repository with one reader, here that of video folders: the tables"
-            " beside `default` have a column `video` that is null."
+            " beside `default` have a column `videos` that is empty."
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...schemas.features import features_yaml
 from ..release.columns import FILE
 from ..release.files import TableFiles
-from .config_files import ConfigFiles, describe_tables, video_features
+from .config_files import ConfigFiles, describe_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,15 +19,14 @@ class TableConfig:
     """A configuration of Parquet files, ``<name>/<split>-*.parquet``.
 
     ``datasets`` reads all tables of a repository with the reader of the first, so beside a VideoFolder a table has to
-    be one: ``<name>/<split>/metadata.parquet``, with a column ``file_name`` that is null throughout.
+    be one: ``<name>/<split>/metadata.parquet``, with a list of file names that is empty throughout. (A null name would
+    do for datasets 5, and not for 4.)
     """
 
     def __init__(self, name: str, root: Path, folder: str, schema: pa.Schema, as_metadata: bool = False) -> None:
-        import pyarrow as pa
 
         self.name, self.root, self.folder, self.as_metadata = name, root, folder, as_metadata
-        empty = pa.field(FILE, pa.string(), metadata={"doc": "null: the videos are in the table `default`"})
-        self.schema = schema.append(empty) if as_metadata else schema
+        self.schema = schema.append(_no_files()) if as_metadata else schema
         self.patterns: dict[str, str] = {}
 
     def write(self, split: str, rows: Iterator[pa.Table]) -> None:
@@ -39,7 +38,8 @@ class TableConfig:
             if out is None:
                 out = self._open(split)
             if self.as_metadata:
-                table = table.append_column(FILE, pa.nulls(len(table), pa.string()))
+                field = _no_files()
+                table = table.append_column(field, pa.array([[]] * len(table), field.type))
             out.add(table.select(self.schema.names).cast(self.schema))
         if out is not None:
             out.finish()
@@ -53,5 +53,14 @@ class TableConfig:
 
     def described(self) -> ConfigFiles:
         """What was written."""
-        found = video_features(self.schema) if self.as_metadata else features_yaml(self.schema)
+        found = features_yaml(self.schema)
+        if self.as_metadata:
+            found[-1] = {"name": found[-1]["name"], "list": [{"name": "video", "dtype": "video"}]}
         return describe_tables(self.name, self.root, self.patterns, found, drop_labels=self.as_metadata)
+
+
+def _no_files() -> pa.Field:
+    import pyarrow as pa
+
+    doc = {"doc": "empty: the videos are in the table `default`"}
+    return pa.field("videos", pa.list_(pa.struct([pa.field(FILE, pa.string())])), metadata=doc)

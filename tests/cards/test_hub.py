@@ -32,9 +32,7 @@ steps:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A server that the processes of a build are told of."""
     with HubServer(tmp_path / "hub").running() as server:
-        for key, value in server.environment(tmp_path / "home").items():
-            monkeypatch.setenv(key, value)
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)  # read when it was imported, maybe before
+        server.adopt(monkeypatch, tmp_path / "home")
         yield server
 
 

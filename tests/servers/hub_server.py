@@ -139,6 +139,17 @@ class HubServer:
             "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0",
         }  # fmt: skip
 
+    def adopt(self, patch: Any, home: Path) -> None:
+        """Make the client in this process talk to it: it read its address when it was imported (a MonkeyPatch)."""
+        from huggingface_hub import constants
+
+        for key, value in self.environment(home).items():
+            patch.setenv(key, value)
+        patch.setattr(constants, "ENDPOINT", self.url)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.url + "/{repo_id}/resolve/{revision}/{filename}")
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+
     def blob(self, name: str) -> Path:
         """Where a content is kept, by its SHA-256 or its git id."""
         return self.root / "blobs" / name
