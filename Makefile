@@ -96,6 +96,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/chat.py
 	$(BIN)/python benchmarks/encoders.py
 	$(BIN)/python benchmarks/diverse.py
+	$(BIN)/python benchmarks/publish.py
 
 clean:
 	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm .venv-review $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ...engine.execution.failures import attempt, plain_text
 from ...engine.storage.sql import connect, parquet_table, quote_literal
+from ..release.columns import FILE
 from ..release.facts import find_dataset_repetition
 from ..release.licenses import HUB_LICENSES
 from ..release.reading import CARD
@@ -147,11 +148,14 @@ def check_rows(source: DatasetSource, with_videos: bool) -> Iterator[Finding]:
                 yield Finding(f"{n:,} {what} in more than one split, such as {first}", "split by source video")
         if n := ask("SELECT count(*) - count(DISTINCT clip_id) FROM dataset"):
             yield Finding(f"{n:,} clips are there twice", _BUILD)
-        if with_videos and "license" in names and (n := ask("SELECT count(*) FROM dataset WHERE trim(license) = ''")):
+        if with_videos and "license" in names and (n := ask(_UNLICENSED)):
             said = f"{n:,} clips are published as files whose source states no licence"
             yield note(said, "publish `links`, or find out")
         if "caption" in names:
             yield from _captions(db, ask)
+
+
+_UNLICENSED = f"SELECT count(*) FROM dataset WHERE trim(license) = '' AND {FILE} IS NOT NULL"
 
 
 def _captions(db: Any, ask: Callable[[str], Any]) -> Iterator[Finding]:

@@ -110,13 +110,17 @@ def _count(data: Any, every: int) -> tuple[int, list[Finding]]:
     for row in data:
         if every and rows % every == 0:
             for value in row.values():
-                if isinstance(value, dict) and set(value) == {"bytes", "path"} and (said := play(value)):
+                if _is_video(value) and (said := play(value)):
                     clip = row.get("clip_id") or row.get("__key__")
                     findings.append(Finding(f"the video of {clip} does not play: {said}", "cut the clip again"))
         rows += 1
     if every and not findings and rows:
         findings += _torchcodec(data)
     return rows, findings
+
+
+def _is_video(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"bytes", "path"} and any(v is not None for v in value.values())
 
 
 def play(video: dict[str, Any]) -> str:

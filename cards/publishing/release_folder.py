@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...engine.contract.errors import UserError
 from ...schemas.features import features_yaml, video_field
 from ..release.columns import FILE
-from ..release.files import put_file
+from ..release.files import GROUP_BYTES, put_file
 from .config_files import ConfigFiles, SplitSize, clip_file, describe_tables, video_features
 from .options import CONFIGS, DEFAULT, LINKS, PARQUET, VIDEOFOLDER, WEBDATASET, PublishOptions
 from .samples import TarConfig
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LINK_COLUMNS = ("clip_id", "video_id", "uri", "start_s", "end_s", "caption", "license")
 _BATCH_ROWS = 4_096
-_EMBED_BYTES = 32 << 20  # of videos that are held at once
+_EMBED_BYTES = GROUP_BYTES  # of videos that are held at once: one row group
 
 
 @dataclass(frozen=True)
@@ -116,17 +116,21 @@ def _with_bytes(rows: Iterator[pa.Table], folder: Path, schema: pa.Schema) -> It
         names = table.column(FILE).to_pylist()
         start = held = 0
         for at, name in enumerate(names):
-            held += clip_file(folder, name).stat().st_size if name else 0  # else its times alone may be passed on
+            held += clip_file(folder, name).stat().st_size if name else 0
             if held >= _EMBED_BYTES or at == len(names) - 1:
                 part = table.slice(start, at + 1 - start)
-                stored = [_video(folder, name) for name in names[start : at + 1]]
                 columns = [part.column(name) for name in schema.names[1:]]
-                yield pa.Table.from_arrays([pa.array(stored, schema.field(0).type), *columns], schema=schema)
+                yield pa.Table.from_arrays([_videos(folder, names[start : at + 1]), *columns], schema=schema)
                 start, held = at + 1, 0
 
 
-def _video(folder: Path, name: str | None) -> dict[str, Any] | None:
-    return {"bytes": (folder / name).read_bytes(), "path": Path(name).name} if name else None
+def _videos(folder: Path, names: Sequence[str | None]) -> pa.Array:
+    """Whole files as ``datasets.Video`` stores them; null where there is none."""
+    import pyarrow as pa
+
+    contents = pa.array([(folder / name).read_bytes() if name else None for name in names], pa.binary())
+    paths = pa.array([Path(name).name if name else None for name in names], pa.string())
+    return pa.StructArray.from_arrays([contents, paths], ["bytes", "path"], mask=contents.is_null())
 
 
 def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
@@ -140,7 +144,7 @@ def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
 def _linked_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
     for split, files in source.tables.items():
         for table in read_split(source, split):
-            for name in filter(None, table.column(FILE).to_pylist()):
+            for name in table.column(FILE).drop_null().to_pylist():  # null: its times alone may be passed on
                 put_file(clip_file(source.root / split, name), folder / split / name)
         for file in files:
             put_file(file, folder / split / file.name)

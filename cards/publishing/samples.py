@@ -39,7 +39,7 @@ class TarConfig:
             for row in table.to_pylist():
                 number = out.total + out.samples
                 files: dict[str, Content] = {}
-                if media is not None and (name := row.pop(FILE)):
+                if media is not None and (name := row.pop(FILE)):  # null: its times alone may be passed on
                     clip = clip_file(media, name)
                     suffix = clip.suffix[1:].lower()
                     self.suffixes.add(suffix)

@@ -134,7 +134,8 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     paths = [leaves.column(i).path for i in range(len(leaves))]
     videos = [f"{field.name}.bytes" for field in schema if is_video(field)]
     packed = [path for path in paths if path not in videos]
-    return {"compression": dict.fromkeys(packed, "zstd") | dict.fromkeys(videos, "none"), "use_dictionary": packed}
+    compression = dict.fromkeys(packed, "zstd") | dict.fromkeys(videos, "none")
+    return {"compression": compression, "use_dictionary": packed, "write_statistics": packed}
 
 
 def clip_name(clip_id: str, source: str, number: int, of: int) -> str:

@@ -79,6 +79,21 @@ def test_videos_are_whole_in_every_layout_that_has_them(source: DatasetSource, t
     assert found == original
 
 
+def test_clips_that_may_not_be_passed_on_have_rows_and_no_bytes(tmp_path: Path) -> None:
+    source = releases.source(tmp_path / "b", clips=releases.Clips(unlicensed=1))
+    assert len(expected(source, "train") | expected(source, "test")) == 8
+    publish_to_folder(source, tmp_path / "v", PublishOptions())
+    assert len(list((tmp_path / "v").rglob("*.mp4"))) == 6
+    for layout, embed in (("webdataset", False), ("parquet", True)):
+        publish_to_folder(source, tmp_path / layout, PublishOptions(layout, embed, ["default"]))
+        found = datasets.load_dataset(str(tmp_path / layout), cache_dir=str(tmp_path / "cache"))
+        held = [
+            (row["clip_id"], row["mp4" if "mp4" in row else "video"]) for s in found for row in rows(found[s], False)
+        ]
+        assert len(held) == 8
+        assert {clip[:2] for clip, video in held if video is None or video["bytes"] is None} == {"v0"}
+
+
 def test_captions_say_who_won_and_what_was_measured(source: DatasetSource, tmp_path: Path) -> None:
     options = PublishOptions("links", configs=["default", "captions", "scores", "tags"])
     publish_to_folder(source, tmp_path / "out", options)

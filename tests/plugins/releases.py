@@ -26,6 +26,7 @@ class Clips(NamedTuple):
     videos: int = 4
     per_video: int = 2
     changed: Sequence[int] = ()  # by number
+    unlicensed: int = 0  # so many of the videos may not be passed on
     filling: int = 0  # bytes of each clip's file beyond a film of one frame
 
 
@@ -52,7 +53,7 @@ def _rows(root: Path, with_files: bool, clips: Clips) -> list[Row]:
     (root / "media" / "clips").mkdir(parents=True, exist_ok=True)
     for v in range(clips.videos):
         rows += [
-            told.video(f"v{v}", license="cc-by-3.0", sha256=f"{v:064x}"),
+            told.video(f"v{v}", license="cc-by-3.0" if v >= clips.unlicensed else "", sha256=f"{v:064x}"),
             told.segment(f"v{v}", 0.2, 1.7, f"Said in v{v}."),
         ]
         for k in range(clips.per_video):
