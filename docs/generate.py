@@ -29,8 +29,9 @@ def steps_page() -> str:
     """Every step with its docstring, what it reads and writes, and its options."""
     found = [describe(name) for name in step_names() if name.split(".")[0] in FOLDERS]
     parts = [
-        f"# Steps\n\n{NOTE}\nWhat a recipe can say. `cliploom steps` lists the same, and `cliploom steps NAME` "
-        f"explains one. Packages add steps under the entry point group `{PLUGINS}`.\n",
+        f"# Steps\n\n{NOTE}\nThis page has every step that a recipe can name: what it does, what it reads and "
+        "writes, and its options. `cliploom steps` lists the same, and `cliploom steps NAME` explains one. Packages add "
+        f"steps under the entry point group `{PLUGINS}`.\n",
         "| step | what it does |\n|---|---|\n" + "".join(map(_line, found)),
     ]
     for _, group in groupby(found, key=lambda d: d.name.split(".")[0]):
@@ -55,11 +56,12 @@ def _step(step: StepHelp) -> str:
 def tables_page() -> str:
     """Every row type with its columns."""
     parts = [
-        f'# Tables\n\n{NOTE}\nA build\'s tables, in the order in which they are made. `cliploom sql DIR "select …"` '
-        "asks them by these names, with a column `_step` that says which step wrote a row. `?` marks what may be "
-        "null.\n\nTwo more have no row type of their own: `verdicts` (`step`, `id`, `video_id`, `reason`, `detail`) "
-        "holds what filters dropped, `errors` (`step`, `id`, `video_id`, `kind`, `message`, `attempts`) what failed. "
-        "`dataset` is the dataset folder as it was written.\n"
+        f'# Tables\n\n{NOTE}\nThis page has every column of every table of a build. `cliploom sql DIR "select …"` '
+        "asks the tables by these names. In SQL each has a column `_step` too, the step that wrote the row. The order "
+        "is that in which a build makes them; `?` marks what may be null.\n\nThree more tables are in no list below. "
+        "`verdicts` (`step`, `id`, `video_id`, `reason`, `detail`) holds what steps dropped. `errors` (`step`, `id`, "
+        "`video_id`, `kind`, `message`, `attempts`) holds what failed. `dataset` is the dataset folder as it was "
+        "written, a row a clip; `entries` says in which split a clip is.\n"
     ]
     parts += [_table(row) for row in ROWS]
     return "\n".join(parts)
@@ -71,7 +73,8 @@ def _table(row: type[Row]) -> str:
 
 def cli_page() -> str:
     """The help of every command."""
-    parts = [f"# Commands\n\n{NOTE}", _help([])]
+    intro = "This page has the help of every command, as `cliploom COMMAND --help` prints it.\n"
+    parts = [f"# Commands\n\n{NOTE}\n{intro}", _help([])]
     names = [command.__name__ for command in COMMANDS] + [
         "review push",
         "review pull",
