@@ -30,8 +30,8 @@ def steps_page() -> str:
     found = [describe(name) for name in step_names() if name.split(".")[0] in FOLDERS]
     parts = [
         f"# Steps\n\n{NOTE}\nThis page has every step that a recipe can name: what it does, what it reads and "
-        "writes, and its options. `cliploom steps` lists the same, and `cliploom steps NAME` explains one. Packages add "
-        f"steps under the entry point group `{PLUGINS}`.\n",
+        "writes, and its options. `cliploom steps` lists the same, and `cliploom steps NAME` explains one. Packages "
+        f"add steps under the entry point group `{PLUGINS}`.\n",
         "| step | what it does |\n|---|---|\n" + "".join(map(_line, found)),
     ]
     for _, group in groupby(found, key=lambda d: d.name.split(".")[0]):
@@ -73,7 +73,7 @@ def _table(row: type[Row]) -> str:
 
 def cli_page() -> str:
     """The help of every command."""
-    intro = "This page has the help of every command, as `cliploom COMMAND --help` prints it.\n"
+    intro = "This page has the help of every command, as `--help` prints it.\n"
     parts = [f"# Commands\n\n{NOTE}\n{intro}", _help([])]
     names = [command.__name__ for command in COMMANDS] + [
         "review push",
