@@ -89,7 +89,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     cost: ClassVar[Cost] = "io"
 
     def drops(self) -> bool:
-        """It drops clips without a caption."""
+        """It drops clips without a caption, and those that may not be published."""
         return True
 
     def check(self, earlier: Sequence[Step]) -> None:
