@@ -27,7 +27,7 @@ from .croissant import write_croissant
 from .examples import read_examples
 from .figures import draw_figures
 from .opinions import read_reviews, read_teachers
-from .statistics import read_statistics
+from .statistics import ValueCount, read_statistics
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,6 +76,7 @@ def describe_release(
         build = _open_build(place.root)
         known = opened.enter_context(build.connect()) if build is not None else None
         numbers = read_statistics(published)
+        numbers = numbers._replace(counts=numbers.counts | _languages(facts))
         line = main_line(story.stages, build.lock) if build is not None else []
         splits = [Share(split.name, split.examples) for split in facts.splits]
         contents = CardContents(
@@ -92,6 +93,14 @@ def describe_release(
         _write_yaml(part / RECIPE, story.recipe)
         _write_yaml(part / LOCK, story.lock)
     write_croissant(part, tables, wishes, facts, story, contents)
+
+
+def _languages(facts: Facts) -> dict[str, list[ValueCount]]:
+    """Captions and transcripts by language, for the figures."""
+    found: dict[str, list[ValueCount]] = {}
+    for language, of, rows in facts.languages:
+        found.setdefault(f"languages of {of}", []).append(ValueCount(language or "not known", rows))
+    return found
 
 
 def _remember(part: Path, old: Path, rights: RightsSummary) -> RightsSummary:
