@@ -39,7 +39,8 @@ def export(
     dataset = find_dataset(folder)
     place = out or dataset.root.parent / "exports" / format_
     made = export_dataset(dataset, format_, read_settings(settings or ()), place)
-    print(f"{made.folder}: {made.records:,} captions in {', '.join(made.files[:6])}{' …' if made.files[6:] else ''}")
+    names = list(dict.fromkeys(file.partition("/")[0] for file in made.files))
+    print(f"{made.folder}: {made.records:,} captions in {', '.join(names[:6])}{' …' if names[6:] else ''}")
     if made.left_out:
         print(f"{made.left_out:,} clips are times into their sources and were left out: {format_} names files alone")
 

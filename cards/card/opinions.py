@@ -57,7 +57,7 @@ def read_teachers(db: duckdb.DuckDBPyConnection, build: duckdb.DuckDBPyConnectio
     ``release.table.prepare`` made, of what was published.
     """
     families = f"SELECT clip_id, family FROM _chosen SEMI JOIN {PUBLISHED} USING (clip_id)"
-    build.register("_families", db.execute(families).to_arrow_table())
+    build.register("_families", db.sql(families).to_arrow_table())
     return [TeacherRecord(*row) for row in build.execute(_TEACHERS).fetchall()]
 
 

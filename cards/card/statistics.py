@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _MOST = 20  # values of a column that are told
+PUBLISHERS = "publishers of the sources"
 
 
 class Measure(NamedTuple):
@@ -70,7 +71,7 @@ _COUNTS = (
     ("attributes", "attributes in captions", _LISTED.format("list_distinct(attributes)")),
     ("teacher", "who wrote the captions", _SINGLE.format("teacher")),
     ("license", "licences of the sources", _SINGLE.format("license")),
-    ("uploader", "publishers of the sources", _SINGLE.format("uploader")),
+    ("uploader", PUBLISHERS, _SINGLE.format("uploader")),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..card.statistics import Measure, Statistics, ValueCount, read_statistics
+from ..card.statistics import PUBLISHERS, Measure, Statistics, ValueCount, read_statistics
 from ..release.reading import DatasetFolder, add_published, columns_of
 from ..release.words import length_of_time
 
@@ -177,7 +177,7 @@ def changelog_lines(diff: DatasetDiff) -> list[str]:
         if drift.distance >= _DRIFT:
             lines.append(f"{drift.title}: mean {drift.before:.3g} → {drift.after:.3g}")
     for moved in diff.values:
-        if moved.distance >= _DRIFT:
+        if moved.distance >= _DRIFT and moved.title != PUBLISHERS:  # whoever was taken down is not named here
             share = f"{100 * moved.before:.0f} → {100 * moved.after:.0f} %"
             lines.append(f"{moved.title}: {100 * moved.distance:.0f} % are others; most of all {moved.most} ({share})")
     return lines

@@ -10,7 +10,7 @@ import pytest
 import told
 from hub_server import HubServer
 
-from cliploom.cards.card.statistics import Measure
+from cliploom.cards.card.statistics import PUBLISHERS, Measure
 from cliploom.cards.comparison.differences import ColumnChange, _distance, changelog_lines, compare_datasets
 from cliploom.cards.comparison.places import open_hub_dataset
 from cliploom.cards.dataset import Dataset
@@ -46,19 +46,21 @@ def test_a_dataset_is_the_same_as_itself(tmp_path: Path) -> None:
 
 
 def test_rows_and_columns_that_changed_are_counted(tmp_path: Path) -> None:
-    before = dataset(tmp_path / "a", ["A.", "B.", "C.", "D."], license="CC0")
+    before = dataset(tmp_path / "a", ["A.", "B.", "C.", "D."], license="CC0", uploader="Ada")
     after = dataset(
         tmp_path / "b", ["B.", "See!", "D.", "E.", "F."], first=1, scores=[0.1, 0.2, 0.3, 0.4, 0.5], license="CC BY 4.0"
     )
     found = compare_datasets(before, after)
     assert (found.added, found.removed, found.changed) == (2, 1, 3) and not found.same
-    assert found.columns == [ColumnChange("license", 3), ColumnChange("caption", 1)]
+    changed = [ColumnChange("uploader", 3), ColumnChange("license", 3), ColumnChange("caption", 1)]
+    assert found.columns == changed
     assert found.new_columns == ["score_motion"] and found.lost_columns == [] == found.retyped_columns
     assert found.examples["removed"] == ["v0_000000000_000002000"] and len(found.examples["added"]) == 2
     text = "\n".join(changelog_lines(found))
-    assert "4 → 5 clips" in text and "3 clips changed: `license` 3, `caption` 1" in text
+    assert "4 → 5 clips" in text and "3 clips changed: `uploader` 3, `license` 3, `caption` 1" in text
     assert "columns that are new: `score_motion`" in text
-    assert "licences of the sources: 100 % are others" in text
+    assert "licences of the sources: 100 % are others" in text and "Ada" not in text
+    assert [drift.most for drift in found.values if drift.title == PUBLISHERS] == ["Ada"]
 
 
 def test_a_clip_that_moved_to_another_split_changed(tmp_path: Path) -> None:
