@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 import numpy as np
 
@@ -19,9 +21,11 @@ _INT64 = 1 << 63
 
 def problem(row: Any) -> str | None:
     """The first thing wrong with a row, as ``column: what`` - or None for a sound one."""
-    for name, check in _checks(type(row)):
-        said = check(getattr(row, name))
-        if said:
+    names, checks, quick, values_of = _checks(type(row))
+    if all(map(operator.call, quick, values_of(row))):
+        return None
+    for name, check in zip(names, checks, strict=True):
+        if said := check(getattr(row, name)):
             return f"{type(row).__name__}.{name}: {said}"
     return None
 
@@ -33,9 +37,45 @@ def unwritable(value: object) -> str | None:
     return _text(value) if value else "is empty"
 
 
+class _RowChecks(NamedTuple):
+    """How the rows of a type are checked: by the quick checks, and by the others where one of those says no."""
+
+    names: tuple[str, ...]
+    checks: tuple[Check, ...]
+    quick: tuple[Callable[[Any], bool], ...]
+    values_of: Callable[[Any], tuple[Any, ...]]
+
+
 @memoize
-def _checks(row: type) -> tuple[tuple[str, Check], ...]:
-    return tuple((f.name, _check(f)) for f in row_fields(row))
+def _checks(row: type) -> _RowChecks:
+    fields = row_fields(row)
+    names = tuple(f.name for f in fields)
+    get = operator.attrgetter(*names)
+    values_of = get if len(names) > 1 else lambda value: (get(value),)
+    return _RowChecks(names, tuple(map(_check, fields)), tuple(map(_quick_check, fields)), values_of)
+
+
+def _quick_check(f: Field) -> Callable[[Any], bool]:
+    """Whether a value is sound for sure: of the plainest kind of its column."""
+    low = -sys.float_info.max if f.col.low is None else f.col.low
+    high = sys.float_info.max if f.col.high is None else f.col.high
+    choices, optional = f.col.choices, f.optional
+    if f.type is str and not choices:
+        return lambda value: value.isascii() if type(value) is str else optional and value is None
+    if f.type is float:
+        least, most = max(low, -_EXACT), min(high, _EXACT)
+        return lambda value: (
+            low <= value <= high if type(value) is float
+            else least <= value <= most if type(value) is int else optional and value is None
+        )  # fmt: skip
+    if f.type is int:
+        least, most = max(low, -_INT64), min(high, _INT64 - 1)
+        return lambda value: least <= value <= most if type(value) is int else optional and value is None
+    if f.type is bool:
+        return lambda value: type(value) is bool or (optional and value is None)
+    if get_origin(f.type) is list:
+        return lambda value: not value if type(value) is list else optional and value is None
+    return lambda value: optional and value is None
 
 
 def _check(f: Field) -> Check:

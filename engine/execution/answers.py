@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ...schemas import Field, Row, problem, row_fields, to_arrow, unwritable
+from ...schemas import Field, Row, id_name, problem, row_fields, to_arrow, unwritable
 from ..contract.errors import RowError, Waiting
 from ..contract.step import Drop, Source
 from ..planning.plan import Node, TableRef
@@ -140,6 +140,8 @@ def _rows(row_type: type[Row], entry: LedgerEntry, answer: Any) -> _Judgement:
     if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes, bytearray, Drop)):
         return _failure_entry(entry, "BadAnswer", f"the step answered {type(answer).__name__}, not a list of rows")
     answers = list(answer)
+    if all(type(row) is row_type for row in answers):
+        return _only_rows(row_type, entry, answers)
     rows = [row for row in answers if not isinstance(row, Drop)]
     drops = [drop for drop in answers if isinstance(drop, Drop)]
     if wrong := next((said for row in rows if (said := wrong_row(row_type, row, entry.video_id))), None):
@@ -160,14 +162,25 @@ def _rows(row_type: type[Row], entry: LedgerEntry, answer: Any) -> _Judgement:
     return _Judgement(entry._replace(rows=len(rows)), rows, dropped)
 
 
+def _only_rows(row_type: type[Row], entry: LedgerEntry, rows: Sequence[Row]) -> _Judgement:
+    """As ``_rows``, for an answer without drops: nearly all are."""
+    for row in rows:
+        if wrong := wrong_row(row_type, row, entry.video_id):
+            return _failure_entry(entry, "BadRow", wrong)
+    if len(rows) > 1 and len({row.id for row in rows}) < len(rows):
+        twice = Counter(row.id for row in rows).most_common(1)[0]
+        return _failure_entry(entry, "BadAnswer", f"the step answered several rows with the id {twice[0]}")
+    return _Judgement(LedgerEntry(*entry[:8], len(rows)), rows)
+
+
 def wrong_row(row_type: type[Row], row: Any, video_id: str | None = None) -> str | None:
     """What is wrong with a row that a step made; None for a sound one. ``video_id`` is its input's, if it has one."""
     if type(row) is not row_type:
         return f"the step gave a {type(row).__name__}, not a {row_type.__name__}"
     if said := problem(row):
         return said
-    if empty := next((name for name in (row_fields(row_type)[0].name, "video_id") if not getattr(row, name)), None):
-        return f"{row_type.__name__}.{empty}: is empty"
+    if not row.id or not row.video_id:
+        return f"{row_type.__name__}.{'video_id' if row.id else id_name(row_type)}: is empty"
     if video_id is not None and row.video_id != video_id:
         return f"the row's video_id is {row.video_id}, its input's {video_id}"
     return None

@@ -89,19 +89,37 @@ class Job:
 
     def _one_by_one(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[tuple[int, Any]]) -> list[TimedAnswer]:
         answers: list[TimedAnswer] = []
+        answer = work.answer if isinstance(work, EachRow) else None
         for row in rows:
             if answers and isinstance(answers[-1].answer, Waiting):
                 answers.append(answers[-1])
-            else:
+            elif answer is None:
                 answers += self._call(work, [row])
+            else:
+                self.progress.begin(row[0], 1)
+                started = time.monotonic()
+                done = attempt(answer, row[1])
+                if done.error is None:  # as for nearly all: no more is done for it than must be
+                    self.progress.end()
+                    self.check()
+                    answers.append(TimedAnswer(done.value, time.monotonic() - started))
+                else:
+                    answers += self._call(work, [row], done)
         return answers
 
-    def _call(self, work: Callable[[list[Any]], Iterable[Any]], rows: list[tuple[int, Any]]) -> list[TimedAnswer]:
-        """A batch that raises is done again row by row, so that one bad row costs one row."""
+    def _call(
+        self, work: Callable[[list[Any]], Iterable[Any]], rows: list[tuple[int, Any]], before: Attempt | None = None
+    ) -> list[TimedAnswer]:
+        """A batch that raises is done again row by row, so that one bad row costs one row.
+
+        ``before`` is what came of a first try.
+        """
         for tries in range(1, TRIES + 1):
-            self.progress.begin(rows[0][0], rows[-1][0] + 1 - rows[0][0])
-            started = time.monotonic()
-            done = attempt(lambda: list(work([row for _, row in rows])))
+            started = self.progress.state.since if before else time.monotonic()
+            if before is None:
+                self.progress.begin(rows[0][0], rows[-1][0] + 1 - rows[0][0])
+            done = before or attempt(lambda: list(work([row for _, row in rows])))
+            before = None
             if done.error is not None and leaves_gpu_unusable(done.error):  # the rows of this call may be to blame
                 raise WorkerLost(type(done.error).__name__, in_words(done.error, self.node.step))
             self.progress.end()

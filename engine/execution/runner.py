@@ -289,11 +289,11 @@ class Runner:
         worker.complete()
         self.paces[task.node.index].learn(result.rows, result.seconds)
         task.complete(window, result)
+        self._count(task.node, result.tally)
         if result.waiting:
             self._wait(task.node, result.waiting)
         if task.is_closed:
             self._finish(task)
-        self._count(task.node, result.tally)
 
     def _land_fold(self, task: Task, future: Future[Any]) -> None:
         task.in_flight -= 1

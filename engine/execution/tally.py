@@ -34,6 +34,10 @@ class RowTally:
 
     def add_outcomes(self, outcomes: Mapping[str, TableOutcome]) -> None:
         """Take what became of a batch. An input has failed where it failed in any of a step's tables."""
+        if len(outcomes) == 1:
+            [outcome] = outcomes.values()
+            self.add([entry for entry in outcome.entries if not entry.part_of])
+            return
         complete: dict[str, LedgerEntry] = {}
         for outcome in outcomes.values():
             for entry in outcome.entries:

@@ -122,7 +122,7 @@ class Store:
 
     def input_token(self, tables: Iterable[TableRef], number: int, items: Iterable[Item] = ()) -> str:
         """A hash of what these tables hold in one shard, and of a source's items: equal tokens, equal inputs."""
-        named = sorted((table.name, self.shard(table, number).token) for table in tables)
+        named = sorted({(table.name, self.shard(table, number).token) for table in tables})  # each once
         said = json.dumps([named, [(item.video_id, item.digest) for item in items]])
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 

@@ -61,6 +61,7 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
     fill(store, 0, ("v_1", "v"))
     rows = store.input_token([CLIPS, DROPS], 0)
     assert rows != nothing
+    assert store.input_token([CLIPS, DROPS, CLIPS], 0) == rows, "each table once"
     drops = store.shard(DROPS, 0)
     finish(drops, [LedgerEntry("v_1", "v", 1, DROPPED, "long")], None, rows)
     assert store.out_ids(DROPS, 0).to_pylist() == ["v_1"]
