@@ -6,24 +6,22 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import BatchFunction, Drop, Item, RowAnswer, Source, StepContext, each_row
-from ..schemas import Chapter, Col, Subtitle, Video
+from ..schemas import Col, Subtitle, Video
 from .sources import captions
 from .sources.ids import make_video_id, slug
 from .sources.languages import file_language
 from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Sidecar, VideoFile, list_videos
+from .sources.local_files import collect_metadata, hash_file, readable, readable_path, unpack_file
 from .sources.manifests import ManifestRow, match_lines, read_manifest
-from .sources.probe import Probe, probe
-from .sources.shards import VideoShard, unpack
-from .sources.sidecars import VideoMetadata, read_told, tell
-
-_TRUSTED = (".json", ".info.json", ".description", ".txt")  # the first that says something counts
+from .sources.probe import probe
+from .sources.sidecars import VideoMetadata
 
 
 class FolderItem(NamedTuple):
@@ -46,7 +44,7 @@ class Folder(Source[Video]):
     sidecar, a broken row of the manifest, and a file that only the manifest knows are failed rows.
     """
 
-    version = 3  # captions that lie beside are kept
+    version = 4  # rows have a kind
     cost = "cpu"
     isolate = True
     timeout_s = 3600.0  # the whole file is read once for its hash
@@ -73,10 +71,10 @@ class Folder(Source[Video]):
         root = os.path.abspath(os.path.expanduser(self.path))
         if not os.path.isdir(root):
             what = "it is a file" if os.path.exists(root) else "there is no such folder"
-            raise UserError(f"cannot take videos from {self.path}: {what}", f"looked for {_readable(root)}")
+            raise UserError(f"cannot take videos from {self.path}: {what}", f"looked for {readable(root)}")
         wanted = sorted(self._find_videos(root), key=lambda w: os.fsencode(w.found.relative))
         if not wanted:
-            raise UserError(f"no videos in {_readable(root)}", self._search())
+            raise UserError(f"no videos in {readable(root)}", self._search())
         for one in wanted:
             yield _item(root, one)
 
@@ -131,13 +129,13 @@ def _answer(item: Item, context: StepContext) -> RowAnswer[Video]:
     try:
         _check(found, line)
         if found.streams and found.streams.merged:
-            said = f"a stream of {_readable(found.streams.merged)}, which holds it"
+            said = f"a stream of {readable(found.streams.merged)}, which holds it"
             return [Drop(item.video_id, item.video_id, "merged", said)]
-        video = _video(item.video_id, _unpack(found, item.video_id, context), line, context)
+        video = _video(item.video_id, unpack_file(found, item.video_id, context), line, context)
     except RowError as error:
         return error
     if found.streams and not video.video_codec:
-        others = ", ".join(_readable(name) for name in found.streams.names)
+        others = ", ".join(readable(name) for name in found.streams.names)
         return [Drop(item.video_id, item.video_id, "only_sound", f"one of the streams of a download: {others}")]
     return [video]
 
@@ -147,38 +145,20 @@ def _check(found: VideoFile, line: ManifestRow | None) -> None:
     if line is not None and line.problem:
         raise RowError(line.problem, "bad_row")
     if found.problem:
-        raise RowError(f"{_readable(found.relative)}: {found.problem}", found.kind)
+        raise RowError(f"{readable(found.relative)}: {found.problem}", found.kind)
     if not found.stamp and line is not None:
-        said = f"{line.where} names {_readable(found.relative)}, which is not among the videos of the folder"
+        said = f"{line.where} names {readable(found.relative)}, which is not among the videos of the folder"
         raise RowError(f"{said}; is it there, and is its ending among `extensions`?", "missing")
     if not found.stamp:
-        raise RowError(f"{_readable(found.relative)}: a broken link, or no plain file", "unreadable")
-
-
-def _unpack(found: VideoFile, video_id: str, context: StepContext) -> VideoFile:
-    """The same out of its archive, under names that no archive can choose."""
-    if found.shard is None:
-        return found
-    path = _take(found.shard, found.path, os.path.splitext(found.path)[1].lower(), video_id, context)
-    beside = []
-    for number, sidecar in enumerate(found.sidecars):
-        ending = f".{number}.{slug(sidecar.tag)}{sidecar.ending}"
-        beside.append(sidecar._replace(path=_take(found.shard, sidecar.path, ending, video_id, context)))
-    return found._replace(path=path, sidecars=tuple(beside), shard=None)
-
-
-def _take(shard: VideoShard, name: str, ending: str, video_id: str, context: StepContext) -> str:
-    target = (context.folder() / f"{video_id}{ending}").absolute()
-    unpack(shard, name, target)
-    return str(target)
+        raise RowError(f"{readable(found.relative)}: a broken link, or no plain file", "unreadable")
 
 
 def _video(video_id: str, found: VideoFile, line: ManifestRow | None, context: StepContext) -> Video:
-    path = _readable_path(found.path, video_id + os.path.splitext(found.path)[1], context)
-    size_bytes, sha256 = _hash_file(found.path)
+    path = readable_path(found.path, video_id + os.path.splitext(found.path)[1], context)
+    size_bytes, sha256 = hash_file(found.path)
     probed = probe(path)
-    told = _collect_metadata(found, line, probed)
-    facts = probed.facts | {"uri": _readable(found.relative)} | told.fields
+    told = collect_metadata(found, line, probed)
+    facts = probed.facts | {"uri": readable(found.relative)} | told.fields
     if facts["duration_s"] is None:
         facts["duration_s"] = told.duration_s
     subtitles = [_subtitle(s, video_id, context) for s in found.sidecars if s.ending in SUBTITLE_FORMATS]
@@ -200,63 +180,16 @@ def _metadata(found: VideoFile, told: VideoMetadata) -> dict[str, Any]:
     more = {
         captions.KEY: [caption.as_json() for caption in told.captions],
         "unread_subtitles": [_name(s.path) for s in found.sidecars if s.ending in UNREAD_SUBTITLES],
-        "streams": [_readable(name) for name in found.streams.names] if found.streams else [],
+        "streams": [readable(name) for name in found.streams.names] if found.streams else [],
     }
     return told.metadata | {name: value for name, value in more.items() if value}
 
 
-def _collect_metadata(found: VideoFile, line: ManifestRow | None, probed: Probe) -> VideoMetadata:
-    """All that is said of a video; the manifest counts most, the container's tags least."""
-    told = VideoMetadata() if line is None else tell(line.told)
-    told.captions = [*(line.captions if line else ()), *told.captions]
-    for ending in _TRUSTED:
-        for sidecar in found.sidecars:
-            if sidecar.ending == ending:
-                told.add(read_told(sidecar.path, ending))
-    told.chapters = [_later(c, probed.start_s) for c in told.chapters]
-    told.add(probed.told)
-    return told
-
-
-def _later(chapter: Chapter, by_s: float) -> Chapter:
-    return replace(chapter, start_s=chapter.start_s + by_s, end_s=chapter.end_s + by_s)
-
-
 def _subtitle(sidecar: Sidecar, video_id: str, context: StepContext) -> Subtitle:
     name = f"{video_id}.{slug(sidecar.tag)}{sidecar.ending}"
-    path, (_, sha256) = _readable_path(sidecar.path, name, context), _hash_file(sidecar.path)
+    path, (_, sha256) = readable_path(sidecar.path, name, context), hash_file(sidecar.path)
     return Subtitle(path, SUBTITLE_FORMATS[sidecar.ending], file_language(sidecar.tag), sha256=sha256)
 
 
-def _readable_path(path: str, name: str, context: StepContext) -> str:
-    """The path, or a link to it with a name that a table can hold where the path is not UTF-8."""
-    try:
-        path.encode("utf-8")
-        return path
-    except UnicodeEncodeError:
-        link = context.folder() / name.encode("ascii", "ignore").decode()
-        fresh = link.with_name(f"{link.name}.{os.getpid()}.part")
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        os.symlink(path, fresh)
-        os.replace(fresh, link)
-        return str(link.absolute())
-
-
-def _hash_file(path: str) -> tuple[int, str]:
-    """Size and SHA-256 of a file."""
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return file.tell(), digest
-    except OSError as error:
-        raise RowError(f"{_readable(path)}: the file cannot be read ({error.strerror})", "unreadable") from None
-
-
 def _name(path: str) -> str:
-    return _readable(os.path.basename(path))
-
-
-def _readable(path: str) -> str:
-    """A path as text; bytes that are no UTF-8 as ``\\xe9``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return readable(os.path.basename(path))

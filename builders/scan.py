@@ -45,6 +45,7 @@ class Scan(MultiOutput[Video]):
     channel of which is the other turned over, the difference is stored, as the mix would be silence.
     What decodes before, between and after damage is kept: ``Signals.damaged`` says what was met, and ``damaged_s``
     which frames are damaged, none of which is stored.
+    An image has one frame; what is no file, a link or a text, has no rows.
     A video without sound has no ``Sound`` row; one without pictures is an error of kind ``no_video``
     or ``no_video_frames`` in the tables of pictures and still gets its ``Sound``.
     """
@@ -95,6 +96,8 @@ class _Desk(NamedTuple):
 
 
 def _scan(desk: _Desk, video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
+    if not video.path:
+        return {part: [] for part in wanted}
     try:
         with open_media(video.path) as container, ExitStack() as stack:
             return _read(container, desk, video, wanted, stack)

@@ -39,7 +39,8 @@ class SourceClips(MultiOutput[Video]):
     ``builders.clips`` makes clips with files and the same ids (``short: keep``, ``long: keep``). A span that begins
     after the declared end of the file leaves with ``past_end``, a text that is no caption by its length with
     ``too_long``. A video without captions has no clip; one whose container declares no length fails with
-    ``no_length``.
+    ``no_length``. An image, with captions or without, and a text are one clip `[0, 0]`; so is the whole of a video that
+    is only a link whose length nobody tells.
     """
 
     give: Annotated[
@@ -48,7 +49,7 @@ class SourceClips(MultiOutput[Video]):
 
     cost: ClassVar[Cost] = "row"
     replaces_inputs = True
-    depends_on = ("metadata", "duration_s")
+    depends_on = ("metadata", "duration_s", "kind", "size_bytes")
 
     def parts(self) -> Sequence[OutputTable]:
         """Clips or shots, and captions."""
@@ -63,16 +64,19 @@ class SourceClips(MultiOutput[Video]):
 
 def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     captions = captions_of(json.loads(video.metadata))
-    if not captions:
+    if not captions and video.kind != "image":
         return {part: [] for part in wanted}
-    if not video.duration_s:
+    if not video.duration_s and video.kind == "video" and video.size_bytes:
         return dict.fromkeys(wanted, RowError(f"{video.video_id}: its container declares no length", "no_length"))
     short = [caption for caption in captions if len(caption.text) <= LONGEST_CAPTION]
-    groups = _groups(video.video_id, video.duration_s, short)
-    late = [group for group in groups if group.start_s >= video.duration_s]
-    there = [group for group in groups if group.start_s < video.duration_s]
+    length_s = video.duration_s or 0.0
+    if video.kind == "video" and not length_s:  # a link: its captions alone tell of its length
+        length_s = max((caption.end_s or 0.0 for caption in short), default=0.0)
+    groups = _groups(video.video_id, length_s, short)
+    late = [group for group in groups if group.start_s >= length_s > 0]
+    there = [group for group in groups if group.start_s < length_s or not length_s]
     gone = [
-        Drop(one.clip_id, video.video_id, "past_end", f"{one.start_s:.3f} s; the file ends at {video.duration_s:.3f} s")
+        Drop(one.clip_id, video.video_id, "past_end", f"{one.start_s:.3f} s; the file ends at {length_s:.3f} s")
         for one in late
     ]
     long = [
@@ -91,7 +95,9 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
 
 
 def _groups(video_id: str, duration_s: float, captions: Sequence[SourceCaption]) -> list[_CaptionGroup]:
-    """The captions by their spans, in order of time."""
+    """The captions by their spans, in order of time; without any, the whole."""
+    if not captions:
+        return [_CaptionGroup(span_id(video_id, 0.0, duration_s), 0.0, duration_s, [])]
     spans = {(c.start_s, c.end_s) for c in captions}
     cut_already = len(spans) == 1 and _length(captions[0]) and abs(_length(captions[0]) - duration_s) <= _SAME_LENGTH_S
     found: dict[tuple[float, float], list[SourceCaption]] = {}

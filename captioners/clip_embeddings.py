@@ -84,7 +84,9 @@ class ClipEmbeddings(Split[ClipEmbeddingsInput, Embedding]):
 
 def _inside(clip: Clip, frames: list[FrameVector]) -> list[FrameVector]:
     start_ms, end_ms = round(clip.start_s * 1000), round(clip.end_s * 1000)
-    return sorted((t for t in frames if start_ms <= t.time_ms < end_ms), key=lambda t: t.time_ms)
+    return sorted(
+        (t for t in frames if start_ms == t.time_ms or start_ms < t.time_ms < end_ms), key=lambda t: t.time_ms
+    )
 
 
 def _of(clip: Clip, vector: NDArray[Any], like: Embedding, frame_id: str | None = None) -> Embedding:

@@ -144,7 +144,7 @@ class Sliding(ChatStep[SlidingInput, Caption]):
     def _frames(self, row: SlidingInput) -> list[Frame]:
         """The frames that are shown, in order of time."""
         clip = row.clip
-        inside = sorted((f for f in row.frames if clip.start_s <= f.time_s < clip.end_s), key=lambda f: f.time_s)
+        inside = sorted((f for f in row.frames if clip.holds(f.time_s)), key=lambda f: f.time_s)
         if not inside:
             ask_text = f"no frame is stored between {clip.start_s:.2f} and {clip.end_s:.2f} s; drop such clips before"
             raise RowError(ask_text, "no_frames")

@@ -110,7 +110,7 @@ class Teacher(Split[TeacherInput, Caption]):
 
 
 def _evidence(row: TeacherInput) -> TeacherAnswer | None:
-    text = describe(row.evidence[0]) if row.evidence else ""
+    text = describe(row.evidence[0], not row.clip.seconds) if row.evidence else ""
     return TeacherAnswer(text, "evidence template", "1") if text else None
 
 

@@ -84,7 +84,7 @@ USING (video_id) ORDER BY clip_id
 _FRAMES = f"""
 WITH numbered AS (SELECT row_number() OVER (ORDER BY clip_id) - 1 AS clip, video_id, start_s, end_s FROM clips)
 SELECT clip, ('0x' || phash)::UBIGINT AS hash FROM numbered JOIN frames USING (video_id)
-WHERE time_s >= start_s - {SAME_TIME_S} AND time_s < end_s - {SAME_TIME_S}
+WHERE time_s >= start_s - {SAME_TIME_S} AND (time_s < end_s - {SAME_TIME_S} OR time_s = start_s)
 AND sharpness >= ? AND brightness BETWEEN ? AND ?
 """
 

@@ -49,7 +49,9 @@ class Motion(Filter[MotionInput]):
 
 
 def mean_motion(clip: Clip, signals: Signals) -> float:
-    """The mean of ``signals.motion`` over a clip's frames, without the first of each shot, 0..255."""
+    """The mean of ``signals.motion`` over a clip's frames, without the first of each shot, 0..255; 0 for an image."""
+    if not clip.seconds:
+        return 0.0
     starts = [clip.start_s, *(s.start_s for s in clip.shots if clip.start_s < s.start_s < clip.end_s)]
     edges = np.searchsorted(signals.time_s, np.asarray([*sorted(starts), clip.end_s]) - SAME_TIME_S)
     spans = [signals.motion[first + 1 : last] for first, last in pairwise(edges)]

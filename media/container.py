@@ -30,6 +30,13 @@ _UNSAFE_FORMATS = frozenset(
 """Demuxers that open what a file names, or take any text for pictures."""
 
 
+IMAGE_EXTENSIONS = frozenset(["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"])
+"""Endings of pictures that are one file."""
+_IMAGE_FORMATS = (
+    (b"\xff\xd8\xff", "jpeg_pipe"), (b"\x89PNG", "png_pipe"), (b"RIFF", "webp_pipe"), (b"BM", "bmp_pipe"),
+    (b"II*\0", "tiff_pipe"), (b"MM\0*", "tiff_pipe"),
+)  # fmt: skip
+"""What reads a picture by its first bytes: left to itself, FFmpeg takes one for a numbered series of files."""
 _AVFMT_TS_DISCONT = 0x0200  # libavformat/avformat.h
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -48,6 +55,7 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
     try:
         container = av.open(
             real,
+            format=_image_format(real),
             options={"max_pixels": str(MAX_PIXELS)},
             container_options={"protocol_whitelist": "file", "format_whitelist": _formats()},
             **_tag_options(),
@@ -128,6 +136,18 @@ def _formats() -> str:
     import av
 
     return ",".join(sorted(n for n in av.formats_available if not set(n.split(",")) & _UNSAFE_FORMATS))
+
+
+def _image_format(path: str) -> str | None:
+    """The demuxer of a picture; None for what is none, and for a picture in a container."""
+    if os.path.splitext(path)[1][1:].lower() not in IMAGE_EXTENSIONS:
+        return None
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4)
+    except OSError:
+        return None
+    return next((name for magic, name in _IMAGE_FORMATS if head.startswith(magic)), None)
 
 
 def _is_cover(stream: VideoStream) -> bool:

@@ -13,6 +13,10 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 
+KINDS = ("video", "image", "text")
+"""What a source may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A half-open span of a video, ``[start_s, end_s)``."""
@@ -54,9 +58,13 @@ class Video(Row):
     table: ClassVar[str] = "videos"
     video_id: Annotated[str, Col("id of the video: a readable name and a hash of where it came from")]
     uri: Annotated[str, Col("where it came from: a URL, or a path relative to the source folder")]
-    path: Annotated[str, Col("the local file", local=True)]
-    sha256: Annotated[str, Col("SHA-256 of the file, hexadecimal")]
+    path: Annotated[str, Col("the local file; empty where there is none, only a link or a text", local=True)]
+    sha256: Annotated[str, Col("SHA-256 of the file, hexadecimal; empty without a file")]
     size_bytes: Annotated[int, Col("size of the file", unit="bytes", low=0)]
+    kind: Annotated[
+        str,
+        Col("an image is a video of one frame, at 0 s; a text has no pictures", choices=KINDS),
+    ] = "video"
     title: Annotated[str, Col("title, empty where unknown")] = ""
     description: Annotated[str, Col("description, empty where unknown")] = ""
     uploader: Annotated[str, Col("who published it, empty where unknown")] = ""
@@ -153,7 +161,7 @@ class Shot(Row):
 
 @dataclass(frozen=True, slots=True)
 class Clip(Row):
-    """``[start_s, end_s)`` of a video: what the dataset is about.
+    """``[start_s, end_s)`` of a video: what the dataset is about. The clip of an image is ``[0, 0]``.
 
     With ``cut: none`` it is virtual (times into the source file); otherwise ``file`` holds it,
     and the four measures say how its streams lie.
@@ -179,5 +187,9 @@ class Clip(Row):
 
     @property
     def seconds(self) -> float:
-        """Its length in seconds."""
+        """Its length in seconds; 0 for an image."""
         return self.end_s - self.start_s
+
+    def holds(self, time_s: float) -> bool:
+        """Whether a moment lies in it; its start always does, so that the clip of an image holds the image."""
+        return self.start_s == time_s or self.start_s < time_s < self.end_s

@@ -18,6 +18,8 @@ _ENDINGS = (
 )
 VIDEO_EXTENSIONS = frozenset(_ENDINGS.split())
 """Endings of the containers that FFmpeg reads and that hold moving pictures as a rule."""
+IMAGE_EXTENSIONS = frozenset(["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"])
+"""Endings of pictures that FFmpeg reads from one file."""
 TOLD_ENDINGS = (".info.json", ".json", ".description", ".txt")
 """Of the files beside a video that describe it."""
 SUBTITLE_FORMATS = {

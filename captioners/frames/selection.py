@@ -15,7 +15,7 @@ def pick_frames(clip: Clip, frames: Sequence[Frame], count: int, place: Sequence
     Without ``place`` they are spread evenly. With ``(low, high)``, shares of the clip's length, they are drawn at
     random from that part, the same ones for the same clip; where no frame lies in it, the one nearest to its middle.
     """
-    inside = sorted((f for f in frames if clip.start_s <= f.time_s < clip.end_s), key=lambda f: (f.time_s, f.frame_id))
+    inside = sorted((f for f in frames if clip.holds(f.time_s)), key=lambda f: (f.time_s, f.frame_id))
     if not inside or count < 1:
         return []
     if not place:

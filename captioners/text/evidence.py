@@ -41,12 +41,13 @@ class Thing(NamedTuple):
     sure: bool
 
 
-def describe(evidence: Evidence) -> str:
-    """One or two sentences, or nothing where nothing was seen, read or heard."""
-    return " ".join(sentence(words) for words in (_describe_visible(evidence), _read_and_heard(evidence)) if words)
+def describe(evidence: Evidence, is_image: bool = False) -> str:
+    """One or two sentences, or nothing where nothing was seen, read or heard; of an image nothing about movement."""
+    seen = _describe_visible(evidence, "" if is_image else _movement(evidence))
+    return " ".join(sentence(words) for words in (seen, _read_and_heard(evidence)) if words)
 
 
-def _describe_visible(evidence: Evidence) -> str:
+def _describe_visible(evidence: Evidence, movement: str) -> str:
     if evidence.colours and evidence.brightness < _BLACK:
         return "the picture is almost black"
     things = _things(evidence)
@@ -55,8 +56,8 @@ def _describe_visible(evidence: Evidence) -> str:
         names = [_name(thing) for thing in things]
         verb = "is" if len(things) == 1 and _is_single(things[0]) else "are"
         picture = f" in {article(look)} {look} picture" if look else ""
-        return f"{join_words(names)} {verb} visible{picture}{_movement(evidence)}"
-    return f"the picture is {look}{_movement(evidence)}" if look else ""
+        return f"{join_words(names)} {verb} visible{picture}{movement}"
+    return f"the picture is {look}{movement}" if look else ""
 
 
 def _things(evidence: Evidence) -> list[Thing]:

@@ -77,7 +77,7 @@ def make_card(wishes: CardOptions, facts: Facts, story: Provenance, contents: Ca
         wishes.template,
         front=yaml.safe_dump(front_matter(wishes, facts, story), sort_keys=False, allow_unicode=True, width=100),
         wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores), shown=contents,
-        rights=contents.rights, gone=_gone(contents.rights),
+        sources=_source_words(facts.kinds), rights=contents.rights, gone=_gone(contents.rights),
         license=card_license(wishes.license), title=title, captions=facts.captions, numbers=contents.numbers,
         examples=sum(s.examples for s in facts.splits), seconds=sum(s.seconds for s in facts.splits),
         videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, limits=known_limits(wishes.with_files, facts),
@@ -122,6 +122,11 @@ def _contact(text: str) -> str:
     return _link(text) if text.startswith(("http://", "https://")) else markdown_text(text)
 
 
+def _source_words(kinds: Sequence[str]) -> str:
+    """What sources are called: ``video``, ``image``, or ``source`` where there are several kinds."""
+    return kinds[0] if len(kinds) == 1 else "source"
+
+
 def md(value: object, most: int = 300) -> str:
     """Any text as a short piece of Markdown that stays text."""
     return markdown_text(short_text(str(value), most))
@@ -135,7 +140,7 @@ def front_matter(wishes: CardOptions, facts: Facts, story: Provenance) -> dict[s
     said |= {"pretty_name": wishes.title or story.name}
     said |= {"language": wishes.language} if wishes.language else {}
     said |= {"task_categories": wishes.tasks} if wishes.tasks else {}
-    said |= {"tags": list(dict.fromkeys(["cliploom", "video", *wishes.tags]))}
+    said |= {"tags": list(dict.fromkeys(["cliploom", *facts.kinds, *wishes.tags]))}
     said |= {"size_categories": [_size(sum(s.examples for s in splits))]}
     path = "{}/**" if wishes.with_files else "data/{}-*.parquet"
     files = [{"split": s.name, "path": path.format(s.name)} for s in splits]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ...schemas import Col, Pair, arrow_schema
+from ...schemas.media import KINDS
 from .words import short_text
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Example:
     file_name: Annotated[str, Col("the clip's video file, relative to this table; `datasets` gives it as `video`")]
     clip_id: Annotated[str, Col("id of the clip: the video's id and the times in milliseconds")]
     video_id: Annotated[str, Col("id of the source video; all clips of a video are in one split")]
+    kind: Annotated[str, Col("what the source is: an image's clip is `[0, 0]`, a text has no picture", choices=KINDS)]
     start_s: Annotated[float, Col("start of the clip in the source video", unit="s")]
     end_s: Annotated[float, Col("end of the clip in the source video, exclusive", unit="s")]
     duration_s: Annotated[float, Col("length of the clip", unit="s", low=0)]

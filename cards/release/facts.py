@@ -69,6 +69,7 @@ class Facts(NamedTuple):
     conse: list[str]  # columns with scores of the encoder `conse`
     damaged: int  # clips over frames that did not decode whole
     languages: Sequence[LanguageCount] = ()
+    kinds: tuple[str, ...] = ("video",)  # of their sources, the most frequent first
 
 
 PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
@@ -99,6 +100,10 @@ UNION ALL SELECT language, 'transcripts', count(DISTINCT video_id)
 FROM _voice SEMI JOIN {PUBLISHED} USING (video_id) GROUP BY language ORDER BY 2, n DESC, 1
 """
 _CONSE = "SELECT DISTINCT name FROM scores WHERE split_part(model, ' ', 1) = 'conse' ORDER BY 1"
+_KINDS = f"""
+SELECT coalesce(kind, 'video'), count(*) AS n FROM {PUBLISHED} LEFT JOIN (SELECT video_id, kind FROM videos)
+USING (video_id) GROUP BY ALL ORDER BY n DESC, 1
+"""
 _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not about each of them
 
 
@@ -111,8 +116,9 @@ def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split
     conse = [held.scores[name] for (name,) in db.execute(_CONSE).fetchall()]
     [(damaged,)] = db.execute(f"SELECT count(*) FROM {PUBLISHED} WHERE damaged > 0").fetchall()
     languages = [LanguageCount(*row) for row in db.execute(_LANGUAGES).fetchall()]
+    kinds = tuple(kind for kind, _ in db.execute(_KINDS).fetchall())
     return Facts(
-        held.schema, splits, file_bytes, dropped, sources, captions, transcripts, conse, damaged, languages
+        held.schema, splits, file_bytes, dropped, sources, captions, transcripts, conse, damaged, languages, kinds
     )  # fmt: skip
 
 

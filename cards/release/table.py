@@ -83,7 +83,8 @@ SELECT clip_id, string_agg(trim(piece), ' ' ORDER BY first_s, segment_id) AS tra
 
 _QUERY = """
 SELECT {scores}
-    l.clip_id, l.video_id, l.start_s, l.end_s, l.end_s - l.start_s AS duration_s, len(l.shots) AS shots,
+    l.clip_id, l.video_id, coalesce(v.kind, 'video') AS kind,
+    l.start_s, l.end_s, l.end_s - l.start_s AS duration_s, len(l.shots) AS shots,
     c.text AS caption, c.teacher, c.model, coalesce(k.captions, []) AS captions,
     t.objects, t.attributes, t.pairs, s.transcript, r.review, coalesce(r.reviewers, 0) AS reviewers,
     coalesce(v.title, '') AS title, coalesce(v.uploader, '') AS uploader, coalesce(p.uri, '') AS uri,
@@ -200,6 +201,8 @@ def _missing(db: duckdb.DuckDBPyConnection, with_files: bool) -> set[str]:
     missing = set() if with_files else {FILE}
     for table, columns in _COLUMNS_OF.items():
         missing |= set() if _any(db, table) else set(columns)
+    films = not _any(db, "(FROM clips SEMI JOIN (FROM videos WHERE kind <> 'video') USING (video_id))")
+    missing |= {"kind"} if films else set()
     several = _any(db, "(SELECT clip_id FROM captions WHERE kind <> 'choice' GROUP BY clip_id HAVING count(*) > 1)")
     return missing if several else missing | {"captions"}
 

@@ -272,7 +272,8 @@ def _tags(rows: Sequence[dict[str, Any]], family: Sequence[str]) -> list[str]:
 def _pictures(db: duckdb.DuckDBPyConnection, most: int) -> dict[str, list[ReportFrame]]:
     """A few frames of each clip on the wall, evenly over its length."""
     inside = """SELECT w.clip_id, f.frame_id FROM frames f JOIN _wall w ON f.video_id = w.video_id
-                AND f.time_s >= w.start_s AND f.time_s < w.end_s ORDER BY w.clip_id, f.time_s"""
+                AND f.time_s >= w.start_s AND (f.time_s < w.end_s OR f.time_s = w.start_s)
+                ORDER BY w.clip_id, f.time_s"""
     times = ask(db, inside).by("clip_id")
     wanted = {clip: _evenly([row["frame_id"] for row in rows], most) for clip, rows in times.items()}
     ids = sorted({frame for frames in wanted.values() for frame in frames})

@@ -293,7 +293,7 @@ def _belonging(node: Node, join: JoinSpec, table: pa.Table, anchor: pa.Table) ->
     times = by_time(node.reads.anchor, join.row)
     if times is not None and len(pc.unique(anchor.column("video_id"))) == 1:
         low, high = pc.min(anchor.column("start_s")), pc.max(anchor.column("end_s"))
-        mask = pc.and_(mask, pc.less(table.column(times[0]), high))
+        mask = pc.and_(mask, pc.less_equal(table.column(times[0]), high))
         mask = pc.and_(mask, pc.greater_equal(table.column(times[1]), low))
     return table.filter(mask)
 
@@ -325,5 +325,5 @@ def _rows_by_anchor(anchor: type[Row], join: JoinSpec, table: pa.Table, anchors:
 
 def _overlaps(anchor: Any, start_s: float, end_s: float) -> bool:
     if start_s == end_s:
-        return bool(anchor.start_s <= start_s < anchor.end_s)
+        return bool(anchor.start_s == start_s or anchor.start_s < start_s < anchor.end_s)  # an image is [0, 0]
     return bool(start_s < anchor.end_s and end_s > anchor.start_s)

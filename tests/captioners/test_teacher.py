@@ -101,6 +101,8 @@ def say(teachers: list[Any], shown: TeacherInput) -> list[Caption]:
 )  # fmt: skip
 def test_evidence_in_words(evidence: Evidence, text: str) -> None:
     assert describe(evidence) == text
+    image = describe(evidence, is_image=True)
+    assert "moves" not in image and "movement" not in image
 
 
 def test_long_screens_are_cut_between_words() -> None:
