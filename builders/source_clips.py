@@ -72,7 +72,7 @@ def _answer(video: Video, wanted: frozenset[str]) -> dict[str, RowAnswer[Row]]:
     length_s = video.duration_s or 0.0
     if video.kind == "video" and not length_s:  # a link: its captions alone tell of its length
         length_s = max((caption.end_s or 0.0 for caption in short), default=0.0)
-    groups = _groups(video.video_id, length_s, short)
+    groups = _groups(video.video_id, length_s, short) if short or video.kind == "image" else []
     late = [group for group in groups if group.start_s >= length_s > 0]
     there = [group for group in groups if group.start_s < length_s or not length_s]
     gone = [

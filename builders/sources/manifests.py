@@ -81,14 +81,14 @@ def spelling(file: str) -> str:
     return unicodedata.normalize("NFC", os.path.normpath(file.replace("\\", "/"))) if file else ""
 
 
-class Pairs(NamedTuple):
+class LineMatches(NamedTuple):
     """Which line is about which file."""
 
     by_file: dict[str, ManifestRow]  # by the file's path
     rest: list[ManifestRow]
 
 
-def match_lines(lines: Sequence[ManifestRow], files: Sequence[str], root: str) -> Pairs:
+def match_lines(lines: Sequence[ManifestRow], files: Sequence[str], root: str) -> LineMatches:
     """Lines to the files that they name, which are relative to the absolute path ``root``.
 
     A name may lack the ending. What is no path inside the folder still names a file where one path is the end of the
@@ -110,7 +110,7 @@ def match_lines(lines: Sequence[ManifestRow], files: Sequence[str], root: str) -
         rest = later
     ends = _by_ends(rest, [file for file in files if file not in found])
     matched = {id(line) for line in ends.values()}
-    return Pairs(found | ends, [line for line in rest if id(line) not in matched])
+    return LineMatches(found | ends, [line for line in rest if id(line) not in matched])
 
 
 def _by_ends(lines: Sequence[ManifestRow], files: Sequence[str]) -> dict[str, ManifestRow]:

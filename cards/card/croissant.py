@@ -49,7 +49,7 @@ def write_croissant(
     told: dict[str, Any] = {
         "@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": title, "description": _description(wishes, facts),
-        "license": license_.name or license_.id, "keywords": ["cliploom", "video", *wishes.tags],
+        "license": license_.name or license_.id, "keywords": ["cliploom", *facts.kinds, *wishes.tags],
         "citeAs": own_citation(story.name, title, wishes.authors, wishes.homepage, story.version).bibtex,
         **({"url": wishes.homepage} if wishes.homepage.startswith(("http://", "https://")) else {}),
         **({"inLanguage": wishes.language} if wishes.language else {}),
