@@ -111,10 +111,6 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
                 "give builders.clips `cut: smart`, or publish times with `media: virtual`",
             )
 
-    def drops(self) -> bool:
-        """A clip without a caption leaves, where others have one."""
-        return True
-
     def external_digest(self, context: StepContext) -> str:
         """The card tells how the build went; a folder that someone removed is written again."""
         from ..engine.build import Build  # the runner and its packages: for no one who only reads options

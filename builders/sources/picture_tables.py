@@ -81,7 +81,7 @@ def read_cell(cell: TableCell) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
-class _Table(NamedTuple):
+class _PictureTable(NamedTuple):
     """An open table."""
 
     schema: pa.Schema
@@ -108,15 +108,15 @@ class _Table(NamedTuple):
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_Table]:
+def _opened(path: str) -> Iterator[_PictureTable]:
     if path.lower().endswith(".arrow"):
         table = _arrow_table(path)
-        yield _Table(table.schema, None, table)
+        yield _PictureTable(table.schema, None, table)
         return
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        yield _Table(file.schema_arrow, file, None)
+        yield _PictureTable(file.schema_arrow, file, None)
 
 
 @lru_cache(maxsize=4)
