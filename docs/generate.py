@@ -96,7 +96,8 @@ def exports_page() -> str:
         "the dataset folder. Times are seconds.\n\nFormats that hold no times take datasets whose clips are files of "
         "their own (`media: files`). An export can be a source again: name it as the `manifest` of "
         "`builders.folder`, with the dataset folder as its `path`, and take its clips and captions with "
-        "`builders.source_clips`.\n",
+        "`builders.source_clips`. A dataset's own table does the same and keeps licences, titles and publishers: "
+        "`builders.folder: {path: dataset/train, manifest: metadata.parquet}`.\n",
         "| format | files | needs clip files | described at |\n|---|---|---|---|\n"
         + "".join(map(_format_line, FORMATS.values())),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,13 @@ def test_a_recipe_s_own_template_changes_a_block_and_keeps_the_rest(tmp_path: Pa
             list(step.rows(told.database(rows), StepContext(tmp_path, {"": STEP})))
     with pytest.raises(UserError, match="cannot read"):
         Dataset(template=str(tmp_path / "none")).check([])
+
+
+def test_every_block_of_the_template_is_in_the_docs() -> None:
+    root = Path(__file__).parents[2]
+    blocks = re.findall(r"{% block (\w+) %}", (root / "cards" / "card" / "card.md.j2").read_text())
+    listed = re.findall(r"^\| (`.*?`) \|", (root / "docs" / "card.md").read_text(), re.M)
+    assert blocks and blocks == [name for line in listed for name in re.findall(r"`(\w+)`", line)]
 
 
 def test_statistics_are_those_of_the_table(tmp_path: Path) -> None:

@@ -171,6 +171,15 @@ def test_an_export_is_a_manifest_of_builders_folder(
     assert {" ".join(text.split()) for text in texts} == {" ".join(text.split()) for text in TEXTS}
 
 
+def test_a_dataset_s_own_table_is_a_manifest_too(folders: dict[bool, DatasetFolder]) -> None:
+    rows = read_manifest(str(folders[True].root / "train" / "metadata.parquet"))
+    texts = {" ".join(caption.text.split()) for row in rows for caption in row.captions}
+    assert texts and texts <= {
+        " ".join(text.split()) for text in (*TEXTS, *(f"Another about {v} {k}." for v in range(4) for k in range(2)))
+    }
+    assert {row.told["license"] for row in rows} == {"CC-BY-4.0"} and not any(row.problem for row in rows)
+
+
 def test_options_and_places_are_checked(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
     assert read_settings(["seed=7", "token=<video>"]) == {"seed": 7, "token": "<video>"}
     with pytest.raises(UserError, match="option=value"):
