@@ -63,6 +63,8 @@ def _check(name: str, field: Field, value: Any, default: Any) -> Any:
         return _nested(f"{name}.{field.name}", field.type, inner, value, default)
     if get_origin(field.type) is list and isinstance(value, str):
         value = [value]  # a list of one may be written without its brackets
+    if field.type is float and isinstance(value, bool):  # a number as `1e3`, which YAML takes for a word, is one
+        raise UserError(f"{name}.{field.name} is {format_value(value)}: it must be a number")
     try:
         made = _adapter(field.type).validate_python(value)
     except ValidationError as error:

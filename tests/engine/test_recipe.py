@@ -96,6 +96,7 @@ def test_a_wrong_recipe_is_refused_in_one_line(old: str, new: str, said: str) ->
         ("filters.duration: {min_s: .nan}", "10: .nan is not a finite number"),
         ("filters.duration: {max_s: .inf}", "10: .inf is not a finite number"),
         ("filters.duration: {min_s: '.nan'}", "10: filters.duration.min_s is '.nan': "),
+        ("filters.duration: {min_s: yes}", "10: filters.duration.min_s is True: it must be a number"),
         ("filters.duration: {min_s: 'nan'}", "10: filters.duration.min_s is nan: it must be finite"),
         ("filters.duration: {min_s: " + "9" * 30 + "}", "10: 999999999999999999999999999999 is too large a number"),
         ("filters.duration: {min_s: " + "9" * 5000 + "}", "10: '9999"),
