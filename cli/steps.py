@@ -33,14 +33,19 @@ def _line(name: str) -> tuple[str, str, str, str]:
         found = describe(name)
     except UserError as error:
         return name, "broken", "", error.message
-    return name, found.shape, found.writes, found.summary
+    return name, found.shape, found.writes, _plain(found.summary)
+
+
+def _plain(text: str) -> str:
+    """Without the marks that docstrings need: names are marked as in messages."""
+    return text.replace("``", "`")
 
 
 def _print_step(step: StepHelp) -> None:
     from .screen.tables import Column, print_prose, print_table
 
     print(f"{step.name} ({step.shape})\n")
-    print_prose(step.doc)
+    print_prose(_plain(step.doc))
     print(f"reads:  {step.reads}\nwrites: {step.writes}\n")
     if not step.options:
         print("It has no options.")
