@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +122,7 @@ def check_croissant(folder: Path) -> Iterator[Finding]:
     if library.error is not None:
         yield note("croissant.json was not validated", "pip install mlcroissant")
         return
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it recommends properties that nothing here could answer
     got = attempt(lambda: library.value.Dataset(jsonld=str(path)))
     if got.error is not None:
         said = [line.strip() for line in plain_text(got.error).splitlines() if line.strip()]

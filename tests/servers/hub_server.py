@@ -120,6 +120,7 @@ class HubServer:
         self.faults: list[Fault] = []
         self.sleeps: list[float] = []  # of a client whose clock a test holds
         self.quota_bytes: int | None = None
+        self.xet = ""  # the address of a store: contents go there and not through LFS
         self.on_request: Callable[[int, str], None] = lambda number, said: None
         self.lock = threading.RLock()
         (root / "blobs").mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ class HubServer:
             "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0",
         }  # fmt: skip
 
-    def adopt(self, patch: Any, home: Path) -> None:
+    def adopt(self, patch: Any, home: Path, xet: bool = False) -> None:
         """Make the client in this process talk to it: it read its address when it was imported (a MonkeyPatch)."""
         from huggingface_hub import constants
 
@@ -147,7 +148,7 @@ class HubServer:
             patch.setenv(key, value)
         patch.setattr(constants, "ENDPOINT", self.url)
         patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.url + "/{repo_id}/resolve/{revision}/{filename}")
-        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", not xet)
         patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
 
     def blob(self, name: str) -> Path:
@@ -213,7 +214,7 @@ ROUTES = [
     (rf"GET /api/datasets/{R}/discussions/(?P<num>\d+)", "discussion"),
     (rf"POST /api/datasets/{R}/discussions/(?P<num>\d+)/status", "status"),
     (rf"POST /api/datasets/{R}/discussions/(?P<num>\d+)/merge", "merge"),
-    (rf"GET /api/datasets/{R}/xet-write-token/[^/]+", "no_xet"),
+    (rf"GET /api/datasets/{R}/xet-write-token/[^/]+", "xet"),
     (rf"GET /api/datasets/{R}(/revision/(?P<rev>[^/]+))?", "info"),
     (rf"POST /datasets/{R}\.git/info/lfs/objects/batch", "batch"),
     (r"PUT /lfs/(?P<oid>[0-9a-f]{64})(/(?P<part>\d+))?", "upload"),
@@ -436,8 +437,16 @@ class Handler(BaseHTTPRequestHandler):
         found.refs[ref] = self._commit_of(repo, rev).oid
         return {}
 
-    def _no_xet(self, repo: str) -> None:
-        raise Answer(404, "this server has no Xet storage: set HF_HUB_DISABLE_XET=1")
+    def _xet(self, repo: str) -> None:
+        if not self.hub.xet:
+            raise Answer(404, "this server has no Xet storage: set HF_HUB_DISABLE_XET=1")
+        token = {"accessToken": "x", "exp": int(time.time()) + 3600, "casUrl": self.hub.xet}
+        headers = {
+            "X-Xet-Access-Token": "x",
+            "X-Xet-Token-Expiration": str(token["exp"]),
+            "X-Xet-Cas-Url": self.hub.xet,
+        }
+        self._send(200, json.dumps(token).encode(), {"Content-Type": "application/json", **headers})
 
     # -- pull requests
 
@@ -571,9 +580,9 @@ class Handler(BaseHTTPRequestHandler):
             tree[path] = self.hub.put(base64.b64decode(value["content"]))
         elif key == "lfsFile":
             oid = value["oid"]
-            if not self.hub.blob(oid).exists():
+            if not self.hub.xet and not self.hub.blob(oid).exists():
                 raise Answer(400, f"the LFS object of {path} was not uploaded")
-            size = self.hub.blob(oid).stat().st_size
+            size = value["size"] if self.hub.xet else self.hub.blob(oid).stat().st_size
             pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
             git = hashlib.sha1(f"blob {len(pointer)}\0{pointer}".encode()).hexdigest()
             tree[path] = Entry(git, size, oid)
