@@ -14,10 +14,10 @@ from ..engine.contract.errors import UserError
 from ..engine.contract.step import Global, StepContext
 from ..engine.storage.files import replace_file, write_json
 from ..models.encoders.vectors import VectorChoiceError, choose_model
+from ..models.people.picks import MajorityPick, agreement, majority, read_picks
 from ..schemas import Caption, Col, Embedding, Score
 from .ranking.fit import Floats, RankerTraining, RankingExample, fit
 from .ranking.fit import RankerWeights as Learned
-from .ranking.picks import MajorityPick, agreement, majority, read_picks
 
 if TYPE_CHECKING:
     import duckdb

@@ -130,6 +130,42 @@ def pull(
     print("`cliploom build` goes on with them")
 
 
+@review.command()
+def status(
+    folder: Folder,
+    sheet: Sheet = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say how a review stands: progress, each person's part, how far people agree. It asks no server: pull first."""
+    from json import dumps
+
+    from ..annotation.summary import summarize
+    from .screen.formatting import printable
+    from .screen.tables import Column, print_table
+
+    found = summarize(_open(folder, sheet))
+    if as_json:
+        lists = {name: [one._asdict() for one in getattr(found, name)] for name in ("people", "agreement")}
+        held = found._asdict() | lists
+        print(dumps(held, ensure_ascii=False))
+        return
+    print(f"{found.answered:,} of {found.tasks:,} tasks are answered, {found.shared:,} by several people")
+    if found.people:
+        names = ("answers", "usual time", "with most")
+        columns = [Column("person"), *(Column(name, "right") for name in names)]
+        print()
+        print_table([*columns, Column("")], [
+            (printable(p.person), f"{p.answers:,}", "" if p.seconds is None else f"{p.seconds:.1f} s",
+             "" if p.with_most is None else f"{p.with_most:.0%}", p.outlier)
+            for p in found.people
+        ])  # fmt: skip
+    for one in found.agreement:
+        interval = "" if one.low is None else f" ({one.low:.2f} to {one.high:.2f})"
+        print(f"agreement: {one.name}: {one.value:.3f}{interval}")
+    for said in found.broken[:10]:
+        print(f"warning: {printable(said)}")
+
+
 @review.command("open")
 def open_(folder: Folder, sheet: Sheet = None) -> None:
     """Print where people answer: the address of the project, or the page."""

@@ -13,15 +13,20 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import read_recipe
 from cliploom.engine.execution.runner import RunOptions
 
+FAKE = [  # what asks a server; the sample videos are shorter than the paper's
+    "captioners.sliding.model=fake",
+    "builders.clips.min_s=5",
+    "builders.keyframes.min_s=5",
+]
 MEDIA = dumps(str(files(PACKAGE) / "media"))
 CHEAPER = {
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
-    "sharegpt4video": [  # it asks a server; the sample videos are shorter than the paper's
-        "captioners.sliding.model=fake",
-        "brief.teachers=[{chat: fake, frames: 8}]",
-        "builders.clips.min_s=5",
-        "builders.keyframes.min_s=5",
-    ],
+    "sharegpt4video": [*FAKE, "brief.teachers=[{chat: fake, frames: 8}]"],
+    # Nobody answers here: tests/annotation/test_asking_recipes.py does.
+    "favdbench": ["annotation.review.quorum=0", "annotation.review.page=false"],
+    "qvhighlights": [f"{name}.{option}" for name in ("moments", "saliency") for option in ("quorum=0", "page=false")],
+    "videophy": ["annotation.review.quorum=0", "annotation.review.page=false"],
+    "videoxum": [*FAKE, "annotation.review.quorum=0", "annotation.review.page=false"],
 }
 
 

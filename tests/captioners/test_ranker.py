@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker, _part
-from cliploom.captioners.ranking.picks import Pick, agreement, majority, read_picks
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import StepContext
 from cliploom.engine.storage.sql import connect
+from cliploom.models.people.picks import Pick, agreement, majority, read_picks
 from cliploom.schemas import Caption, Embedding, Score, to_arrow
 
 if TYPE_CHECKING:

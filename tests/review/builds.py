@@ -13,6 +13,7 @@ from cliploom.annotation.review import ReviewStep
 from cliploom.engine.contract.errors import Waiting
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import StepContext
+from cliploom.engine.storage.manifest import FORMAT
 from cliploom.schemas import Caption, Clip, Review, Row, Span, Tags, Video, to_arrow
 
 FILM = Path(__file__).parents[1] / "media" / "sintel_trailer_270p.mp4"
@@ -26,7 +27,7 @@ class ReviewBuild:
     def __init__(self, root: Path, **options: Any) -> None:
         self.root, self.options, self.texts = root, options, list(TEXTS)
         root.mkdir(parents=True, exist_ok=True)
-        lock = {"name": root.name, "format": 2, "shards": 1, "steps": []}
+        lock = {"name": root.name, "format": FORMAT, "shards": 1, "steps": []}
         (root / "recipe.lock.yaml").write_text(yaml.safe_dump(lock))
         (root / "films").mkdir(exist_ok=True)
         shutil.copy(FILM, root / "films" / "film.mp4")

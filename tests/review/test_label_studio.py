@@ -79,7 +79,7 @@ def test_a_choice_of_two_people_comes_back(server: Server, ann: Page, bo: Page) 
         open_task(page, server, build)
         assert page.evaluate("document.querySelectorAll('img[src=\"x\"]').length") == 0
         expect(page.get_by_text(EVIL).first).to_be_visible()
-        page.get_by_text(key).first.click()
+        page.locator("label", has_text=key).first.click()
         submit(page)
     assert f"{ANN}: 1 answers" in pull(build, server)
     rows, waiting = build.build()

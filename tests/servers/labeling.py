@@ -191,7 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
         given = self.world.of_task(task["id"])
         skipped = sum(one["was_cancelled"] for one in given)
         held = {**task, "total_annotations": len(given) - skipped, "cancelled_annotations": skipped}
-        return held | ({"annotations": given} if query["fields"] == ["all"] else {})
+        include = set(query["include"][0].split(","))
+        shown = [{name: value for name, value in one.items() if name in include} for one in given]
+        return held | ({"annotations": shown} if query["fields"] == ["all"] else {})
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from .wire import as_labeling_task, read_annotation
 
 PROJECT = "label_studio_project.json"
 _BATCH = 250
+_ANSWER_FIELDS = "id,meta,data,annotations,result,completed_by,was_cancelled,lead_time,updated_at"
+"""The server leaves out what is not named here, inside annotations too."""
 
 
 class PushCount(NamedTuple):
@@ -210,7 +212,7 @@ def pull(server: LabelStudioServer, folder: ReviewFolder) -> PullCount:
     names, count = people(server), PullCount()
     answers: dict[tuple[str, str], dict[str, Any]] = {}
     seen = set[str]()
-    for page in server.pages(held["id"], "all", "id,meta,data,annotations"):
+    for page in server.pages(held["id"], "all", _ANSWER_FIELDS):
         for labeled in page:
             if (labeled.get("meta") or {}).get("cliploom"):
                 seen.add(labeled["meta"]["cliploom"])

@@ -1,0 +1,148 @@
+"""How a review stands: what is answered, by whom, and how far people agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import combinations
+from statistics import mean, median
+from typing import NamedTuple
+
+from ..models.people.adjudication import by_majority
+from ..models.people.agreement import Interval, Level, bootstrap, krippendorff_alpha, percent_agreement, within_rate
+from ..models.people.agreement import temporal_iou as span_overlap
+from ..schemas import ReviewMark
+from .backends.folder import ReviewFolder
+from .forms.answers import ReviewAnswer
+from .forms.form import MARK, Form
+from .tasks.asked import read_task_ids
+from .tasks.collect import collect_answers
+from .tasks.task import read_task_file
+
+_FAST = 3.0  # a person whose usual time is so many times shorter than that of all is told apart
+_SAMPLES = 200
+
+
+class ReviewerSummary(NamedTuple):
+    """One person's part in a review."""
+
+    person: str
+    answers: int
+    seconds: float | None  # usual time of an answer
+    with_most: float | None  # share of their answers that are what most said, where several answered
+    outlier: str  # `fast`, or empty
+
+
+class AgreementMeasure(NamedTuple):
+    """How far people agree in one thing."""
+
+    name: str
+    value: float
+    low: float | None = None  # of the 95 % interval
+    high: float | None = None
+
+
+class ReviewSummary(NamedTuple):
+    """How a review stands."""
+
+    tasks: int
+    answered: int  # by as many people as are asked for
+    shared: int  # tasks that several people answered
+    broken: list[str]
+    people: list[ReviewerSummary]
+    agreement: list[AgreementMeasure]
+
+
+def summarize(folder: ReviewFolder) -> ReviewSummary:
+    """What the answers in a review's folder say; no network.
+
+    Raises:
+        UserError: a build has written no tasks yet, or an answer in a sheet cannot be meant.
+    """
+    tasks = {task.task_id: task for task in read_task_file(folder.path)}
+    found = collect_answers(folder.form, folder.fetch(), tasks, read_task_ids(folder.path) | set(tasks))
+    groups = [answers for answers in found.by_task.values() if answers]
+    answered = sum(len(answers) >= folder.people for answers in groups)
+    shared = [answers for answers in groups if len(answers) > 1]
+    people = _people(groups)
+    return ReviewSummary(len(tasks), answered, len(shared), found.broken, people, list(_measures(folder.form, shared)))
+
+
+def _value(answer: ReviewAnswer) -> Hashable:
+    """What an answer says, as far as two may be the same."""
+    if answer.verdict != MARK:
+        return (answer.verdict, answer.choice if answer.verdict == "accept" else None)
+    return tuple(sorted((m.name, m.value, m.start_s, m.end_s) for m in answer.marks))
+
+
+def _people(groups: Sequence[Sequence[ReviewAnswer]]) -> list[ReviewerSummary]:
+    by_person: dict[str, list[ReviewAnswer]] = defaultdict(list)
+    with_most: dict[str, list[bool]] = defaultdict(list)
+    for group in groups:
+        ruling = by_majority({answer.person: _value(answer) for answer in group})
+        for answer in group:
+            by_person[answer.person].append(answer)
+            if len(group) > 1 and ruling.value is not None:
+                with_most[answer.person].append(_value(answer) == ruling.value)
+    times = {name: [a.seconds for a in some if a.seconds is not None] for name, some in by_person.items()}
+    usual = [median(some) for some in times.values() if some]
+    typical = median(usual) if len(usual) > 1 else 0.0
+    found = []
+    for name, some in sorted(by_person.items()):
+        seconds = median(times[name]) if times[name] else None
+        outlier = "fast" if seconds is not None and seconds * _FAST < typical else ""
+        share = mean(with_most[name]) if with_most[name] else None
+        found.append(ReviewerSummary(name, len(some), seconds, share, outlier))
+    return found
+
+
+def _measures(form: Form, shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
+    if not shared:
+        return
+    line = form.timeline
+    if form.axes or (line is not None and line.grade is not None):
+        yield from _graded(shared)
+    elif line is not None and not line.points:
+        pairs = [pair for group in shared for pair in combinations(group, 2)]
+        yield AgreementMeasure("temporal IoU", mean(span_overlap(_spans(a), _spans(b)) for a, b in pairs))
+    elif form.tags:
+        names = [[{m.name.casefold() for m in a.marks} for a in group] for group in shared]
+        every = [pair for group in names for pair in combinations(group, 2)]
+        yield AgreementMeasure("shared tags", mean(len(a & b) / len(a | b) if a | b else 1.0 for a, b in every))
+    else:
+        yield from _nominal("answers", [[_value(answer) for answer in group] for group in shared], "nominal")
+
+
+def _graded(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
+    """Of each axis; of cells all together, since their numbers tell nothing."""
+    units: dict[str, list[list[float]]] = defaultdict(list)
+    for group in shared:
+        grades: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for mark in (mark for answer in group for mark in answer.marks if mark.value is not None):
+            axis = "grades" if mark.start_s is not None else mark.name
+            grades[axis, f"{mark.name} {mark.start_s}"].append(float(mark.value or 0))
+        for (axis, _), values in grades.items():
+            units[axis].append(values)
+    for axis, found in units.items():
+        yield from _nominal(axis, found, "ordinal")
+        for name, step in (("2 within 1", 1.0), ("2 the same", 0.0)):
+            rate = within_rate(found, step)
+            if rate is not None:
+                yield AgreementMeasure(f"{axis}, {name}", rate)
+
+
+def _nominal(name: str, units: Sequence[Sequence[Hashable]], level: Level) -> Iterator[AgreementMeasure]:
+    same = percent_agreement(units)
+    if same is not None:
+        yield AgreementMeasure(f"{name}, the same", same)
+    alpha: Interval | None = bootstrap(units, lambda some: krippendorff_alpha(some, level), _SAMPLES)
+    if alpha is not None:
+        yield AgreementMeasure(f"{name}, alpha ({level})", *alpha)
+
+
+def _spans(answer: ReviewAnswer) -> list[tuple[float, float]]:
+    return [_span(mark) for mark in answer.marks if mark.start_s is not None and mark.end_s is not None]
+
+
+def _span(mark: ReviewMark) -> tuple[float, float]:
+    return mark.start_s or 0.0, mark.end_s or 0.0

@@ -1,0 +1,103 @@
+"""How a review stands, and the commands that say and change it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builds import TEXTS, ReviewBuild
+from labeling import LEGACY, labeling_server
+
+from cliploom.annotation.backends.folder import read_folder
+from cliploom.annotation.summary import summarize
+from cliploom.annotation.tasks.task import read_task_file
+from cliploom.cli.main import main
+
+
+def answer(desk: ReviewBuild, person: str, answers: list[dict[str, Any]]) -> None:
+    tasks = [task.task_id for task in read_task_file(desk.root / "review")]
+    listed = [{"task_id": task, **one} for task, one in zip(tasks, answers, strict=False)]
+    held = {"cliploom": "answers", "format": 1, "person": person, "answers": listed}
+    (desk.root / "review" / f"answers_{person}.json").write_text(json.dumps(held))
+
+
+def accept(*verdicts: str, seconds: float = 8.0) -> list[dict[str, Any]]:
+    return [{"verdict": verdict, "seconds": seconds} for verdict in verdicts]
+
+
+def test_people_and_their_agreement(tmp_path: Path) -> None:
+    desk = ReviewBuild(tmp_path / "b", kind="judge", people=2)
+    desk.build()
+    answer(desk, "ann", accept("accept", "accept", "reject", "reject"))
+    answer(desk, "bo", accept("accept", "accept", "reject", "accept", seconds=1.0))
+    answer(desk, "cy", accept("accept", "reject", "reject", "accept"))
+    folder = read_folder(desk.root, "review")
+    assert folder
+    found = summarize(folder)
+    assert (found.tasks, found.answered, found.shared, found.broken) == (6, 4, 4, [])
+    assert [(p.person, p.answers, p.seconds, p.with_most, p.outlier) for p in found.people] == [
+        ("ann", 4, 8.0, 0.75, ""), ("bo", 4, 1.0, 1.0, "fast"), ("cy", 4, 8.0, 0.75, ""),
+    ]  # fmt: skip
+    same, alpha = found.agreement
+    assert same.name == "answers, the same" and same.value == pytest.approx(2 / 3)
+    assert alpha.low is not None and alpha.high is not None and alpha.low <= alpha.value <= alpha.high
+
+
+def test_spans_and_grades_have_measures_of_their_own(tmp_path: Path) -> None:
+    def measured(kind: str, *marks: list[dict[str, Any]], **options: Any) -> dict[str, float]:
+        desk = ReviewBuild(tmp_path / kind, kind=kind, sample=1, **options)
+        desk.build()
+        for person, some in zip("abc", marks, strict=False):
+            answer(desk, person, [{"verdict": "mark", "marks": some}])
+        folder = read_folder(desk.root, "review")
+        assert folder
+        return {one.name: one.value for one in summarize(folder).agreement}
+
+    desk = ReviewBuild(tmp_path / "probe", kind="moments", sample=1)
+    desk.build()
+    [task] = read_task_file(desk.root / "review")
+    s = task.start_s
+    spans = [[{"name": "moment", "start_s": s + a, "end_s": s + b}] for a, b in ((0, 2), (0, 4))]
+    assert measured("moments", *spans) == {"temporal IoU": 0.5}
+    grades = [[{"name": "quality", "value": value}] for value in (5, 4, 1)]
+    found = measured("rate", *grades)
+    assert found["quality, 2 within 1"] == 1 and found["quality, 2 the same"] == 0
+    tags = [[{"name": name} for name in names] for names in (("woman", "snow"), ("snow",))]
+    assert measured("tags", *tags) == {"shared tags": 0.5}
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = ReviewBuild(tmp_path / "b", kind="judge")
+    desk.build()
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", LEGACY)
+
+    def run(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["cliploom", "review", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        assert stopped.value.code in (0, 2)
+        return said.out + said.err
+
+    assert "is nowhere yet" in run("open", desk.root)
+    with labeling_server() as world:
+        assert run("push", desk.root, "--url", world.url, "--files", tmp_path).startswith(
+            "6 tasks are new, 0 were there"
+        )
+        first = next(n for n, task in world.tasks.items() if task["data"]["caption"] == TEXTS[0])
+        result = {"from_name": "verdict", "to_name": "video", "type": "choices", "value": {"choices": ["accept"]}}
+        world.answer(first, 1, [{"id": "a", **result}])
+        assert run("pull", desk.root, "--url", world.url).startswith("ann@x.org: 1 answers\n1 answers, 0 skipped")
+        assert run("open", desk.root) == f"{world.url}/projects/1/data\n"
+        world.projects.clear()
+        assert "answers 404: Not found." in run("pull", desk.root, "--url", world.url)
+        assert "tasks are new" in run("push", desk.root, "--url", world.url, "--files", tmp_path)
+    assert run("status", desk.root).startswith("1 of 6 tasks are answered, 0 by several people\n\nperson")
+    assert json.loads(run("status", desk.root, "--json"))["people"][0]["person"] == "ann@x.org"
+    assert "6 tasks: open" in run("push", desk.root, "--format", "html")
+    assert "did you mean html?" in run("push", desk.root, "--format", "htm")
+    assert "is no address of a server" in run("pull", desk.root, "--url", "ftp://x")
+    assert "there is no review nope" in run("status", desk.root, "--sheet", "nope")
