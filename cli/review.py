@@ -139,7 +139,7 @@ def status(
     """Say how a review stands: progress, each person's part, how far people agree. It asks no server: pull first."""
     from json import dumps
 
-    from ..annotation.summary import summarize
+    from ..annotation.tasks.summary import summarize
     from .screen.formatting import printable
     from .screen.tables import Column, print_table
 

@@ -12,7 +12,7 @@ from builds import TEXTS, ReviewBuild
 from labeling import LEGACY, labeling_server
 
 from cliploom.annotation.backends.folder import read_folder
-from cliploom.annotation.summary import summarize
+from cliploom.annotation.tasks.summary import summarize
 from cliploom.annotation.tasks.task import read_task_file
 from cliploom.cli.main import main
 

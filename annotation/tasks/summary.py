@@ -8,16 +8,16 @@ from itertools import combinations
 from statistics import mean, median
 from typing import NamedTuple
 
-from ..models.people.adjudication import by_majority
-from ..models.people.agreement import Interval, Level, bootstrap, krippendorff_alpha, percent_agreement, within_rate
-from ..models.people.agreement import temporal_iou as span_overlap
-from ..schemas import ReviewMark
-from .backends.folder import ReviewFolder
-from .forms.answers import ReviewAnswer
-from .forms.form import MARK, Form
-from .tasks.asked import read_task_ids
-from .tasks.collect import collect_answers
-from .tasks.task import read_task_file
+from ...models.people.adjudication import by_majority
+from ...models.people.agreement import Interval, Level, bootstrap, krippendorff_alpha, percent_agreement, within_rate
+from ...models.people.agreement import temporal_iou as span_overlap
+from ...schemas import ReviewMark
+from ..backends.folder import ReviewFolder
+from ..forms.answers import ReviewAnswer
+from ..forms.form import MARK, Form
+from .asked import read_task_ids
+from .collect import collect_answers
+from .task import read_task_file
 
 _FAST = 3.0  # a person whose usual time is so many times shorter than that of all is told apart
 _SAMPLES = 200
@@ -42,7 +42,7 @@ class AgreementMeasure(NamedTuple):
     high: float | None = None
 
 
-class ReviewSummary(NamedTuple):
+class ReviewProgress(NamedTuple):
     """How a review stands."""
 
     tasks: int
@@ -53,7 +53,7 @@ class ReviewSummary(NamedTuple):
     agreement: list[AgreementMeasure]
 
 
-def summarize(folder: ReviewFolder) -> ReviewSummary:
+def summarize(folder: ReviewFolder) -> ReviewProgress:
     """What the answers in a review's folder say; no network.
 
     Raises:
@@ -65,7 +65,7 @@ def summarize(folder: ReviewFolder) -> ReviewSummary:
     answered = sum(len(answers) >= folder.people for answers in groups)
     shared = [answers for answers in groups if len(answers) > 1]
     people = _people(groups)
-    return ReviewSummary(len(tasks), answered, len(shared), found.broken, people, list(_measures(folder.form, shared)))
+    return ReviewProgress(len(tasks), answered, len(shared), found.broken, people, list(_measures(folder.form, shared)))
 
 
 def _value(answer: ReviewAnswer) -> Hashable:
