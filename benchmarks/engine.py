@@ -29,6 +29,8 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import BatchFunction, Filter, Item, Map, RowAnswer, Source, Split, StepContext
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.filters.duration import Duration
+from cliploom.filters.keep import Keep
 from cliploom.schemas import Clip, Col, Frame, Score, Video, from_arrow, to_arrow
 
 FRAMES = 550  # per video
@@ -124,7 +126,12 @@ def main() -> None:
     """All of it."""
     given = [int(word) for word in sys.argv[1:]]
     rows, frames, shards = [*given, *(1_000_000, 6_600, 2_048)[len(given) :]]
-    for measure, size in ((measure_frames, frames), (measure_rows, rows), (measure_shards, shards)):
+    for measure, size in (
+        (measure_frames, frames),
+        (measure_rows, rows),
+        (measure_filters, rows),
+        (measure_shards, shards),
+    ):
         root = Path(tempfile.mkdtemp())
         try:
             measure(root, size)
@@ -168,6 +175,16 @@ def measure_frames(root: Path, frames: int) -> None:
     print(f"written                {count / made_s:>9,.0f} /s       ({made_cpu:.2f} CPU s in the main process)")
     print(f"looked at              {count / looked_s:>9,.0f} /s       ({looked_cpu:.2f} CPU s there; goal 500 /s)")
     print(f"added to peak memory   {peak_mb() - before:>9} MB in the main process, of {count * size >> 20} MB")
+
+
+def measure_filters(root: Path, rows: int) -> None:
+    """Judge many clips by steps that take tables."""
+    before = (Videos(max(rows // CLIPS, 1)), Clips())
+    recipe = Recipe("tables", (*before, Duration(0.5, 60.0), Keep("seconds between 0.5 and 60 and start_s >= 0")))
+    run_build(Recipe("tables", before), root, RunOptions(workers=2))
+    cpu, seconds = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
+    print(f"clips through filters  {rows:>12,}")
+    print(f"duration and keep      {cpu:>9.2f} CPU s {seconds:>8.2f} s  (goal 2 for a million)")
 
 
 def measure_shards(root: Path, shards: int) -> None:

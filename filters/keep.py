@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from threading import get_ident
+from typing import TYPE_CHECKING, Annotated
 
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.step import Filter, Step, StepContext
-from ..schemas import Col
-from .sql.columns import KeepInput, base_schema, full_schema, to_table
-from .sql.expression import bind, columns_of, connect, judge
+from ..schemas import Col, memoize
+from .sql.columns import KeepInput, base_schema, clip_columns, clip_table, full_schema, to_table
+from .sql.expression import bind, columns_of, connect, judge, judge_table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 Verdicts = Sequence[str | None | RowError]
 
@@ -49,6 +54,21 @@ class Keep(Filter[KeepInput]):
         finally:
             db.close()
 
+    def rows_per_call(self) -> int:
+        """Many where it takes tables."""
+        return 65_536 if _asks_of_clips_alone(self.where) else self.batch
+
+    def drop_table(self, table: pa.Table) -> pa.Array | None:
+        """As ``open``, where the rule names nothing but columns of the clip itself."""
+        if not _asks_of_clips_alone(self.where):
+            return None
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = judge_table(_database(get_ident()), self.where, clip_table(table))
+        dropped = pc.if_else(pc.is_null(values), "where_is_null", "where")
+        return pc.if_else(pc.fill_null(values, False), pa.scalar(None, pa.string()), dropped)
+
     @contextmanager
     def open(self, context: StepContext) -> Iterator[Callable[[list[KeepInput]], Verdicts]]:
         """Yield a function that judges a batch in one query."""
@@ -58,6 +78,17 @@ class Keep(Filter[KeepInput]):
             yield lambda rows: [_reason(v) for v in judge(db, self.where, to_table(rows, scores))]
         finally:
             db.close()
+
+
+@memoize
+def _database(thread: int) -> duckdb.DuckDBPyConnection:
+    """One for all tables of a thread: to open it takes longer than to judge some."""
+    return connect()
+
+
+@memoize
+def _asks_of_clips_alone(where: str) -> bool:
+    return columns_of(_database(get_ident()), where) <= {name.lower() for name in clip_columns()}
 
 
 def _reason(value: bool | None) -> str | None:

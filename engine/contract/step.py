@@ -14,6 +14,7 @@ from .usage import UsageCounter
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from .requirements import Requirement
 
@@ -234,6 +235,13 @@ class Filter(Step, Generic[In]):
     def drop(self, row: In) -> str | None:
         """Why the row leaves, or None for one that stays."""
         raise NotImplementedError
+
+    def drop_table(self, table: pa.Table) -> pa.Array | None:
+        """The same for all rows of a table of the first type that it reads: a text or null for each.
+
+        None, or an error, where they must be judged one by one.
+        """
+        return None
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:

@@ -9,22 +9,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...schemas import Field, Row, id_name, problem, row_fields, to_arrow, unwritable
 from ..contract.errors import RowError, Waiting
 from ..contract.step import Drop, Source
 from ..planning.plan import Node, TableRef
 from ..storage.join import Batch, output_versions
-from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry
+from ..storage.ledger import DONE, DROPPED, FAILED, LEDGER, LedgerEntry
 from ..storage.row_files import storage_schema
 from .failures import attempt, in_words, plain_text
 
 
 class TableOutcome(NamedTuple):
-    """What became of a batch in one table."""
+    """What became of a batch in one table: entries one by one, or a ledger of them all."""
 
     entries: list[LedgerEntry]
     rows: pa.Table | None
+    ledger: pa.Table | None = None
 
 
 class BatchOutcome(NamedTuple):
@@ -58,6 +60,28 @@ def judge_batch(node: Node, batch: Batch, answers: Sequence[TimedAnswer]) -> Bat
         made[table.name] = _outcome(node, table, part, batch, answers)
         answers = [answer._replace(seconds=0.0) for answer in answers]  # one pass made all parts: it counts once
     return BatchOutcome(made, waiting)
+
+
+def judge_table(node: Node, batch: Batch, reasons: object, seconds: float) -> BatchOutcome | None:
+    """The outcome of a filter that has judged a whole table; None where its answer is not a text or null for each."""
+    if isinstance(reasons, pa.ChunkedArray):
+        reasons = reasons.combine_chunks()
+    rows = len(batch.ids)
+    if not isinstance(reasons, pa.Array) or not pa.types.is_string(reasons.type) or len(reasons) != rows:
+        return None
+    if pc.any(pc.equal(reasons, "")).as_py():
+        return None
+    stays = reasons.is_null()
+    columns = {
+        "id": pa.array(batch.ids, pa.string()), "video_id": pa.array(batch.videos, pa.string()),
+        "digest": pa.array(batch.digests, pa.int64()), "status": pc.if_else(stays, DONE, DROPPED),
+        "kind": pc.fill_null(reasons, ""), "attempts": pa.array(np.ones(rows, np.int32)),
+        "seconds": pa.array(np.full(rows, seconds / max(rows, 1), np.float32)),
+        "rows": pa.array(np.zeros(rows, np.int32)), "live": pa.array(np.ones(rows, bool)),
+    }  # fmt: skip
+    empty = pa.repeat("", rows)
+    ledger = pa.Table.from_arrays([columns.get(name, empty) for name in LEDGER.names], schema=LEDGER)
+    return BatchOutcome({node.tables[0].name: TableOutcome([], None, ledger)})
 
 
 def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> TableOutcome:

@@ -22,7 +22,8 @@ class ResultBuffer:
 
     entries: list[LedgerEntry] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
-    size: int = 0  # of the rows, in bytes
+    ledgers: list[pa.Table] = field(default_factory=list)  # of what came as tables, and of what came before those
+    size: int = 0  # of the tables, in bytes; rows that came as tables are quick to do again
     since: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: TableOutcome, tries: Mapping[str, int]) -> None:
@@ -32,6 +33,10 @@ class ResultBuffer:
             self.entries += entries
         else:
             self.entries += outcome.entries
+        if outcome.ledger is not None:
+            self._close_entries()
+            self.ledgers.append(_with_tries(outcome.ledger, tries))
+            self.size += outcome.ledger.nbytes
         if outcome.rows is not None:
             self.rows.append(outcome.rows)
             self.size += outcome.rows.nbytes
@@ -43,6 +48,20 @@ class ResultBuffer:
 
     def take(self) -> Results | None:
         """What is in it, which is empty afterwards; None for nothing."""
-        entries, rows = self.entries, self.rows
-        self.entries, self.rows, self.size, self.since = [], [], 0, time.monotonic()
-        return Results(to_ledger(entries), pa.concat_tables(rows) if rows else None) if entries else None
+        self._close_entries()
+        ledgers, rows = self.ledgers, self.rows
+        self.ledgers, self.rows, self.size, self.since = [], [], 0, time.monotonic()
+        return Results(pa.concat_tables(ledgers), pa.concat_tables(rows) if rows else None) if ledgers else None
+
+    def _close_entries(self) -> None:
+        if self.entries:
+            self.ledgers.append(to_ledger(self.entries))
+            self.entries = []
+
+
+def _with_tries(ledger: pa.Table, tries: Mapping[str, int]) -> pa.Table:
+    if not tries:
+        return ledger
+    attempts = [tries.get(id_, 0) + 1 for id_ in ledger.column("id").to_pylist()]
+    at = ledger.column_names.index("attempts")
+    return ledger.set_column(at, ledger.schema.field(at), pa.array(attempts, pa.int32()))

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from ...schemas import arrow_schema
 from ..contract.errors import RowError, TransientError, UserError, Waiting
-from ..contract.step import EachRow, Item, MultiOutput, StepContext
+from ..contract.step import EachRow, Filter, Item, MultiOutput, StepContext
 from ..planning.plan import Node
 from ..storage.join import Batch, rows_of
-from .answers import BatchOutcome, TimedAnswer, judge_batch
+from .answers import BatchOutcome, TimedAnswer, judge_batch, judge_table
 from .call_progress import CallProgress
 from .failures import (
     Attempt,
@@ -71,6 +72,8 @@ class Job:
             UserError: the step cannot go on.
             WorkerLost: this process cannot: its GPU has failed.
         """
+        if (whole := self._judge_table(batch, first)) is not None:
+            return whole
         rows = rows_of(batch, self.node.reads)
         lacks = [_missing(self.node, row) for row in rows]
         tried = [(first + at, row) for at, (row, lack) in enumerate(zip(rows, lacks, strict=True)) if not lack]
@@ -78,6 +81,20 @@ class Job:
         found = judge_batch(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
         self.check()
         return found
+
+    def _judge_table(self, batch: Batch, first: int) -> BatchOutcome | None:
+        """What a filter that takes tables says of the batch; None where its rows must be made."""
+        step, anchor = self.node.step, self.node.reads.anchor
+        if not isinstance(step, Filter) or type(step).drop_table is Filter.drop_table or anchor is None:
+            return None
+        assert batch.anchor is not None
+        table = batch.anchor.select(arrow_schema(anchor).names)
+        self.progress.begin(first, len(batch.ids))
+        started = time.monotonic()
+        done = attempt(step.drop_table, table)
+        self.progress.end()
+        self.check()
+        return judge_table(self.node, batch, done.value, time.monotonic() - started) if done.error is None else None
 
     def _answers(self, rows: list[tuple[int, Any]], wanted: frozenset[str]) -> list[TimedAnswer]:
         if not rows:

@@ -36,6 +36,7 @@ class RowTally:
         """Take what became of a batch. An input has failed where it failed in any of a step's tables."""
         if len(outcomes) == 1:
             [outcome] = outcomes.values()
+            self.rows += outcome.ledger.num_rows if outcome.ledger is not None else 0
             self.add([entry for entry in outcome.entries if not entry.part_of])
             return
         complete: dict[str, LedgerEntry] = {}

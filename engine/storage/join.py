@@ -187,7 +187,10 @@ def _load(
     tables: Iterable[TableRef], store: Store, number: int, columns: list[str], dropped: Mapping[str, pa.Array]
 ) -> pa.Table | None:
     parts = [read_window(file, columns, "", "") for file in _files(tables, store, number)]
-    return _sort(_passing(pa.concat_tables(parts), dropped)) if parts else None
+    if not parts:
+        return None
+    found = _passing(pa.concat_tables(parts), dropped)
+    return found if len(parts) == 1 else _sort(found)  # each file is in order
 
 
 def _applying(dropped: Mapping[str, pa.Array], row: type[Row]) -> dict[str, pa.Array]:
@@ -267,7 +270,8 @@ class InputReader:
             if span is None or (span.number, span.low, span.high) != (number, low, high):
                 self._span = None  # before the next is read
                 dropped = find_dropped_ids(self._nodes, node, store, number)
-                anchors = _sort(pa.concat_tables([read_window(f, None, low, high) for f in anchor_files]))
+                parts = [read_window(f, None, low, high) for f in anchor_files]
+                anchors = parts[0] if len(parts) == 1 else _sort(pa.concat_tables(parts))
                 joined = [
                     _read_joined(join, files, low, high, dropped)
                     for join, files in zip(node.reads.joins, join_files, strict=True)

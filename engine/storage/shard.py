@@ -195,7 +195,8 @@ class Shard:
         rows = self._merge("rows", lines, ledger, keep & here, rest)
         parked = self._merge("parked", lines, ledger, keep & ~here, rest)
         ledger = ledger.filter(pa.array(keep))
-        ledger = ledger.take(pc.sort_indices(ledger, sort_keys=[("part_of", "ascending"), ("id", "ascending")]))
+        if not _is_sorted(ledger):
+            ledger = ledger.take(pc.sort_indices(ledger, sort_keys=[("part_of", "ascending"), ("id", "ascending")]))
         name = _put_parquet(self.table.files, self.folder, "ledger", ledger, ledger.num_rows or 1)
         token = self._token(rows.digest, ledger)
         return Manifest(True, "", token, rows.name, parked.name, name, count(ledger), rows.strays)
@@ -263,6 +264,13 @@ class Shard:
         file = self._file(name)
         with intact(file, manifest_place(file)):
             return pq.read_table(file, partitioning=None, use_threads=False).select(LEDGER.names).cast(LEDGER)
+
+
+def _is_sorted(ledger: pa.Table) -> bool:
+    """Are there no parts, and all inputs in order?"""
+    ids = ledger.column("id").combine_chunks()
+    parts = pc.any(pc.not_equal(ledger.column("part_of"), "")).as_py()
+    return not parts and (len(ids) < 2 or bool(pc.all(pc.less(ids[:-1], ids[1:])).as_py()))
 
 
 def _ids(ledger: pa.Table, which: np.ndarray) -> pa.Array:

@@ -50,6 +50,21 @@ def full_schema(scores: Iterable[str]) -> pa.Schema:
     return pa.schema([*base, *(pa.field(s, pa.float64()) for s in scores if s.lower() not in taken)])
 
 
+def clip_columns() -> list[str]:
+    """The columns that follow from the clip alone."""
+    return [*arrow_schema(Clip).names, "seconds", "n_shots"]
+
+
+def clip_table(clips: pa.Table) -> pa.Table:
+    """A table of clips with these columns."""
+    import pyarrow.compute as pc
+
+    seconds = pc.subtract(clips.column("end_s"), clips.column("start_s"))
+    shots = pc.list_value_length(clips.column("shots")).cast(pa.int64())
+    columns = [clips.column(name) for name in arrow_schema(Clip).names]
+    return pa.table([*columns, seconds, shots], names=clip_columns())
+
+
 def to_table(rows: Sequence[KeepInput], scores: Iterable[str]) -> pa.Table:
     """The clips as a table of the full schema."""
     schema = full_schema(scores)

@@ -73,6 +73,16 @@ def judge(db: duckdb.DuckDBPyConnection, text: str, rows: pa.Table) -> list[bool
         raise RowError(first_line(error), "where") from None
 
 
+def judge_table(db: duckdb.DuckDBPyConnection, text: str, rows: pa.Table) -> pa.ChunkedArray:
+    """The same as a column; raises what DuckDB raises."""
+    db.register("clips", rows)
+    try:
+        query = db.sql(f"SELECT (\n{text}\n) AS verdict FROM clips")
+        return pa.RecordBatchReader.from_stream(query).read_all().column("verdict")
+    finally:
+        db.unregister("clips")
+
+
 def bind(db: duckdb.DuckDBPyConnection, text: str, schema: pa.Schema) -> None:
     """Raise ``UserError`` for an expression that does not fit these columns, or is not true or false of a row."""
     import duckdb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import StepContext
 from cliploom.filters.duration import Duration
-from cliploom.schemas import Clip
+from cliploom.schemas import Clip, to_arrow
 
 
 def _clip(seconds: float, start_s: float = 0.0) -> Clip:
@@ -34,6 +35,17 @@ def test_sums_of_floats_do_not_cross_a_limit() -> None:
 def test_a_batch_has_one_verdict_a_row(tmp_path: Path) -> None:
     with Duration(min_s=1, max_s=2).open(StepContext(tmp_path, {"": Path("x")})) as work:
         assert work([_clip(0.5), _clip(1.5), _clip(2.5)]) == ["too_short", None, "too_long"]
+
+
+def test_a_table_has_the_verdicts_of_its_rows() -> None:
+    dice = random.Random(3)
+    aside = [0, 1e-4, 4.9e-4, 5e-4, 5.1e-4, 2e-3, 1]
+    lengths = [dice.choice([2, 60, 30]) + dice.choice([-1, 1]) * dice.choice(aside) for _ in range(3000)]
+    clips = [_clip(seconds, dice.random() * 100) for seconds in lengths]
+    step = Duration()
+    verdicts = step.drop_table(to_arrow(Clip, clips)).to_pylist()
+    assert verdicts == [step.drop(clip) for clip in clips]
+    assert {*verdicts} == {None, "too_short", "too_long"}
 
 
 def test_options_that_let_nothing_pass_are_refused() -> None:

@@ -13,7 +13,7 @@ from cliploom.engine.contract.step import Map, Step, StepContext, reads
 from cliploom.filters.keep import Keep
 from cliploom.filters.sql.columns import KeepInput, base_schema
 from cliploom.filters.sql.expression import columns_of, connect
-from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video
+from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video, to_arrow
 
 
 class Measure(Map[Clip, Score]):
@@ -284,3 +284,21 @@ def test_it_needs_nothing_but_clips() -> None:
     Keep().check([])
     assert _judged(Keep().where, _row()) == [None]
     assert not {"path", "subtitles", "chapters"} & set(base_schema().names)
+
+
+@pytest.mark.parametrize(
+    "where", ["seconds > 3", "n_shots = 2 and start_s < 9", "nullif(n_shots, 2) > 1", "SECONDS < 4"]
+)
+def test_a_rule_about_clips_alone_is_judged_by_tables(where: str, tmp_path: Path) -> None:
+    step, rows = Keep(where), [_row(float(seconds)) for seconds in range(2, 9)]
+    table = to_arrow(Clip, [row.clip for row in rows])
+    found = step.drop_table(table)
+    assert found is not None and step.rows_per_call() > Keep.batch
+    with step.open(StepContext(tmp_path, {})) as work:
+        assert found.to_pylist() == list(work(rows))
+
+
+def test_a_rule_about_more_is_judged_by_rows() -> None:
+    for where in ("n_captions > 1", "conse > 0.2 and seconds > 2", "width_px > 100"):
+        assert Keep(where).drop_table(to_arrow(Clip, [])) is None
+        assert Keep(where).rows_per_call() == Keep.batch

@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hostile
+import pyarrow as pa
 import pytest
 import toys
 
@@ -22,9 +23,12 @@ from cliploom.engine.contract.step import BatchFunction, Filter, Map, RowAnswer,
 from cliploom.engine.execution import row_loop
 from cliploom.engine.execution.answers import BatchOutcome
 from cliploom.engine.execution.failures import WorkerLost
+from cliploom.engine.execution.result_buffer import ResultBuffer
 from cliploom.engine.execution.row_loop import AsyncJob, Job, answers_of_all, time_limit
+from cliploom.engine.execution.tally import RowTally
 from cliploom.engine.planning.plan import Node, make_plan
 from cliploom.engine.storage.join import Batch
+from cliploom.engine.storage.ledger import entries_of
 from cliploom.engine.storage.row_files import storage_schema
 from cliploom.schemas import Caption, Clip, to_arrow
 
@@ -248,3 +252,53 @@ def test_outside_the_main_thread_there_is_no_limit() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         assert kinds(pool.submit(work).result()) == {}
+
+
+@dataclass(frozen=True)
+class ByTable(Filter[Clip]):
+    """Drops every second clip of a table; by rows all."""
+
+    answer: ClassVar[Any] = None
+
+    def drop(self, row: Clip) -> str | None:
+        return "by row"
+
+    def drop_table(self, table: pa.Table) -> pa.Array | None:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        every_second = [None if k % 2 else "even" for k in range(table.num_rows)]
+        return self.answer(every_second) if self.answer else pa.array(every_second)
+
+
+def by_table(answer: Any) -> ByTable:
+    step = ByTable()
+    object.__setattr__(step, "answer", answer)
+    return step
+
+
+def reasons(outcome: BatchOutcome) -> list[tuple[str, str, int]]:
+    buffer = ResultBuffer()
+    buffer.add(next(iter(outcome.tables.values())), {CLIPS[0].clip_id: 2})
+    results = buffer.take()
+    assert results is not None
+    return [(e.status, e.kind, e.attempts) for e in entries_of(results.ledger)]
+
+
+def test_a_filter_may_judge_a_whole_table() -> None:
+    found = done(ByTable(), CLIPS[:4])
+    assert reasons(found) == [("dropped", "even", 3), ("done", "", 1), ("dropped", "even", 1), ("done", "", 1)]
+    tally = RowTally()
+    tally.add_outcomes(found.tables)
+    assert (tally.rows, tally.failed) == (4, 0)
+    assert reasons(done(by_table(lambda words: pa.chunked_array([words[:1], words[1:]])), CLIPS[:4])) == reasons(found)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ValueError("no"), lambda words: words, lambda words: pa.array(words[1:], pa.string()),
+        lambda words: pa.array([""] * len(words)), lambda words: pa.array(range(len(words))), lambda words: None,
+    ],
+)  # fmt: skip
+def test_a_wrong_answer_about_a_table_has_its_rows_judged_one_by_one(answer: Any) -> None:
+    assert {kind for _, kind, _ in reasons(done(by_table(answer), CLIPS[:4]))} == {"by row"}
