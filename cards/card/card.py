@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from ...engine.contract.errors import UserError
+from ...schemas import memoize
 from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
 from ..release.columns import FILE, SCORE
@@ -90,22 +91,31 @@ def make_card(wishes: CardOptions, facts: Facts, story: Provenance, contents: Ca
 def _render(file: str, **values: Any) -> str:
     """The card by our template, or by one of the recipe's that extends it."""
     import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    here = Path(__file__).parent
-    folders = [here, Path(file).expanduser().parent] if file else [here]
-    page = ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time, "fence": _fence, "num": _number}
+    here = str(Path(__file__).parent)
+    page = _environment((here, str(Path(file).expanduser().parent)) if file else (here,))
     try:
-        return page.get_template(Path(file).name if file else "card.md.j2").render(**values)
+        text: str = page.get_template(Path(file).name if file else "card.md.j2").render(**values)
+        return text
     except jinja2.TemplateNotFound:
         raise UserError(f"cards.dataset.template: there is no file {file}") from None
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"{file}:{error.lineno}: {error.message}", "it must be a Jinja2 template") from None
     except jinja2.TemplateError as error:
         raise UserError(f"{file}: {error.message}", 'begin it with {% extends "card.md.j2" %}') from None
+
+
+@memoize
+def _environment(folders: tuple[str, ...]) -> Any:
+    """Where templates are looked for; one that was compiled is kept as long as its file is the same."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    page = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time, "fence": _fence, "num": _number}
+    return page
 
 
 def _number(value: float) -> str:
