@@ -24,7 +24,7 @@ TEXTS = sorted([
 ])  # fmt: skip
 NAMED = re.compile(rf"\b(?:{'|'.join(FOLDERS)})(?:\.[a-z][a-z0-9_]*)+")
 INVENTED = re.compile(r"there is no step \S+|filters\.loudness")  # what examples say of steps that there are not
-WORDS = {"as", "from", "timeout_s"}  # of a recipe, with any step
+WORDS = {"as", "from", "timeout_s", "batch", "workers"}  # of a recipe, with any step
 
 
 def _named(text: str) -> Iterator[str]:

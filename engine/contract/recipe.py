@@ -34,6 +34,8 @@ class StepUse:
         reads_from: what ``from:`` says: names of earlier steps; empty for all whose rows it reads by the rules.
         timeout_s: another time limit than the step's own, in seconds.
         where: file and line, for messages.
+        batch: how many rows each call of the step has, in place of its own number.
+        workers: how many processes may run it at once; otherwise as many as the build has, or one on a GPU.
     """
 
     step: Step
@@ -41,6 +43,8 @@ class StepUse:
     reads_from: tuple[str, ...] = ()
     timeout_s: float | None = None
     where: str = ""
+    batch: int | None = None
+    workers: int | None = None
 
 
 StepEntry = Step | StepUse | str | tuple[str, Mapping[str, Any]]
@@ -107,6 +111,12 @@ def _check_use(use: StepUse) -> None:
     limit = use.timeout_s
     if limit is not None and (type(limit) not in (int, float) or not 0 < limit < math.inf):
         raise UserError(_at(use.where, f"`timeout_s:` is {format_value(limit)}: it must be a number of seconds"))
+    for key, number in (("batch", use.batch), ("workers", use.workers)):
+        if number is not None and (type(number) is not int or not 0 < number < 1 << 31):
+            raise UserError(_at(use.where, f"`{key}:` is {format_value(number)}: it must be a whole number above 0"))
+    if use.step.cost == "llm" and (use.workers or 1) > 1:
+        said = f"`workers:` is {use.workers}: {use.name} runs a language model here, whose cost one process counts"
+        raise UserError(_at(use.where, said))
 
 
 class Mark(NamedTuple):
@@ -244,7 +254,8 @@ def _use_of_entry(number: int, entry: StepEntry) -> StepUse:
 def _use(entry: RecipeEntry, place: str) -> StepUse:
     where = f"{place}{entry.line}"
     options = dict(entry.options)
-    name, source, patience = options.pop("as", ""), options.pop("from", ()), options.pop("timeout_s", None)
+    name, source, timeout_s = options.pop("as", ""), options.pop("from", ()), options.pop("timeout_s", None)
+    batch, workers = options.pop("batch", None), options.pop("workers", None)
     if not isinstance(name, str):
         raise UserError(f"{where}: `as:` is {format_value(name)}: it must be a word")
     sources = [source] if isinstance(source, str) else source
@@ -258,7 +269,7 @@ def _use(entry: RecipeEntry, place: str) -> StepUse:
         option = next((o for o in entry.lines if f".{o} " in error.message or f"option {o}" in error.message), None)
         line = entry.lines.get(option or "", entry.line)
         raise UserError(f"{place}{line}: {error.message}", error.hint) from None
-    return StepUse(made, name, tuple(sources), patience, where)
+    return StepUse(made, name, tuple(sources), timeout_s, where, batch, workers)
 
 
 def dump_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -269,7 +280,8 @@ def dump_recipe(recipe: Recipe) -> dict[str, Any]:
         entry: dict[str, Any] = dict(plain_options(use.step))
         entry |= {"as": use.name} if use.name != kind else {}
         entry |= {"from": list(use.reads_from)} if use.reads_from else {}
-        entry |= {"timeout_s": use.timeout_s} if use.timeout_s else {}
+        numbers = {"timeout_s": use.timeout_s, "batch": use.batch, "workers": use.workers}
+        entry |= {key: number for key, number in numbers.items() if number}
         steps.append({kind: entry})
     head = {"name": recipe.name, "shards": recipe.shards, "max_bad": recipe.max_bad}
     return {**head, "budget": plain_options(recipe.budget), "steps": steps}

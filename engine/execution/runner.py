@@ -67,7 +67,7 @@ class Runner:
             options.workers, plan, self._begin, lambda n, said: self.tell("warning", n.name, message=said)
         )
         self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
-        self.paces = {node.index: Pace(node.step.rows_per_call()) for node in nodes}
+        self.paces = {node.index: Pace(node.rows_per_call) for node in nodes}
         self.in_flight_futures: dict[Future[Any], InFlight] = {}
         self.globals = GlobalRuns(nodes, store)
         self.inline = InlineSteps(self._context, lambda: self.check())

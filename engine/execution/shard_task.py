@@ -121,7 +121,7 @@ class Task:
         """Rows to hand out, at most so many and no more than are well held at once; None when all are."""
         if not self._left:
             return None
-        most = max(min(most, int(MOST_BYTES / max(self.row_bytes, 1.0))), self.node.step.rows_per_call())
+        most = max(min(most, int(MOST_BYTES / max(self.row_bytes, 1.0))), self.node.rows_per_call)
         window = self._left.popleft()
         if len(window) > most:
             self._left.appendleft(window.slice(most, len(window)))

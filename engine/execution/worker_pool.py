@@ -124,7 +124,7 @@ class WorkerPool:
         if sum(worker.busy for worker in self._workers) < self._most:
             if (idle := next((worker for worker in mine if not worker.busy), None)) is not None:
                 return idle
-            most = 1 if node.step.cost in ("llm", "gpu") else self._most
+            most = node.use.workers or (1 if node.step.cost in ("llm", "gpu") else self._most)
             if len(mine) < most and self._room_for(node):
                 self._workers.append(new := WorkerProcess(node, self._plan))
                 self._begin(new)

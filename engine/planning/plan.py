@@ -47,6 +47,11 @@ class Node:
         return self.use.timeout_s or self.step.timeout_s
 
     @property
+    def rows_per_call(self) -> int:
+        """The most rows of one call."""
+        return self.use.batch or self.step.rows_per_call()
+
+    @property
     def needs(self) -> set[int]:
         """The nodes that are done before this one; a barrier comes after all before it that do not wait themselves."""
         return set(range(self.index)) if self.shape == "global" else self.sources

@@ -230,7 +230,7 @@ class InputReader:
 
     def batches(self, window: Window) -> Iterator[Batch]:
         """The rows of a window, call by call, with what belongs to them."""
-        size = self._node.step.rows_per_call()
+        size = self._node.rows_per_call
         ids, videos = window.inputs.ids.to_pylist(), window.inputs.videos.to_pylist()
         digests = window.inputs.digests.tolist()
         for start, anchors, joined in self._tables(window, videos):

@@ -107,6 +107,8 @@ def test_a_wrong_recipe_is_refused_in_one_line(old: str, new: str, said: str) ->
         ('filters.keep: {where: "\\ud800"}', "10: \\ud800 holds the character '\\ud800'"),
         ("filters.duration: {as: Builders.Scan}", "10: Builders.Scan is used twice"),
         ("filters.duration: {timeout_s: 0}", "10: `timeout_s:` is 0: "),
+        ("filters.duration: {batch: 0}", "10: `batch:` is 0: it must be a whole number above 0"),
+        ("filters.duration: {workers: many}", "10: `workers:` is 'many': it must be a whole number above 0"),
         ("filters.duration: {as: builders.scan.frames}", ""),
         ("&again filters.duration: *again", "10: *again refers to another place"),
         ("!!python/object:os.system {}", "10: tag:yaml.org,2002:python/object:os.system is a tag"),

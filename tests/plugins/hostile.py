@@ -9,8 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -248,3 +248,14 @@ class Naps(InRunner):
     def process(self, row: Clip) -> RowAnswer[Caption]:
         time.sleep(0.1)
         return [caption(row)]
+
+
+@dataclass(frozen=True)
+class CountsCalls(Split[Clip, Caption]):
+    """Says of each row how many came with it, and to which process."""
+
+    batch = 2
+
+    @contextmanager
+    def open(self, site: StepContext) -> Iterator[Any]:
+        yield lambda rows: [[replace(caption(row), text=f"{len(rows)} {os.getpid()}")] for row in rows]

@@ -190,3 +190,12 @@ def test_a_step_that_reads_everything_needs_no_other_step_s_code() -> None:
     bare = outline_nodes(nodes, nodes[-1])
     assert [type(node.step) for node in bare] == [Step, Step, Step, toys.Even]
     assert [node.reads.anchor for node in bare] == [node.reads.anchor for node in nodes]
+
+
+def test_a_recipe_may_say_how_many_rows_a_call_has_and_how_many_processes(tmp_path: Path) -> None:
+    uses = [StepUse(toys.Numbers(last=5)), StepUse(toys.Pieces()), StepUse(hostile.CountsCalls(), batch=9, workers=1)]
+    run_build(Recipe("r", uses, shards=1), tmp_path / "b", RunOptions(workers=2))
+    with Build.read(tmp_path / "b").connect() as db:
+        texts = [row[0].split() for row in db.execute("SELECT text FROM captions").fetchall()]
+    assert {int(rows) for rows, _ in texts} == {9}
+    assert len({pid for _, pid in texts}) == 1
