@@ -11,7 +11,7 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.options import digest
 from ..release.reading import CARD
 from .card import card_files, front_matter
-from .hub_client import HubClient, HubRace
+from .hub_client import HubClient, HubRace, HubUnreachable
 from .options import PublishOptions
 from .release_folder import ReleaseFolder
 from .source import DatasetSource, read_card
@@ -224,7 +224,13 @@ class _Push:
         if self.head() != base:
             raise HubRace("it has a new commit")
         self.client.ask(api.change_discussion_status, repo, number, "open", repo_type="dataset")
-        self.client.ask(self._merge, number, base)
+        try:
+            self.client.ask(self._merge, number, base)
+        except HubUnreachable:
+            raise
+        except UserError as error:
+            hint = f"all is on {self.client.url}/discussions/{number}: who may write there can merge it"
+            raise UserError(error.message, hint) from None
         self._verify(self.revision)
         return self.head()
 

@@ -226,6 +226,8 @@ def test_refusals_are_one_line(
     assert "is gated, and this token has no access" in refusal()
     hub.faults = [Fault("GET .*/tree/", 401, 1, {"X-Error-Code": "RepoNotFound"})]
     assert "there is no dataset anna/films that this token may see" in refusal()
+    hub.faults = [Fault("POST .*/merge", 403, 1)]
+    assert "/datasets/anna/films/discussions/1: who may write there can merge it" in refusal()
     hub.faults = [Fault("GET .*/whoami|POST .*/create", 500, 1)]
     assert "is busy (500" in refusal()
 
