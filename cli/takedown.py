@@ -60,5 +60,6 @@ What still holds them:
 - That repository's earlier commits and tags, until they go: delete the tags, then, in Python,
   huggingface_hub.HfApi().super_squash_history("user/name", repo_type="dataset")
   makes one commit of its history. Files of old commits can be deleted in the repository's settings, too.
+- What was exported before (exports/ and the like): export again.
 - Whoever downloaded it. The card's number of what was taken down tells them to use the newest revision.
 """
