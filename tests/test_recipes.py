@@ -24,7 +24,10 @@ CHEAPER = {
     "sharegpt4video": [*FAKE, "brief.teachers=[{chat: fake, frames: 8}]"],
     # Nobody answers here: tests/annotation/test_asking_recipes.py does.
     "favdbench": ["annotation.review.quorum=0", "annotation.review.page=false"],
-    "qvhighlights": [f"{name}.{option}" for name in ("moments", "saliency") for option in ("quorum=0", "page=false")],
+    "qvhighlights": [
+        *(f"{name}.{option}" for name in ("moments", "saliency") for option in ("quorum=0", "page=false")),
+        "builders.clips.min_s=5",
+    ],
     "videophy": ["annotation.review.quorum=0", "annotation.review.page=false"],
     "videoxum": [*FAKE, "annotation.review.quorum=0", "annotation.review.page=false"],
 }

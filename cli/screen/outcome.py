@@ -74,8 +74,10 @@ def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
 
 
 def find_outputs(root: Path, stages: Sequence[FunnelStage]) -> dict[str, Path]:
-    """What is there to look at: the dataset, its card, the report; or a dataset that the tables have left behind."""
+    """What is there to look at: the dataset, or one that the tables have left behind, its card, report and review page."""
     places = {"report": root / "report.html"}
+    if page := next(iter(sorted(root.glob("*/review.html"))), None):
+        places["review"] = page
     if any(stage.table == "entries" and stage.finished for stage in stages):
         places = {"dataset": root / "dataset", "card": root / "dataset" / "README.md", **places}
     else:
