@@ -74,7 +74,7 @@ def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
 
 
 def find_outputs(root: Path, stages: Sequence[FunnelStage]) -> dict[str, Path]:
-    """What is there to look at: the dataset, or one that the tables have left behind, its card, report and review page."""
+    """What is there to look at: the dataset, or one that the tables have left behind; card, report, review page."""
     places = {"report": root / "report.html"}
     if page := next(iter(sorted(root.glob("*/review.html"))), None):
         places["review"] = page
