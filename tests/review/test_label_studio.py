@@ -1,4 +1,4 @@
-"""Tasks to a real Label Studio server, answered in a real browser by two people, and back."""
+"""Tasks to a real Label Studio server, an edit in a real browser, and back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-from builds import EVIL, ReviewBuild
-from playwright.sync_api import Page, expect
-from server_process import ANN, BO, LEGACY, Server
+from builds import ReviewBuild
+from playwright.sync_api import Page
+from server_process import LEGACY, Server
 
 TOKEN = "REVIEW_TOKEN"
 
@@ -70,24 +69,6 @@ def build_in(server: Server, name: str, **options: Any) -> ReviewBuild:
     return made
 
 
-def test_a_choice_of_two_people_comes_back(server: Server, ann: Page, bo: Page) -> None:
-    build = build_in(server, "choose", kind="choose", people=2, guideline="Choose <b>well</b>.")
-    assert push(build, server).startswith("2 tasks are new, 0 were there")
-    assert push(build, server).startswith("0 tasks are new, 2 were there")
-    assert not any("secret" in json.dumps(task) for task in tasks(ann, server, build))
-    for page, key in ((ann, "A woman"), (bo, "All bad")):
-        open_task(page, server, build)
-        assert page.evaluate("document.querySelectorAll('img[src=\"x\"]').length") == 0
-        expect(page.get_by_text(EVIL).first).to_be_visible()
-        page.locator("label", has_text=key).first.click()
-        submit(page)
-    assert f"{ANN}: 1 answers" in pull(build, server)
-    rows, waiting = build.build()
-    assert [(row.person, row.verdict) for row in rows] == [(ANN, "accept"), (BO, "reject")]
-    assert rows[0].caption_id == f"{rows[0].clip_id}_secret0" and rows[0].seconds
-    assert waiting.startswith("1 of 2 reviews are open")
-
-
 def test_an_edit_comes_back(server: Server, ann: Page) -> None:
     build = build_in(server, "edit", kind="edit", sample=2)
     push(build, server)
@@ -97,32 +78,6 @@ def test_an_edit_comes_back(server: Server, ann: Page) -> None:
     pull(build, server)
     [row], _ = build.build()
     assert (row.verdict, row.text) == ("edit", 'She walks; "slowly" =1')
-
-
-def test_a_span_of_the_timeline_comes_back_right_to_the_frame(server: Server, ann: Page) -> None:
-    build = build_in(server, "moments", kind="moments", grid_s=0, sample=1)
-    push(build, server)
-    open_task(ann, server, build)
-    ann.get_by_text("moment", exact=True).first.click()
-    line = ann.locator(
-        "[class*=timeline] [class*=keyframes], [class*=frames__scroll], .lsf-video-timeline, [class*=lsf-frames]"
-    ).first
-    box = line.bounding_box()
-    assert box
-    ann.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.7)
-    ann.mouse.down()
-    ann.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7, steps=8)
-    ann.mouse.up()
-    submit(ann)
-    [task] = tasks(ann, server, build)
-    [span] = task["annotations"][0]["result"][0]["value"]["ranges"]
-    pull(build, server)
-    [row], _ = build.build()
-    [mark] = row.marks
-    start_s = task["meta"]["at"][0]
-    assert span["end"] > span["start"] > 1
-    assert mark.start_s == pytest.approx(start_s + (span["start"] - 1) / 24, abs=1e-5)
-    assert mark.end_s == pytest.approx(start_s + span["end"] / 24, abs=1e-5)
 
 
 def test_what_people_change_on_the_server_is_followed(server: Server, ann: Page, bo: Page) -> None:
