@@ -15,11 +15,11 @@ from .backends.folder import ReviewFolder
 from .edits import Edits
 from .forms.answers import ReviewAnswer
 from .forms.form import CAPTION_KINDS, Questions
-from .tasks.asked import read_task_ids
 from .tasks.collect import collect_answers
 from .tasks.outcome import Rules, outcomes
-from .tasks.sample import sampled_tasks, tasks_named
+from .tasks.sample import sample_tasks, tasks_named
 from .tasks.task import ReviewTask
+from .tasks.task_ids import read_task_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +88,7 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[ReviewRow | Drop]:
         """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
         folder, form = self._folder(context), self.form()
-        asked = sampled_tasks(db, self, self.sample, self.seed)
+        asked = sample_tasks(db, self, self.sample, self.seed)
         folder.post(asked)
         lines = folder.fetch()
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
@@ -102,14 +102,14 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
             yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
         answered = sum(len(found.by_task[task.task_id]) >= self.people for task in asked)
         if answered < self.quorum * len(asked) - 1e-9:
-            told = _told(len(outside - set(tasks)), found.broken)
+            told = _uncounted(len(outside - set(tasks)), found.broken)
             raise Waiting(f"{len(asked) - answered} of {len(asked)} reviews are open: {folder.how()}{told}")
 
     def _folder(self, context: StepContext) -> ReviewFolder:
         return ReviewFolder(context.root, self.sheet, self.form(), self.people, self.page)
 
 
-def _told(gone: int, broken: Sequence[str]) -> str:
+def _uncounted(gone: int, broken: Sequence[str]) -> str:
     """What became of answers that are not counted."""
     stale = f" ({gone} answers are to captions that have changed since)" if gone else ""
     return stale + (f" ({len(broken)} answers break the rules, such as {broken[0]})" if broken else "")

@@ -10,12 +10,12 @@ from typing import Any
 
 from ...engine.storage.files import read_json, write_json
 from ..forms.form import Axis, Form, Slot, TimelinePart
-from ..tasks.asked import remember_tasks
 from ..tasks.task import ReviewTask, write_task_file
+from ..tasks.task_ids import remember_tasks
 from .page.backend import NAME as PAGE
 from .page.backend import Page
 from .port import AnswerLine, Backend
-from .pulled import PulledAnswers
+from .server_answers import ServerAnswers
 from .sheets.folder import Sheets
 
 FORM = "form.json"
@@ -38,7 +38,7 @@ class ReviewFolder:
 
     def backends(self) -> Sequence[Backend]:
         """All ways that answers may have come."""
-        return (Sheets(self.path, self.form), Page(self.root, self.path, self.form), PulledAnswers(self.path))
+        return (Sheets(self.path, self.form), Page(self.root, self.path, self.form), ServerAnswers(self.path))
 
     def post(self, tasks: Sequence[ReviewTask]) -> None:
         """Write the tasks for programs, for spreadsheets, and as a page where one is wanted."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...engine.contract.errors import UserError
-from ..tasks.asked import read_task_ids
+from ..tasks.task_ids import read_task_ids
+from .answer_files import ReviewAnswerFile, read_answer_file, save_answers
 from .folder import ReviewFolder
-from .saved import SavedAnswers, read_saved, save_answers
 
 
 def take_files(folder: ReviewFolder, files: Sequence[Path]) -> dict[str, int]:
@@ -19,9 +19,9 @@ def take_files(folder: ReviewFolder, files: Sequence[Path]) -> dict[str, int]:
         UserError: a file is none that the page saved, is another review's, or names nobody; nothing is taken then.
     """
     known = read_task_ids(folder.path)
-    by_person: dict[str, list[SavedAnswers]] = {}
+    by_person: dict[str, list[ReviewAnswerFile]] = {}
     for path in files:
-        found = read_saved(path)
+        found = read_answer_file(path)
         person = " ".join(found.person.split())
         if not person:
             raise UserError(f"{path} does not say whose answers it holds")
@@ -32,11 +32,11 @@ def take_files(folder: ReviewFolder, files: Sequence[Path]) -> dict[str, int]:
     return {some[0].person: _merge(folder, some) for some in by_person.values()}
 
 
-def _merge(folder: ReviewFolder, files: Sequence[SavedAnswers]) -> int:
+def _merge(folder: ReviewFolder, files: Sequence[ReviewAnswerFile]) -> int:
     person = " ".join(files[0].person.split())
     name = re.sub(r"[^\w.-]+", "_", person)
     path = folder.path / f"answers_{name}.json"
-    old = [read_saved(path)] if path.exists() else []
+    old = [read_answer_file(path)] if path.exists() else []
     last = {
         answer.task_id: answer.model_dump() | {"person": person}
         for answer in sorted((a for file in [*old, *files] for a in file.answers), key=lambda a: a.at)

@@ -73,7 +73,7 @@ _QUERIES = {
 }  # fmt: skip
 
 
-def sampled_tasks(
+def sample_tasks(
     db: duckdb.DuckDBPyConnection, questions: Questions, sample: int | None, seed: int
 ) -> list[ReviewTask]:
     """The tasks of a sample, all of them for None: those whose clips have the smallest hashes.

@@ -15,9 +15,9 @@ from ...schemas import ReviewMark
 from ..backends.folder import ReviewFolder
 from ..forms.answers import ReviewAnswer
 from ..forms.form import MARK, Form
-from .asked import read_task_ids
 from .collect import collect_answers
 from .task import read_task_file
+from .task_ids import read_task_ids
 
 _FAST = 3.0  # a person whose usual time is so many times shorter than that of all is told apart
 _SAMPLES = 200

@@ -20,7 +20,7 @@ def read_changelog(part: Path, old: Path) -> str:
     except OSError:
         return ""
     (part / FILE).write_text(text, encoding="utf-8")
-    return shown(text)
+    return excerpt(text)
 
 
 def add_entry(folder: Path, heading: str, lines: list[str]) -> None:
@@ -34,7 +34,7 @@ def add_entry(folder: Path, heading: str, lines: list[str]) -> None:
     text = f"### {heading}\n\n" + "".join(f"- {line}\n" for line in lines) + ("\n" + kept.lstrip("\n") if kept else "")
     write_text(path, text)
     card = folder / "README.md"
-    write_text(card, with_changelog(card.read_text(encoding="utf-8"), shown(text)))
+    write_text(card, with_changelog(card.read_text(encoding="utf-8"), excerpt(text)))
 
 
 def with_changelog(card: str, text: str) -> str:
@@ -47,7 +47,7 @@ def with_changelog(card: str, text: str) -> str:
     return f"{card.rstrip()}\n\n{section}"
 
 
-def shown(text: str) -> str:
+def excerpt(text: str) -> str:
     """As much of a changelog as the card shows: whole entries."""
     if len(text) <= _SHOWN:
         return text.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from ..release.reading import CARD
 from .card import card_files, front_matter
 from .hub_client import HubClient, HubRace, HubUnreachable
 from .options import PublishOptions
+from .release_files import Change, Content, RemoteFile, commit_operations, git_blob_id, is_addition, sha256_of, size_of
 from .release_folder import ReleaseFolder
 from .source import DatasetSource, read_card
 from .versions import next_version
@@ -20,29 +21,6 @@ from .versions import next_version
 COMMIT_FILES = 100  # the Hub wants no more in a commit
 _ROUNDS = 4  # of starting again because somebody else changed the repository
 _TITLE = "cliploom release"
-_CHUNK = 8 << 20
-
-Content = bytes | Path
-
-
-class RemoteFile(NamedTuple):
-    """A file as the Hub lists it."""
-
-    size: int
-    sha256: str  # of LFS, otherwise empty
-    git: str
-
-
-class Change(NamedTuple):
-    """What a release does to the files of a revision."""
-
-    add: dict[str, Content]
-    delete: list[str]
-
-    @property
-    def bytes(self) -> int:
-        """Size of what is added."""
-        return sum(_size(content) for content in self.add.values())
 
 
 class Publication(NamedTuple):
@@ -199,13 +177,13 @@ class _Push:
 
     def _is_there(self, path: str, remote: Mapping[str, RemoteFile]) -> bool:
         found, content = remote.get(path), self.files[path]
-        if found is None or found.size != _size(content):
+        if found is None or found.size != size_of(content):
             return False
         if found.sha256:
             if path not in self.sums:
-                self.sums[path] = _sha256(content)
+                self.sums[path] = sha256_of(content)
             return found.sha256 == self.sums[path]
-        return found.git == _git_id(content)
+        return found.git == git_blob_id(content)
 
     def _by_pull_request(self, base: str, version: str) -> str:
         """Commits of at most so many files on a branch of its own, then one merge. Returns the new commit."""
@@ -213,7 +191,7 @@ class _Push:
         number = self._pull_request(base, version)
         branch = f"refs/pr/{number}"
         change = self._change(self._listing(branch))
-        operations = list(_operations(change))
+        operations = list(commit_operations(change))
         done, total = 0, len(operations)
         while batch := operations[done : done + COMMIT_FILES]:
             title = f"{_TITLE} {version}" + (f", part {done // COMMIT_FILES + 1}" if total > COMMIT_FILES else "")
@@ -260,18 +238,18 @@ class _Push:
         """A short name of what is published."""
         card = self.files[CARD]
         assert isinstance(card, bytes)
-        sizes = sorted((path, _size(content)) for path, content in self.files.items())
+        sizes = sorted((path, size_of(content)) for path, content in self.files.items())
         return digest(sizes, hashlib.sha256(card).hexdigest())[:12]
 
     def _by_commit(self, base: str, version: str, change: Change) -> str:
         """All in one commit, on a branch that a pull request cannot go to; contents are uploaded before it."""
-        self._commit(list(_operations(change)), f"{_TITLE} {version}", self.revision, base)
+        self._commit(list(commit_operations(change)), f"{_TITLE} {version}", self.revision, base)
         self._verify(self.revision)
         return self.head()
 
     def _commit(self, operations: Sequence[Any], title: str, revision: str, parent: str | None = None) -> None:
         api, repo = self.client.api, self.client.repo
-        additions = [one for one in operations if _adds(one)]
+        additions = [one for one in operations if is_addition(one)]
         self.client.ask(api.preupload_lfs_files, repo, additions, repo_type="dataset", revision=revision)
         hashed = [one for one in additions if getattr(one.upload_info, "is_hashed", True)]
         self.sums |= {one.path_in_repo: one.upload_info.sha256.hex() for one in hashed}
@@ -280,9 +258,9 @@ class _Push:
     def _commit_once(self, operations: Sequence[Any], **options: Any) -> None:
         """A commit whose answer was lost is found done: what it added is skipped, what it deleted is gone."""
         held = list(operations)
-        if not all(map(_adds, held)):
+        if not all(map(is_addition, held)):
             remote = self._listing(options["revision"])
-            held = [one for one in held if _adds(one) or one.path_in_repo in remote]
+            held = [one for one in held if is_addition(one) or one.path_in_repo in remote]
         if held:
             self.client.api.create_commit(self.client.repo, held, repo_type="dataset", **options)
 
@@ -301,24 +279,6 @@ class _Push:
             )  # fmt: skip
 
 
-def _operations(change: Change) -> Iterator[Any]:
-    """Data first, then what goes, the card last."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    last = [path for path in change.add if "/" not in path]
-    first = [path for path in change.add if "/" in path]
-    for path in first:
-        yield CommitOperationAdd(path, change.add[path])
-    for path in change.delete:
-        yield CommitOperationDelete(path, is_folder=False)
-    for path in sorted(last, key=lambda path: path == CARD):
-        yield CommitOperationAdd(path, change.add[path])
-
-
-def _adds(operation: Any) -> bool:
-    return hasattr(operation, "path_or_fileobj")
-
-
 def _top_folders(card: Mapping[str, Any]) -> set[str]:
     """The folders that a card says its data is in."""
     found = set()
@@ -328,29 +288,3 @@ def _top_folders(card: Mapping[str, Any]) -> set[str]:
             if "/" in path and "*" not in path.split("/")[0]:
                 found.add(path.split("/")[0])
     return found
-
-
-def _size(content: Content) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def _chunks(content: Content) -> Iterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-        return
-    with content.open("rb") as file:
-        yield from iter(lambda: file.read(_CHUNK), b"")
-
-
-def _sha256(content: Content) -> str:
-    made = hashlib.sha256()
-    for chunk in _chunks(content):
-        made.update(chunk)
-    return made.hexdigest()
-
-
-def _git_id(content: Content) -> str:
-    made = hashlib.sha1(b"blob %d\0" % _size(content))
-    for chunk in _chunks(content):
-        made.update(chunk)
-    return made.hexdigest()

@@ -13,10 +13,10 @@ from ....engine.contract.errors import UserError
 from ....engine.storage.files import read_json, write_json
 from ....schemas import ReviewMark
 from ...tasks.task import CandidateCaption, ReviewTask, read_task_file
+from ..answer_files import answer_record, read_answer_file, save_answers
 from ..clips import make_clips
 from ..folder import ReviewFolder
-from ..pulled import PULLED
-from ..saved import as_saved, read_saved, save_answers
+from ..server_answers import SERVER_ANSWERS
 from .client import LabelStudioServer, people
 from .config import MOST_SPANS, label_config
 from .places import ClipPlace
@@ -217,8 +217,8 @@ def pull(server: LabelStudioServer, folder: ReviewFolder) -> PullCount:
             if (labeled.get("meta") or {}).get("cliploom"):
                 seen.add(labeled["meta"]["cliploom"])
                 _read(folder, labeled, names, answers, count)
-    path = folder.path / PULLED
-    for old in read_saved(path).answers if path.exists() else ():
+    path = folder.path / SERVER_ANSWERS
+    for old in read_answer_file(path).answers if path.exists() else ():
         if old.task_id not in seen:
             answers.setdefault((old.task_id, old.person), old.model_dump())
             count.gone += 1
@@ -247,7 +247,7 @@ def _read(
         at = str(annotation.get("updated_at") or "")
         key = (task.task_id, person)
         if answer is not None and (key not in answers or answers[key]["at"] <= at):
-            answers[key] = as_saved(answer, at)
+            answers[key] = answer_record(answer, at)
 
 
 def _task(labeled: Mapping[str, Any]) -> tuple[ReviewTask, float]:

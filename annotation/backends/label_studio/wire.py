@@ -30,7 +30,7 @@ def as_labeling_task(form: Form, task: ReviewTask, clip: ShownClip) -> dict[str,
         "cliploom_id": task.task_id,
         "video": clip.url,
         "fps": clip.fps,
-        "shown": _shown(form, task),
+        "shown": _task_text(form, task),
     }
     if form.text and not form.choice:
         data["caption"] = task.candidates[0].text
@@ -50,7 +50,7 @@ def _option(value: str, text: str) -> dict[str, str]:
     return {"value": value, "html": f"<span>{html.escape(text)}</span>"}
 
 
-def _shown(form: Form, task: ReviewTask) -> str:
+def _task_text(form: Form, task: ReviewTask) -> str:
     if form.choice or form.text:
         return task.video
     lines = [candidate.text for candidate in task.candidates]

@@ -14,9 +14,9 @@ from ....engine.contract.options import digest
 from ....engine.storage.files import write_text
 from ...forms.form import Form
 from ...tasks.task import ReviewTask
+from ..answer_files import answer_lines
 from ..clips import PlayableClip, make_clips
 from ..port import AnswerLine, digest_files
-from ..saved import saved_lines
 
 HERE = Path(__file__).parent
 NAME = "review.html"
@@ -40,7 +40,7 @@ class Page:
 
     def fetch(self) -> list[AnswerLine]:
         """The answers of the files that people saved and `cliploom review pull` took in."""
-        return saved_lines(self._files())
+        return answer_lines(self._files())
 
     def digest(self) -> str:
         """A digest of those files."""

@@ -52,9 +52,9 @@ class Sheets:
         """Write the tasks and the manual; a file that would not change is not touched, nor is any answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
         empty = [""] * len(answer_columns(self.form))
-        shown = _shown_columns(self.form)
+        shown = _clip_columns(self.form)
         columns = ("task_id", "clip_id", "video", "start_s", "end_s", "file", *shown, *answer_columns(self.form))
-        rows = [[*_cells(task), *_shown(self.form, task), *empty] for task in tasks]
+        rows = [[*_cells(task), *_clip_cells(self.form, task), *empty] for task in tasks]
         _write(self.folder / "tasks.csv", sheet(columns, rows))
         _write(self.folder / "README.md", manual(self.form, len(tasks)))
 
@@ -74,25 +74,25 @@ def manual(form: Form, count: int) -> str:
         meanings["verdict"] = f"empty, or in place of all else: {', '.join(form.verdicts)}"
     columns = "\n".join(f"   - `{name}`: {meanings[name]}" for name in answer_columns(form))
     tasks = f"{count} question{'' if count == 1 else 's'}"
-    shown = _shown_columns(form)
+    shown = _clip_columns(form)
     see = f", and read its {' and '.join(f'`{name}`' for name in shown)}" if shown else ""
     see = ", and read the numbered `candidates`" if form.choice else see
     guideline = f"\n{form.guideline.strip()}\n" if form.guideline.strip() else ""
     return _MANUAL.format(count=tasks, see=see, columns=columns, guideline=guideline)
 
 
-def _shown_columns(form: Form) -> tuple[str, ...]:
+def _clip_columns(form: Form) -> tuple[str, ...]:
     given = form.tags or (form.timeline is not None and form.kind != "moments")
     text = "candidates" if form.choice else "query" if form.kind == "moments" else "caption"
     has_text = form.kind in (*CAPTION_KINDS, "rate", "moments", "saliency", "tags")
     return (*([text] if has_text else []), *(["given"] if given else []))
 
 
-def _shown(form: Form, task: ReviewTask) -> list[str]:
+def _clip_cells(form: Form, task: ReviewTask) -> list[str]:
     texts = [candidate.text for candidate in task.candidates]
     lines = (f"{i}. {' '.join(text.split())}" for i, text in enumerate(texts, 1))  # no text starts a line of its own
     cells = {"candidates": "\n".join(lines), "given": given_cell(form, task)}
-    return [cells[name] if name in cells else texts[0] for name in _shown_columns(form)]
+    return [cells[name] if name in cells else texts[0] for name in _clip_columns(form)]
 
 
 def _cells(task: ReviewTask) -> list[str]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..tasks.task import ReviewTask
+from .answer_files import answer_lines
 from .port import AnswerLine, digest_files
-from .saved import saved_lines
 
-PULLED = "label_studio.json"
+SERVER_ANSWERS = "label_studio.json"
 
 
 @dataclass(frozen=True)
-class PulledAnswers:
+class ServerAnswers:
     """Answers from a server, without the server: builds and plans read these."""
 
     folder: Path
@@ -24,12 +24,12 @@ class PulledAnswers:
 
     def fetch(self) -> list[AnswerLine]:
         """The answers of the last pull."""
-        return saved_lines(self._files())
+        return answer_lines(self._files())
 
     def digest(self) -> str:
         """A digest of them."""
         return digest_files(self._files())
 
     def _files(self) -> list[Path]:
-        path = self.folder / PULLED
+        path = self.folder / SERVER_ANSWERS
         return [path] if path.is_file() else []

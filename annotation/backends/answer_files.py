@@ -22,7 +22,7 @@ FORMAT = 1
 _MARK: TypeAdapter[ReviewMark] = TypeAdapter(ReviewMark)
 
 
-class SavedAnswer(BaseModel):
+class AnswerRecord(BaseModel):
     """One answer in a file."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
@@ -37,7 +37,7 @@ class SavedAnswer(BaseModel):
     at: str = ""  # when it was given (ISO 8601); of several by one person the last counts
 
 
-class SavedAnswers(BaseModel):
+class ReviewAnswerFile(BaseModel):
     """A file of answers; ``person`` is theirs that do not name one."""
 
     model_config = ConfigDict(extra="ignore")
@@ -45,17 +45,17 @@ class SavedAnswers(BaseModel):
     cliploom: str
     format: int
     person: str = ""
-    answers: list[SavedAnswer]
+    answers: list[AnswerRecord]
 
 
-def read_saved(path: Path) -> SavedAnswers:
+def read_answer_file(path: Path) -> ReviewAnswerFile:
     """The answers in a file.
 
     Raises:
         UserError: it is no such file.
     """
     try:
-        found = SavedAnswers.model_validate_json(path.read_bytes())
+        found = ReviewAnswerFile.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -68,11 +68,11 @@ def read_saved(path: Path) -> SavedAnswers:
     return found
 
 
-def saved_lines(files: Iterable[Path]) -> list[AnswerLine]:
+def answer_lines(files: Iterable[Path]) -> list[AnswerLine]:
     """The answers of files; of several by one person to one task only the last."""
-    last: dict[tuple[str, str], tuple[str, str, SavedAnswer]] = {}
+    last: dict[tuple[str, str], tuple[str, str, AnswerRecord]] = {}
     for path in files:
-        found = read_saved(path)
+        found = read_answer_file(path)
         for number, answer in enumerate(found.answers, 1):
             person = " ".join((answer.person or found.person).split()) or "reviewer"
             key = (answer.task_id, person.casefold())
@@ -84,7 +84,7 @@ def saved_lines(files: Iterable[Path]) -> list[AnswerLine]:
     ]
 
 
-def _answer(place: str, found: SavedAnswer, task: ReviewTask) -> ReviewAnswer:
+def _answer(place: str, found: AnswerRecord, task: ReviewTask) -> ReviewAnswer:
     try:
         marks = tuple(_MARK.validate_python(mark) for mark in found.marks)
     except ValidationError as error:
@@ -102,6 +102,6 @@ def save_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> None:
         write_json(path, held)
 
 
-def as_saved(answer: ReviewAnswer, at: str = "") -> dict[str, Any]:
+def answer_record(answer: ReviewAnswer, at: str = "") -> dict[str, Any]:
     """An answer as a file holds it."""
     return {**answer._asdict(), "marks": [asdict(mark) for mark in answer.marks], "at": at}
