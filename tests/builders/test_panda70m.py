@@ -286,7 +286,7 @@ def test_a_quote_too_many_costs_its_own_row_alone(tmp_path: Path, videos: Path) 
         found = answers(save(tmp_path / "a.csv", HEADER + broken + good), videos, tmp_path)
         assert [one.kind if isinstance(one, RowError) else "" for one in found] == ["not_local", ""]
     lone = answers(save(tmp_path / "a.csv", HEADER + 'y,u,"[]\n' + good), videos, tmp_path)
-    assert [getattr(one, "kind", "") for one in lone] == ["bad_row", ""]
+    assert [one.kind if isinstance(one, RowError) else "" for one in lone] == ["bad_row", ""]
 
 
 def test_lines_may_end_as_on_old_macs_and_utf_16_is_named(tmp_path: Path, videos: Path) -> None:
