@@ -224,7 +224,7 @@ class Runner:
                 return False
             window = task.take(pace.rows)
             assert window is not None
-            closing = task.inputs if task.is_last else None
+            closing = task.closing_inputs()
             task.in_flight += 1
             future = worker.submit(window, closing)
             self.in_flight_futures[future] = InFlight(worker, task, window, worker.generation)

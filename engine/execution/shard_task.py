@@ -128,10 +128,15 @@ class Task:
             window = window.slice(0, most)
         return window
 
-    @property
-    def is_last(self) -> bool:
-        """Is all else done, so that what was taken just now closes the shard?"""
-        return not self.in_flight and not self._left
+    def closing_inputs(self) -> Inputs | None:
+        """All inputs of the shard, if all but what was taken just now is done, so that this closes it; else None.
+
+        What has come in is committed first: whoever folds the shard sees no more than that.
+        """
+        if self.in_flight or self._left:
+            return None
+        self.save()
+        return self.inputs
 
     def more(self, reader: InputReader) -> bool:
         """Is there a call to make?"""

@@ -140,14 +140,27 @@ def worker(made: Task, store: Store) -> UnitWorker:
 def test_a_unit_that_is_all_that_is_left_closes_its_shard(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None and made.is_last
-    result = worker(made, store).run(window, made.inputs)
+    assert window is not None
+    result = worker(made, store).run(window, made.closing_inputs())
     assert (result.rows, result.tally.failed, result.chunks) == (3, 1, {})
     assert task(nodes, store).to_do == 3, "nothing counts before it is committed"
     made.complete(window, result)
     assert made.is_closed
     store.refresh(made.node.tables[0])
     assert task(nodes, store).is_up_to_date(False)
+
+
+def test_a_unit_that_closes_a_shard_keeps_the_failures_that_came_before_it(nodes: list[Node], store: Store) -> None:
+    made = task(nodes, store)
+    window = made.take(10)
+    assert window is not None
+    assert made.lose(window, WorkerLost("timeout", "took longer", 2, 1)).rows == 1
+    window = made.take(10)
+    assert ids(window) == ["a", "b"] and window is not None
+    made.complete(window, worker(made, store).run(window, made.closing_inputs()))
+    assert made.is_closed
+    store.refresh(made.node.tables[0])
+    assert {id_: entry.kind for id_, entry in own_entries(made, "histories.Films").items()}["bad"] == "timeout"
 
 
 def test_a_unit_of_some_rows_writes_a_chunk(nodes: list[Node], store: Store) -> None:
