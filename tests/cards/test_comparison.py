@@ -80,20 +80,8 @@ def test_drift_is_the_distance_of_kolmogorov_and_smirnov() -> None:
 
 
 def test_a_release_on_the_hub_is_compared_by_its_tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-    from huggingface_hub import constants
-
     with HubServer(tmp_path / "hub").running() as hub:
-        for key, value in hub.environment(hub.root / "home").items():
-            monkeypatch.setenv(key, value)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub.root / "cache"))
-        api = huggingface_hub.HfApi
-        monkeypatch.setattr(huggingface_hub, "HfApi", lambda **more: api(endpoint=hub.url, **more))
-        download = huggingface_hub.snapshot_download
-        monkeypatch.setattr(
-            huggingface_hub, "snapshot_download", lambda name, **more: download(name, endpoint=hub.url, **more)
-        )
+        hub.adopt(monkeypatch, hub.root / "home")
         first = dataset(tmp_path / "a", ["A.", "B."])
         publish_to_hub(read_source(first), "anna/films", PublishOptions())
         second = dataset(tmp_path / "b", ["A.", "Bee."])
