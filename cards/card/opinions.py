@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...models.people.agreement import krippendorff_alpha, percent_agreement
 from ..release.facts import PUBLISHED
 from ..release.table import TEACHER
 
@@ -74,8 +75,9 @@ def read_reviews(db: duckdb.DuckDBPyConnection) -> ReviewSummary | None:
     people, clips = {person for person, *_ in rows}, {clip for _, clip, *_ in rows}
     shared = [answers for answers in values if len(answers) > 1]
     return ReviewSummary(
-        len(people), len(rows), len(clips), verdicts.most_common(), len(shared), _pairs_agree(shared), alpha(shared)
-    )
+        len(people), len(rows), len(clips), verdicts.most_common(), len(shared), percent_agreement(shared),
+        krippendorff_alpha(shared),
+    )  # fmt: skip
 
 
 def _questions(rows: Iterable[tuple[str, str, str, str]]) -> Mapping[tuple[str, str], dict[str, str]]:
@@ -87,30 +89,3 @@ def _questions(rows: Iterable[tuple[str, str, str, str]]) -> Mapping[tuple[str, 
         chosen = f"{verdict} {caption}" if chooses and verdict == "accept" else verdict
         found[clip, "" if chooses else caption][person] = chosen
     return found
-
-
-def _pairs_agree(questions: Iterable[list[str]]) -> float | None:
-    same = pairs = 0
-    for answers in questions:
-        counts = Counter(answers)
-        pairs += len(answers) * (len(answers) - 1)
-        same += sum(n * (n - 1) for n in counts.values())
-    return same / pairs if pairs else None
-
-
-def alpha(questions: Iterable[list[str]]) -> float | None:
-    """Krippendorff's alpha of answers without order; None where all are the same word, or nothing is shared.
-
-    Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), the nominal case with missing answers.
-    """
-    questions = [answers for answers in questions if len(answers) > 1]
-    totals = Counter(answer for answers in questions for answer in answers)
-    n = totals.total()
-    expected = n * n - sum(c * c for c in totals.values())
-    if not expected:
-        return None
-    apart = sum(
-        (len(answers) ** 2 - sum(c * c for c in Counter(answers).values())) / (len(answers) - 1)
-        for answers in questions
-    )
-    return 1 - (n - 1) * apart / expected

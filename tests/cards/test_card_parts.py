@@ -18,7 +18,7 @@ import yaml
 from cliploom.cards.card.changelog import add_entry, with_changelog
 from cliploom.cards.card.citation import own_citation, paper
 from cliploom.cards.card.figures import draw_bars, standalone
-from cliploom.cards.card.opinions import alpha, read_reviews
+from cliploom.cards.card.opinions import read_reviews
 from cliploom.cards.card.statistics import ValueCount, read_statistics
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.release.provenance import _prompts
@@ -29,6 +29,7 @@ from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import read_recipe
 from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.models.people.agreement import krippendorff_alpha
 from cliploom.schemas import Review, Row
 
 STEP = Path("media/cards.dataset/0123456789abcdef")
@@ -180,12 +181,12 @@ def test_people_who_choose_another_caption_do_not_agree() -> None:
     ],
 )  # fmt: skip
 def test_alpha_is_krippendorff_s(questions: list[str], expected: float) -> None:
-    found = alpha([question.split() for question in questions])
+    found = krippendorff_alpha([question.split() for question in questions])
     assert found is not None and round(found, 3) == expected
 
 
 def test_alpha_is_unknown_where_all_say_one_word() -> None:
-    assert alpha([["a", "a"], ["a", "a"]]) is None and alpha([["a"]]) is None and alpha([]) is None
+    assert all(krippendorff_alpha(units) is None for units in ([["a", "a"], ["a", "a"]], [["a"]], []))
 
 
 @pytest.mark.parametrize(
