@@ -27,9 +27,10 @@ def export(
     What was written is read back and compared before the folder has its name. Paths in the files start at the
     dataset folder. docs/exports.md describes each format, with its source and its options.
     """
-    from ..cards.exports.export import export_dataset, read_settings
+    from ..cards.exports.export import export_dataset
     from ..engine.contract.errors import UserError
     from .screen.places import find_dataset
+    from .screen.settings import read_settings
 
     if listed:
         return _print_formats()

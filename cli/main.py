@@ -26,6 +26,7 @@ from .publish import publish
 from .recipes import recipes
 from .report import report
 from .review import review
+from .score import score
 from .screen.formatting import printable
 from .sql import sql
 from .status import status
@@ -34,8 +35,8 @@ from .takedown import takedown
 from .verify import verify
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, report, publish, export, diff, verify, takedown, steps, recipes, doctor,
-    clean, demo,
+    init, plan, build, status, errors, sql, report, publish, export, score, diff, verify, takedown, steps, recipes,
+    doctor, clean, demo,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: steps.md, tables.md, cli.md and exports.md.
+"""Write the pages that are made from the code: steps.md, tables.md, cli.md, exports.md and metrics.md.
 
 ``python docs/generate.py`` writes them; ``--check`` only says which are out of date, and exits 1 if any is.
 """
@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from cliploom.cards.exports.catalog import FORMATS
 from cliploom.cards.exports.format import ExportFormat
+from cliploom.cards.metrics.catalog import METRICS
+from cliploom.cards.metrics.metric import Metric
 from cliploom.cli.main import COMMANDS, app
 from cliploom.cli.screen.step_help import StepHelp, describe, describe_options
 from cliploom.engine.contract.catalog import FOLDERS, PLUGINS, step_names
@@ -112,12 +114,31 @@ def _format_line(of: type[ExportFormat]) -> str:
 def _format(of: type[ExportFormat]) -> str:
     lines = [f"## {of.name}\n\n{_rst(inspect.getdoc(of) or '')}\n"]
     lines += [f'It needs `pip install "cliploom[{of.extra}]"`.\n'] if of.extra else []
+    return "\n".join([*lines, *_options(of)]) + "\n"
+
+
+def _options(of: type) -> Iterator[str]:
     if options := describe_options(of):
-        lines.append("| option | type | default | unit, range | meaning |\n|---|---|---|---|---|")
-        lines += [
-            f"| `{o.name}` | {o.type} | `{_cell(o.default)}` | {_cell(o.range)} | {_cell(o.meaning)} |" for o in options
-        ]
-    return "\n".join(lines) + "\n"
+        yield "| option | type | default | unit, range | meaning |\n|---|---|---|---|---|"
+        for o in options:
+            yield f"| `{o.name}` | {o.type} | `{_cell(o.default)}` | {_cell(o.range)} | {_cell(o.meaning)} |"
+
+
+def metrics_page() -> str:
+    """Every metric."""
+    intro = (
+        "`cliploom score PRED GOLD --metric NAME` measures predictions against right answers, with the numbers of the "
+        "published evaluator; `--json` prints them as one object, `--set OPTION=VALUE` sets an option. Each file holds "
+        "one JSON object a line."
+    )
+    lines = [f"| [`{m.name}`](#{m.name}) | <{m.source}> |\n" for m in METRICS.values()]
+    table = "| metric | evaluator |\n|---|---|\n" + "".join(lines)
+    return "\n".join([f"# Metrics\n\n{NOTE}\n{intro}\n", table, *map(_metric, METRICS.values())])
+
+
+def _metric(of: type[Metric]) -> str:
+    files = f"PRED is {of.predictions}. GOLD is {of.gold}.\n"
+    return "\n".join([f"## {of.name}\n\n{_rst(inspect.getdoc(of) or '')}\n", files, *_options(of)]) + "\n"
 
 
 def _help(words: list[str]) -> str:
@@ -134,7 +155,10 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"steps.md": steps_page, "tables.md": tables_page, "cli.md": cli_page, "exports.md": exports_page}
+PAGES = {
+    "steps.md": steps_page, "tables.md": tables_page, "cli.md": cli_page, "exports.md": exports_page,
+    "metrics.md": metrics_page,
+}  # fmt: skip
 
 
 def outdated() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ import yaml
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.options import make_step, plain_options
-from ...engine.contract.yaml_text import YamlError, read_yaml
 from ..release.files import replace_folder
 from ..release.reading import DatasetFolder
 from .catalog import format_class
@@ -51,20 +50,6 @@ def export_dataset(dataset: DatasetFolder, name: str, options: Mapping[str, Any]
         files = sorted(file.relative_to(part).as_posix() for file in part.rglob("*") if file.is_file())
         (part / NOTE).write_text(_note(chosen, dataset, files, found.records), encoding="utf-8")
     return ExportResult(folder, files, found.records, clips.left_out)
-
-
-def read_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Options from words such as ``seed=7``; ``UserError`` for one without ``=``."""
-    made: dict[str, Any] = {}
-    for setting in settings:
-        name, found, value = setting.partition("=")
-        if not found:
-            raise UserError(f"--set {setting}: write it as option=value")
-        try:
-            made[name.strip()] = read_yaml(value, f"--set {name}").value
-        except YamlError:
-            made[name.strip()] = value
-    return made
 
 
 def _check_place(folder: Path) -> None:

@@ -17,12 +17,13 @@ from cliploom.builders.sources.manifests import read_manifest
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.exports.catalog import FORMATS, format_class
 from cliploom.cards.exports.clips import ExportClip, ExportClips
-from cliploom.cards.exports.export import ExportResult, export_dataset, read_settings
+from cliploom.cards.exports.export import ExportResult, export_dataset
 from cliploom.cards.exports.format import ExportRecord, checksum
 from cliploom.cards.exports.kinetics import KineticsFormat
 from cliploom.cards.exports.qvhighlights import QvhighlightsFormat
 from cliploom.cards.exports.vtg import spell_time
 from cliploom.cards.release.reading import DatasetFolder, open_dataset
+from cliploom.cli.screen.settings import read_settings
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Row

@@ -1,0 +1,1 @@
+"""What datasets like these are judged by: predictions against gold."""
