@@ -6,7 +6,6 @@ import asyncio
 import re
 import traceback
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -59,10 +58,8 @@ class WorkerLost(Exception):
         return self.message
 
 
-def was_never_begun(future: Future[Any]) -> bool:
-    """Was the worker of what a done future stands for lost before?"""
-    error = future.exception()
-    return isinstance(error, WorkerLost) and error.kind == "gone"
+class Timeout(WorkerLost):
+    """A worker that was ended because a call took longer than it may."""
 
 
 def leaves_gpu_unusable(error: BaseException) -> bool:

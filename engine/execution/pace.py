@@ -15,6 +15,8 @@ class Pace:
 
     def learn(self, rows: int, seconds: float) -> None:
         """So many rows took so long."""
+        if not rows:
+            return
         fitting = int(rows * MOST_S / max(seconds, 1e-3))
         wanted = max(self._least, min(fitting, self.rows * _FASTEST_GROWTH, MOST_ROWS))
         self.rows = wanted // self._least * self._least

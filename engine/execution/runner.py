@@ -9,15 +9,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..contract.errors import UserError, Waiting
 from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
 from ..contract.step import Item, StepContext
 from ..planning.plan import Node, concurrency_of
 from ..storage.join import InputReader, Window
 from ..storage.store import GlobalState, Store
-from .async_worker import AsyncWorker
-from .failures import WorkerLost, plain_text, was_never_begun
+from .async_worker import EventLoops
+from .executor import Executor, Plan
+from .failures import WorkerLost, plain_text
 from .global_runs import GlobalRuns
 from .global_step import make_context
 from .inline_steps import InlineSteps
@@ -27,7 +27,7 @@ from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
 from .unit import UnitResult
-from .worker_pool import Plan, WorkerPool, WorkerProcess, check_importable
+from .worker_pool import WorkerPool
 
 _OPEN_TASKS = 4  # shards of one step that are read ahead
 
@@ -39,15 +39,14 @@ class RunOptions:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     limit: int | None = None  # source videos
     retry_failed: bool = False
+    executor: Callable[[Plan], Executor] = WorkerPool  # does what does not merely wait for servers
 
 
 class InFlight(NamedTuple):
-    """Rows of a task with a worker. Without a task the worker loads its step; without a worker a shard is folded."""
+    """Rows of a task that an executor has."""
 
-    worker: WorkerProcess | AsyncWorker | None
-    task: Task | None
-    window: Window | None = None
-    generation: int = 0  # of the worker's process
+    task: Task
+    window: Window
 
 
 class Runner:
@@ -62,13 +61,11 @@ class Runner:
         self.schedule = Schedule(nodes, store.shards)
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
-        plan = Plan(nodes, store.root, store.shards, self._context)
-        self.pool = WorkerPool(
-            options.workers, plan, self._begin, lambda n, said: self.tell("warning", n.name, message=said)
-        )
+        plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn)
+        self.workers, self.loops = options.executor(plan), EventLoops(plan)
         self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
         self.paces = {node.index: Pace(node.rows_per_call) for node in nodes}
-        self.in_flight_futures: dict[Future[Any], InFlight] = {}
+        self.in_flight: dict[Future[Any], InFlight] = {}
         self.globals = GlobalRuns(nodes, store)
         self.inline = InlineSteps(self._context, lambda: self.check())
         self.tallies: dict[int, RowTally] = defaultdict(RowTally)
@@ -81,8 +78,8 @@ class Runner:
             UserError: a step cannot do its work, or too many rows of it fail.
         """
         for node in self.nodes:
-            if node.step.cost != "row" and not concurrency_of(node):
-                check_importable(node)
+            if node.step.cost != "row" and node.shape != "global":
+                self._executor(node).check(node)
         self.items = deal_items(self.nodes, self.options.limit, self.store.shards)
         try:
             with interruptible() as self.check:
@@ -92,20 +89,21 @@ class Runner:
             for task in self.tasks.values():
                 task.save()
             self.globals.end()
-            self.pool.end()
+            self.workers.cancel()
+            self.loops.cancel()
             self.inline.close()
 
     def _advance(self) -> bool:
         """One round: open what is ready, hand out work, take what is done. False when nothing is left."""
         opened = self._open_ready()
         worked = self._work_inline()
+        self.workers.poll()
+        self.loops.poll()
         finished = self._hand_out()
-        if (node := self.pool.blocked) is not None:
-            raise UserError(f"{node.name} blocks its event loop: it must await what takes long, and nothing else")
-        if self.in_flight_futures or self.globals.futures:
+        if self.in_flight or self.globals.futures:
             patience = 0.0 if worked or opened or finished else 1.0
-            done = wait([*self.in_flight_futures, *self.globals.futures], patience, FIRST_COMPLETED).done
-            for future in sorted(done, key=was_never_begun):  # what ended a worker comes before what waited for it
+            done = wait([*self.in_flight, *self.globals.futures], patience, FIRST_COMPLETED).done
+            for future in done:
                 if future in self.globals.futures:
                     self._complete_global(future)
                 else:
@@ -187,61 +185,36 @@ class Runner:
         """Later steps first: what is begun gets finished."""
         return sorted(self.tasks.values(), key=lambda task: (-task.node.index, task.number))
 
+    def _executor(self, node: Node) -> Executor:
+        return self.loops if concurrency_of(node) else self.workers
+
     def _hand_out(self) -> bool:
-        finished, ahead = False, True
+        finished = False
+        short: set[Executor] = set()  # of room for a step: those before it may not wait there for their turn
         for task in self._by_priority():
-            if task.node.step.cost == "row" or task.is_closed:
+            if task.node.step.cost == "row":
                 continue
+            executor = self._executor(task.node)
             if task.node.name in self.waiting:
                 finished |= self._leave(task)
-            elif concurrency_of(task.node):
-                finished |= self._hand_to_loop(task)
-            else:
-                ahead &= self._hand_to_process(task, ahead)
-                finished |= task.is_closed
+            elif task.is_idle:
+                task.finish()
+                self._finish(task)
+                finished = True
+            elif not self._submit(task, executor, executor not in short):
+                short.add(executor)
         return finished
 
-    def _hand_to_loop(self, task: Task) -> bool:
-        """Start calls of a task; whether it is finished."""
-        reader = self.readers[task.node.index]
-        while task.more(reader) and (worker := self.pool.async_worker(task.node)):
-            call = task.next_call(reader)
-            assert call is not None
-            task.in_flight += 1
-            self.in_flight_futures[worker.submit(call.batch)] = InFlight(worker, task, call.rows)
-        if task.in_flight or task.more(reader):
-            return False
-        task.finish()
-        self._finish(task)
-        return True
-
-    def _hand_to_process(self, task: Task, ahead: bool) -> bool:
-        """Start units of a task; whether steps before it may take workers' next places too: none is short of one."""
-        pace = self.paces[task.node.index]
-        while task.left:
-            worker = self.pool.worker(task.node, ahead)
-            if worker is None:
+    def _submit(self, task: Task, executor: Executor, ahead: bool) -> bool:
+        """Start the units that a task has; False where there is no room for all."""
+        while task.has_unit:
+            if not executor.capacity(task.node, ahead):
                 return False
-            window = task.take(pace.rows)
-            assert window is not None
-            closing = task.closing_inputs()
+            window = task.take(self.paces[task.node.index].rows)
+            future = executor.submit(task.node, window, task.closing_inputs())
             task.in_flight += 1
-            future = worker.submit(window, closing)
-            self.in_flight_futures[future] = InFlight(worker, task, window, worker.generation)
-        if not task.in_flight and not task.is_closed:
-            self._close(task)
-        return ahead
-
-    def _close(self, task: Task) -> None:
-        """Finish a shard with which no worker was left to do it."""
-        task.save()
-        if task.is_idle:
-            task.finish()
-            self._finish(task)
-            return
-        task.in_flight += 1
-        future = self.pool.fold(task.node.tables, task.number, task.inputs)
-        self.in_flight_futures[future] = InFlight(None, task)
+            self.in_flight[future] = InFlight(task, window)
+        return True
 
     def _leave(self, task: Task) -> bool:
         """Keep what a task of a waiting step has done; the next build goes on with it."""
@@ -251,42 +224,20 @@ class Runner:
         del self.tasks[task.node.index, task.number]
         return True
 
-    def _begin(self, worker: WorkerProcess | AsyncWorker) -> None:
-        generation = worker.generation if isinstance(worker, WorkerProcess) else 0
-        self.in_flight_futures[worker.opening] = InFlight(worker, None, None, generation)
-
     def _context(self, node: Node) -> StepContext:
         return make_context(node, self.store.root, self.budget)
 
-    def _land(self, future: Future[Any]) -> None:
-        worker, task, window, generation = self.in_flight_futures.pop(future)
-        if worker is None:
-            assert task is not None
-            self._land_fold(task, future)
-        elif task is None or window is None:
-            self._finish_opening(future, worker, generation)
-        elif isinstance(worker, AsyncWorker):
-            worker.complete(len(window))
-            task.in_flight -= 1
-            outcome = future.result()
-            self._count(task.node, task.land(outcome.tables, window.tries))
-            if outcome.waiting:
-                self._wait(task.node, outcome.waiting)
-        else:
-            self._land_unit(task, future, worker, window, generation)
+    def _warn(self, node: Node, message: str) -> None:
+        self.tell("warning", node.name, message=message)
 
-    def _land_unit(
-        self, task: Task, future: Future[UnitResult], worker: WorkerProcess, window: Window, generation: int
-    ) -> None:
+    def _land(self, future: Future[UnitResult]) -> None:
+        task, window = self.in_flight.pop(future)
         task.in_flight -= 1
         try:
             result = future.result()
         except WorkerLost as error:
-            if worker.renew(error, generation):
-                self._begin(worker)
             self._count(task.node, task.lose(window, error))
             return
-        worker.complete()
         self.paces[task.node.index].learn(result.rows, result.seconds)
         task.complete(window, result)
         self._count(task.node, result.tally)
@@ -295,31 +246,10 @@ class Runner:
         if task.is_closed:
             self._finish(task)
 
-    def _land_fold(self, task: Task, future: Future[Any]) -> None:
-        task.in_flight -= 1
-        try:
-            task.close(future.result())
-        except WorkerLost as error:
-            raise UserError(f"{task.node.name} cannot finish shard {task.number}: {error}", "build again") from None
-        self._finish(task)
-
     def _wait(self, node: Node, message: str) -> None:
         if node.name not in self.waiting:
             self.waiting[node.name] = said = plain_text(message)
             self.tell("waiting", node.name, message=said)
-
-    def _finish_opening(self, future: Future[Any], worker: WorkerProcess | AsyncWorker, generation: int) -> None:
-        try:
-            future.result()
-        except WorkerLost as error:
-            assert isinstance(worker, WorkerProcess)  # an event loop has no process to lose
-            if worker.renew(error, generation):
-                self._begin(worker)
-            return
-        except Waiting as error:
-            self._wait(worker.node, str(error))
-        if isinstance(worker, WorkerProcess):
-            worker.opened()
 
     def _count(self, node: Node, complete: RowTally) -> None:
         if not complete.rows:
@@ -340,7 +270,7 @@ class Runner:
                 self.store.check_ids(table)
                 self.store.summarise(table)
             self.tell("step", node.name, state="done")
-            self.pool.dismiss(node)
+            self._executor(node).release(node)
 
     def tell(self, kind: Kind, step: str, **said: Any) -> None:
         """Say what happened to whoever listens."""

@@ -19,7 +19,7 @@ from ..storage.manifest import Manifest
 from ..storage.shard import Shard
 from ..storage.store import Store, shard_of
 from .answers import TableOutcome
-from .failures import WorkerLost
+from .failures import Timeout, WorkerLost
 from .result_buffer import MOST_BYTES, ResultBuffer
 from .sources import items_of
 from .tally import RowTally
@@ -106,21 +106,21 @@ class Task:
         return inputs_of(self._nodes, self.node, self._store, self.number)
 
     @property
-    def left(self) -> int:
-        """How many rows are still to be handed out."""
-        return sum(map(len, self._left))
-
-    @property
     def row_bytes(self) -> float:
         """About how large an input row is where it lies, with what belongs to it."""
         tables = self.node.inputs
         files = [file for table in tables if (file := self._store.shard(table, self.number).live_file) is not None]
         return sum(file.stat().st_size for file in files) / max(len(self.inputs.ids), 1)
 
-    def take(self, most: int) -> Window | None:
-        """Rows to hand out, at most so many and no more than are well held at once; None when all are."""
+    @property
+    def has_unit(self) -> bool:
+        """Is there a unit to hand out: rows, or a shard to close that no unit of rows has closed?"""
+        return bool(self._left) or not (self.in_flight or self.is_closed)
+
+    def take(self, most: int) -> Window:
+        """Rows to hand out, at most so many and no more than are well held at once; none when all are."""
         if not self._left:
-            return None
+            return Window(self.number, self.inputs.pick(np.arange(0)), frozenset())
         most = max(min(most, int(MOST_BYTES / max(self.row_bytes, 1.0))), self.node.rows_per_call)
         window = self._left.popleft()
         if len(window) > most:
@@ -180,14 +180,14 @@ class Task:
         """
         first, stop = error.first, error.first + error.count
         if error.kind == "gone" or not error.count:  # no row is to blame
-            self._left.append(window)
+            self._left += [window] if len(window) else []
             return RowTally()
         for some in (window.slice(0, first), window.slice(stop, len(window))):
             if len(some):
                 self._left.append(some)
         blamed = [window.slice(at, at + 1) for at in range(first, min(stop, len(window)))]
         id_ = blamed[0].inputs.ids[0].as_py()
-        if len(blamed) > 1 or (error.kind != "timeout" and id_ not in self._suspects):
+        if len(blamed) > 1 or (not isinstance(error, Timeout) and id_ not in self._suspects):
             self._suspects |= {id_} if len(blamed) == 1 else set()
             self._left.extend(blamed)
             return RowTally()

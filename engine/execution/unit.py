@@ -9,16 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..contract.errors import UserError
+from ..contract.errors import UserError, Waiting
 from ..contract.step import StepContext
 from ..planning.plan import Node, TableRef
 from ..storage.join import InputReader, Inputs, Window
 from ..storage.manifest import Chunk, Manifest
 from ..storage.shard import Results, Shard, write_chunk
 from ..storage.store import Store
+from .answers import BatchOutcome
 from .call_progress import own_progress
+from .failures import plain_text
 from .result_buffer import MOST_S, ResultBuffer
 from .row_loop import Job
 from .tally import RowTally
@@ -35,8 +37,49 @@ class UnitResult(NamedTuple):
     seconds: float
 
 
+class OpenUnit:
+    """A unit under way: what has come of its rows so far.
+
+    ``closing`` is given where all else of the shard is done: all its inputs, by which it is folded.
+    """
+
+    def __init__(self, store: Store, node: Node, window: Window, closing: Inputs | None) -> None:
+        self.rows, self.waiting = 0, ""
+        self._store, self._node, self._window, self._closing = store, node, window, closing
+        self._began, self._tally = time.monotonic(), RowTally()
+        self._tables = {node.table(part).name: node.table(part) for part in sorted(window.wanted)}
+        self._buffers = {name: ResultBuffer(since=self._began) for name in self._tables}
+
+    def add(self, outcome: BatchOutcome, rows: int) -> None:
+        """Take what became of so many rows."""
+        self.rows += rows
+        self.waiting = self.waiting or outcome.waiting
+        self._tally.add_outcomes(outcome.tables)
+        for name, made in outcome.tables.items():
+            self._buffers[name].add(made, self._window.tries)
+
+    @property
+    def full(self) -> bool:
+        """Is it as much as may be lost at once?"""
+        return any(buffer.full for buffer in self._buffers.values()) or time.monotonic() - self._began > MOST_S
+
+    def write(self) -> UnitResult:
+        """Write what has come of it."""
+        seconds, number = time.monotonic() - self._began, self._window.number
+        results = {name: some for name, buffer in self._buffers.items() if (some := buffer.take())}
+        if self._closing is not None and self.rows == len(self._window) and not self.waiting:
+            manifests = fold_shards(fresh_shards(self._store, self._node.tables, number), self._closing, results)
+            return UnitResult(self.rows, self._tally, {}, manifests, "", seconds)
+        chunks = {name: self._write(self._tables[name], some) for name, some in results.items()}
+        return UnitResult(self.rows, self._tally, chunks, {}, self.waiting, seconds)
+
+    def _write(self, table: TableRef, results: Results) -> Chunk:
+        shard = self._store.shard(table, self._window.number)
+        return write_chunk(self._store.files, shard.folder, results, shard.row_group)
+
+
 class UnitWorker:
-    """A step, opened, and the storage that it reads and writes."""
+    """A step, and the storage that it reads and writes. The step is loaded for the first row that it is to do."""
 
     def __init__(self, nodes: Sequence[Node], node: Node, root: Path, shards: int, context: StepContext) -> None:
         self.node = node
@@ -45,36 +88,18 @@ class UnitWorker:
         self.job = Job(node, context, progress=own_progress())
 
     def run(self, window: Window, closing: Inputs | None) -> UnitResult:
-        """Do a window, or as much of it as may be lost at once.
-
-        ``closing`` is given where all else of the shard is done: all its inputs, by which it is folded.
-        """
-        began, rows, waiting, tally = time.monotonic(), 0, "", RowTally()
-        tables = {self.node.table(part).name: self.node.table(part) for part in sorted(window.wanted)}
-        buffers = {name: ResultBuffer(since=began) for name in tables}
+        """Do a window, or as much of it as may be lost at once."""
+        if len(window) and self.job.work is None:
+            try:
+                self.job.open()
+            except Waiting as error:
+                return UnitResult(0, RowTally(), {}, {}, plain_text(error), 0.0)
+        unit = OpenUnit(self.store, self.node, window, closing)
         for batch in self.reader.batches(window):
-            outcome = self.job.do(batch, rows)
-            rows += len(batch.ids)
-            tally.add_outcomes(outcome.tables)
-            for name, made in outcome.tables.items():
-                buffers[name].add(made, window.tries)
-            if waiting := outcome.waiting:
+            unit.add(self.job.do(batch, unit.rows), len(batch.ids))
+            if unit.waiting or unit.full:
                 break
-            if any(buffer.full for buffer in buffers.values()) or time.monotonic() - began > MOST_S:
-                break
-        seconds = time.monotonic() - began
-        results = {name: some for name, buffer in buffers.items() if (some := buffer.take())}
-        if closing is not None and rows == len(window) and not waiting:
-            return UnitResult(rows, tally, {}, self._fold(window.number, closing, results), "", seconds)
-        chunks = {name: self._write(tables[name], window.number, some) for name, some in results.items()}
-        return UnitResult(rows, tally, chunks, {}, waiting, seconds)
-
-    def _write(self, table: TableRef, number: int, results: Results) -> Chunk:
-        shard = self.store.shard(table, number)
-        return write_chunk(self.store.files, shard.folder, results, shard.row_group)
-
-    def _fold(self, number: int, inputs: Inputs, results: dict[str, Results]) -> dict[str, Manifest]:
-        return fold_shards(fresh_shards(self.store, self.node.tables, number), inputs, results)
+        return unit.write()
 
 
 def fresh_shards(store: Store, tables: Sequence[TableRef], number: int) -> dict[str, Shard]:
@@ -102,15 +127,11 @@ def fold_shards(shards: Mapping[str, Shard], inputs: Inputs, results: Mapping[st
 _worker: UnitWorker | None = None  # of a worker process
 
 
-def open_step(nodes: Sequence[Node], node: Node, root: Path, shards: int, context: StepContext) -> None:
-    """Load a step in this worker process."""
+def do_unit(setup: tuple[Any, ...], window: Window, closing: Inputs | None) -> UnitResult:
+    """One unit of work, in the worker process; ``setup`` makes its ``UnitWorker`` and is given with the first."""
     global _worker
-    _worker = UnitWorker(nodes, node, root, shards, context)
-    _worker.job.open()
-
-
-def do_unit(window: Window, closing: Inputs | None) -> UnitResult:
-    """One unit of work, in the worker process."""
+    if setup:
+        _worker = UnitWorker(*setup)
     assert _worker is not None
     return _worker.run(window, closing)
 
@@ -119,10 +140,3 @@ def close_step() -> None:
     """Let go of the step, in the worker process."""
     if _worker is not None:
         _worker.job.close()
-
-
-def fold_in_process(
-    root: Path, shards: int, tables: Sequence[TableRef], number: int, inputs: Inputs
-) -> dict[str, Manifest]:
-    """Fold a shard whose step has nothing more to do in it, in a process that need not have the step open."""
-    return fold_shards(fresh_shards(Store(root, shards, listed=False), tables, number), inputs, {})

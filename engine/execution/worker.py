@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ..contract.errors import UserError
 from .call_progress import CallProgress, shared_memory
-from .failures import Attempt, WorkerLost, attempt, plain_text
+from .failures import Attempt, Timeout, WorkerLost, attempt, plain_text
 from .worker_main import Bootstrap
 
 _server = ForkServer()
@@ -147,7 +147,7 @@ class _Process:
                     first, count, _ = self.progress.state
                     self.kill()
                     limit = step_limit_s if count else limit_s
-                    raise WorkerLost("timeout", f"took longer than {limit:g} s", first, count)
+                    raise Timeout("timeout", f"took longer than {limit:g} s", first, count)
             if self._connection.poll():
                 answer: Attempt = pickle.loads(self._connection.recv_bytes())
                 return answer

@@ -3,48 +3,95 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import NamedTuple
 
 import hostile
 import pytest
 import toys
 
+from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, StepUse
-from cliploom.engine.contract.step import Step, StepContext
+from cliploom.engine.contract.step import Step
 from cliploom.engine.execution.async_worker import AsyncWorker
-from cliploom.engine.planning.plan import make_plan
-from cliploom.engine.storage.join import Batch
-from cliploom.schemas import Clip, to_arrow
+from cliploom.engine.execution.executor import Plan
+from cliploom.engine.execution.global_step import make_context
+from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.execution.shard_task import Task
+from cliploom.engine.execution.unit import UnitResult
+from cliploom.engine.planning.plan import Node, make_plan
+from cliploom.engine.storage.store import Store
 
-CLIPS = [hostile.clip(f"v00001_{k}") for k in range(3)]
-IDS = [clip.clip_id for clip in CLIPS]
-
-
-def stream(step: Step) -> AsyncWorker:
-    node = make_plan(Recipe("loop", (toys.Numbers(), toys.Pieces(), StepUse(step, timeout_s=0.2))))[-1]
-    return AsyncWorker(node, StepContext(Path("/nowhere"), {}))
+CLIPS = {f"v0000{v}_{k}" for v in range(2) for k in range(3)}
 
 
-def batch() -> Batch:
-    return Batch(IDS, ["v00001"] * 3, [1] * 3, frozenset([""]), [], to_arrow(Clip, CLIPS))
+class Loop(NamedTuple):
+    """A step on a loop, and the clips that it is to do."""
+
+    worker: AsyncWorker
+    node: Node
+    task: Task
+
+    def submit(self) -> Future[UnitResult]:
+        return self.worker.submit(self.task.take(9), None)
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Callable[[Step], Loop]:
+    before = (toys.Numbers(last=1), toys.Pieces())
+    run_build(Recipe("clips", before, shards=1), tmp_path, RunOptions(workers=1))
+
+    def make(step: Step) -> Loop:
+        nodes = make_plan(Recipe("loop", (*before, StepUse(step, timeout_s=0.2)), shards=1))
+        node = nodes[-1]
+        task = Task(nodes, node, Store(tmp_path, 1), 0, ())
+        task.open(False)
+        plan = Plan(nodes, tmp_path, 1, lambda node: make_context(node, tmp_path), 1, lambda node, said: None)
+        return Loop(AsyncWorker(node, plan), node, task)
+
+    return make
 
 
 @pytest.mark.parametrize("deed", [*hostile.RAISING, ""])
-def test_the_loop_outlives_whatever_its_rows_do(deed: str) -> None:
-    made = stream(hostile.InTask(deed))
-    made.opening.result(20)
+def test_the_loop_outlives_whatever_its_rows_do(loop: Callable[[Step], Loop], deed: str) -> None:
+    made = loop(hostile.InTask(deed))
+    assert made.worker.ready
+    window = made.task.take(9)
+    assert set(window.inputs.ids.to_pylist()) == CLIPS
     for _ in range(2):
-        [table] = made.submit(batch()).result(20).tables.values()
-        assert [e.id for e in table.entries if e.status == "failed"] == ([hostile.VICTIM] if deed else [])
-    made.close()
+        result = made.worker.submit(window, None).result(20)
+        assert (result.rows, result.tally.rows, result.tally.failed) == (6, 6, 1 if deed else 0)
+    made.worker.close()
 
 
-def test_a_row_that_blocks_the_loop_is_noticed_and_does_not_keep_the_build_from_ending() -> None:
-    made = stream(hostile.InLanes("hang"))
-    made.opening.result(20)
+def test_a_loop_takes_units_until_twice_as_many_rows_wait_as_are_asked(loop: Callable[[Step], Loop]) -> None:
+    made = loop(hostile.Sleeps())  # three at once
+    window = made.task.take(9)
+    made.worker.submit(window.slice(0, 5), None)
+    assert made.worker.ready
+    made.worker.submit(window.slice(5, 6), None)
+    assert not made.worker.ready
+    made.worker.close()
+
+
+def test_a_unit_that_closes_a_shard_folds_it(loop: Callable[[Step], Loop]) -> None:
+    made = loop(hostile.InTask(""))
+    window = made.task.take(9)
+    made.task.complete(window, made.worker.submit(window, made.task.closing_inputs()).result(20))
+    assert made.task.is_closed
+    made.worker.close()
+
+
+def test_a_row_that_blocks_the_loop_is_noticed_and_does_not_keep_the_build_from_ending(
+    loop: Callable[[Step], Loop],
+) -> None:
+    whole = loop(hostile.InLanes("hang"))
+    made = whole.worker
     assert not made.is_blocked
-    made.submit(batch())
+    whole.submit()
     deadline = time.monotonic() + 20
     while not made.is_blocked and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -53,17 +100,16 @@ def test_a_row_that_blocks_the_loop_is_noticed_and_does_not_keep_the_build_from_
     assert time.monotonic() - started < 2
 
 
-def test_a_row_that_is_under_way_is_given_up_at_the_end() -> None:
-    made = stream(hostile.Sleeps())
-    made.opening.result(20)
-    under_way = made.submit(batch())
-    made.close()
+def test_a_row_that_is_under_way_is_given_up_at_the_end(loop: Callable[[Step], Loop]) -> None:
+    made = loop(hostile.Sleeps())
+    under_way = made.submit()
+    made.worker.close()
     assert under_way.cancelled()
 
 
 @pytest.mark.parametrize("deed", hostile.RAISING)
-def test_a_step_that_cannot_start_says_so(deed: str) -> None:
-    made = stream(hostile.LanesAtStart(deed))
+def test_a_step_that_cannot_start_says_so(loop: Callable[[Step], Loop], deed: str) -> None:
+    made = loop(hostile.LanesAtStart(deed))
     with pytest.raises(UserError, match=r"^hostile.LanesAtStart cannot start: "):
-        made.opening.result(20)
-    made.close()
+        made.submit().result(20)
+    made.worker.close()

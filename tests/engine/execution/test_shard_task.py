@@ -12,7 +12,7 @@ from histories import Cuts, Films, Looks
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import StepContext
-from cliploom.engine.execution.failures import WorkerLost
+from cliploom.engine.execution.failures import Timeout, WorkerLost
 from cliploom.engine.execution.row_loop import Job
 from cliploom.engine.execution.shard_task import Task, deal_items
 from cliploom.engine.execution.tally import RowTally
@@ -57,8 +57,8 @@ def own_entries(made: Task, table: str) -> dict[str, LedgerEntry]:
     return {entry.id: entry for entry in entries_of(made.shards[table].ledger()) if not entry.part_of}
 
 
-def ids(window: Window | None) -> list[str]:
-    return [] if window is None else window.inputs.ids.to_pylist()
+def ids(window: Window) -> list[str]:
+    return list(window.inputs.ids.to_pylist())
 
 
 def to_do(made: Task) -> list[str]:
@@ -106,7 +106,7 @@ def test_only_the_rows_of_the_call_under_way_are_to_blame_for_a_lost_worker(node
     alone = window.slice(1, 2)
     tally = made.lose(alone, WorkerLost("crashed", "signal 9", 0, 1))
     assert (tally.rows, tally.failed, tally.causes) == (1, 1, {"crashed": 1})
-    late = made.lose(window.slice(2, 3), WorkerLost("timeout", "took longer", 0, 1))
+    late = made.lose(window.slice(2, 3), Timeout("timeout", "took longer", 0, 1))
     assert late.causes == {"timeout": 1}
     made.save()
     assert {id_: entry.kind for id_, entry in own_entries(made, "histories.Films").items()} == {
@@ -117,15 +117,13 @@ def test_only_the_rows_of_the_call_under_way_are_to_blame_for_a_lost_worker(node
 def test_the_rows_of_a_lost_call_go_out_one_by_one(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
-    assert made.lose(window, WorkerLost("timeout", "took longer", 0, 2)).rows == 0
+    assert made.lose(window, Timeout("timeout", "took longer", 0, 2)).rows == 0
     assert [ids(made.take(10)) for _ in range(4)] == [["bad"], ["a"], ["b"], []]
 
 
 def test_a_worker_lost_between_two_calls_blames_nobody(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
     for _ in range(3):
         assert made.lose(window, WorkerLost("crashed", "signal 9")).rows == 0
         assert ids(made.take(10)) == ["a", "b", "bad"]
@@ -140,7 +138,6 @@ def worker(made: Task, store: Store) -> UnitWorker:
 def test_a_unit_that_is_all_that_is_left_closes_its_shard(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
     result = worker(made, store).run(window, made.closing_inputs())
     assert (result.rows, result.tally.failed, result.chunks) == (3, 1, {})
     assert task(nodes, store).to_do == 3, "nothing counts before it is committed"
@@ -153,10 +150,9 @@ def test_a_unit_that_is_all_that_is_left_closes_its_shard(nodes: list[Node], sto
 def test_a_unit_that_closes_a_shard_keeps_the_failures_that_came_before_it(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
-    assert made.lose(window, WorkerLost("timeout", "took longer", 2, 1)).rows == 1
+    assert made.lose(window, Timeout("timeout", "took longer", 2, 1)).rows == 1
     window = made.take(10)
-    assert ids(window) == ["a", "b"] and window is not None
+    assert ids(window) == ["a", "b"]
     made.complete(window, worker(made, store).run(window, made.closing_inputs()))
     assert made.is_closed
     store.refresh(made.node.tables[0])
@@ -166,7 +162,6 @@ def test_a_unit_that_closes_a_shard_keeps_the_failures_that_came_before_it(nodes
 def test_a_unit_of_some_rows_writes_a_chunk(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
     result = worker(made, store).run(window.slice(0, 2), None)
     made.complete(window.slice(0, 2), result)
     assert list(own_entries(made, "histories.Films")) == ["a", "b"]
@@ -176,7 +171,6 @@ def test_a_unit_of_some_rows_writes_a_chunk(nodes: list[Node], store: Store) -> 
 def test_what_a_unit_left_is_handed_out_again(nodes: list[Node], store: Store) -> None:
     made = task(nodes, store)
     window = made.take(10)
-    assert window is not None
     made.complete(window, UnitResult(1, RowTally(), {}, {}, "", 1.0))
     assert ids(made.take(1)) == ["b", "bad"], "a call of this step takes as many"
 
