@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, Waiting
 from ..engine.contract.step import Drop, Global, Step, StepContext
-from ..schemas import Caption, Clip, Col, Tags, Video, to_arrow
+from ..schemas import Caption, Clip, Col, Embedding, Score, Tags, Video, to_arrow
 from ..schemas import Review as ReviewRow
 from .backends.folder import ReviewFolder
 from .edits import Edits
@@ -18,6 +18,7 @@ from .forms.form import CAPTION_KINDS, Questions
 from .tasks.collect import collect_answers
 from .tasks.outcome import Rules, outcomes
 from .tasks.sample import sample_tasks, tasks_named
+from .tasks.sampling import TaskSample
 from .tasks.task import ReviewTask
 from .tasks.task_ids import read_task_ids
 
@@ -26,17 +27,19 @@ if TYPE_CHECKING:
 
 
 class ReviewInput(NamedTuple):
-    """A clip, its captions, and its video; what there are of tags and of earlier reviews."""
+    """A clip, its captions, and its video; what there are of tags, earlier reviews, and what tasks are ordered by."""
 
     clip: Clip
     captions: list[Caption]
     video: Video
     tags: list[Tags] = []
     reviews: list[ReviewRow] = []
+    scores: list[Score] = []
+    embeddings: list[Embedding] = []
 
 
 @dataclass(frozen=True)
-class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
+class ReviewStep(Questions, Rules, TaskSample, Global[ReviewInput, ReviewRow]):
     """Ask people: the build writes tasks to the folder ``<sheet>`` and goes on when enough answers are there.
 
     With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``edit`` one to be corrected in place,
@@ -56,10 +59,7 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
     version = 3
 
     apply: Annotated[bool, Col("verdicts and edits take effect; false: they are kept as rows, and no more")] = True
-    sample: Annotated[int | None, Col("how many tasks; null for all", low=1)] = None
-    seed: Annotated[int, Col("seed of the sample and of the candidates' order")] = 0
     quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0
-    people: Annotated[int, Col("how many people are to answer each task", low=1, high=100)] = 1
     page: Annotated[bool, Col("write the page too, with clips that every browser plays", local=True)] = False
     sheet: Annotated[str, Col("name of its folder in the build folder")] = "review"
 
@@ -71,6 +71,7 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
             said = f"annotation.review is used twice with the folder {self.sheet}"
             raise UserError(said, "give the second one a folder of its own with `sheet:`")
         self.form()
+        self.check_sample(earlier)
 
     def expand(self) -> Sequence[tuple[str, Step]]:
         """Itself, and what puts the edits in their places."""
@@ -82,17 +83,17 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
         return self.apply and self.kind in CAPTION_KINDS
 
     def external_digest(self, context: StepContext) -> str:
-        """A digest of the answer files."""
-        return self._folder(context).digest()
+        """A digest of the answer files, and of the earlier release."""
+        return self._folder(context).digest() + self.release_digest()
 
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[ReviewRow | Drop]:
         """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
         folder, form = self._folder(context), self.form()
-        asked = sample_tasks(db, self, self.sample, self.seed)
+        asked = sample_tasks(db, self, self)
         folder.post(asked)
         lines = folder.fetch()
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
-        tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self, self.seed, outside)]}
+        tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self, outside)]}
         found = collect_answers(form, lines, tasks, read_task_ids(folder.path) | set(tasks))
         rows = [_row(self.kind, t, one) for id_, t in tasks.items() for one in found.by_task[id_]]
         yield from rows
@@ -100,7 +101,7 @@ class ReviewStep(Questions, Rules, Global[ReviewInput, ReviewRow]):
             db.register("_answered", to_arrow(ReviewRow, rows))
             clips = [one for one in outcomes(db, self, "_answered") if one.outcome.reason]
             yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
-        answered = sum(len(found.by_task[task.task_id]) >= self.people for task in asked)
+        answered = sum(len(found.by_task[task.task_id]) >= task.people for task in asked)
         if answered < self.quorum * len(asked) - 1e-9:
             told = _uncounted(len(outside - set(tasks)), found.broken)
             raise Waiting(f"{len(asked) - answered} of {len(asked)} reviews are open: {folder.how()}{told}")

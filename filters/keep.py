@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.step import Filter, Step, StepContext
+from ..engine.expressions.expression import bind, columns_of, connect, judge, judge_table
 from ..schemas import Col, memoize
 from .sql.columns import KeepInput, base_schema, clip_columns, clip_table, full_schema, to_table
-from .sql.expression import bind, columns_of, connect, judge, judge_table
 
 if TYPE_CHECKING:
     import duckdb

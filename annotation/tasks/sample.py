@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...schemas import ReviewMark
 from ..forms.form import Questions
 from .cells import cut_cells
+from .priority import rank_tasks
+from .sampling import TaskSample
 from .task import CandidateCaption, ReviewTask
 
 if TYPE_CHECKING:
@@ -73,33 +75,35 @@ _QUERIES = {
 }  # fmt: skip
 
 
-def sample_tasks(
-    db: duckdb.DuckDBPyConnection, questions: Questions, sample: int | None, seed: int
-) -> list[ReviewTask]:
-    """The tasks of a sample, all of them for None: those whose clips have the smallest hashes.
-
-    More data moves few tasks out of a sample, and none for another reason.
-    """
-    limit = "" if sample is None else f"LIMIT {sample:d}"
-    query = f"{_tasks(questions.kind)} ORDER BY md5($seed || clip_id), key {limit}"
-    return [_task(questions, row) for row in db.execute(query, {"seed": f"{seed}:"}).fetchall()]
+def sample_tasks(db: duckdb.DuckDBPyConnection, questions: Questions, how: TaskSample) -> list[ReviewTask]:
+    """The tasks that are wanted, in their order."""
+    _ask_all(db, questions, how.seed)
+    rank_tasks(db, how)
+    limit = "" if how.sample is None else f"LIMIT {how.sample:d}"
+    query = f"{_tasks(questions.kind)} JOIN _ranked USING (key) ORDER BY place {limit}"
+    return how.place([_task(questions, row) for row in db.execute(query).fetchall()])
 
 
-def tasks_named(db: duckdb.DuckDBPyConnection, questions: Questions, seed: int, ids: Iterable[str]) -> list[ReviewTask]:
+def tasks_named(db: duckdb.DuckDBPyConnection, questions: Questions, ids: Iterable[str]) -> list[ReviewTask]:
     """The tasks with these ids that can still be asked, in or out of the sample."""
     wanted = set(ids)
-    query = f"{_tasks(questions.kind)} WHERE list_contains($keys, key) ORDER BY key, md5($seed)"
-    values = {"seed": f"{seed}:", "keys": sorted({i.rpartition("_")[0] for i in wanted})}
-    return [task for row in db.execute(query, values).fetchall() if (task := _task(questions, row)).task_id in wanted]
+    query = f"{_tasks(questions.kind)} WHERE list_contains($keys, key) ORDER BY key"
+    rows = db.execute(query, {"keys": sorted({i.rpartition("_")[0] for i in wanted})}).fetchall()
+    return [task for row in rows if (task := _task(questions, row)).task_id in wanted]
+
+
+def _ask_all(db: duckdb.DuckDBPyConnection, questions: Questions, seed: int) -> None:
+    """Make the table ``_asked`` of all tasks that there could be."""
+    values = {"seed": f"{seed}:"} if "$seed" in _QUERIES[questions.kind].sql else {}
+    db.execute(f"CREATE OR REPLACE TEMP TABLE _asked AS {_QUERIES[questions.kind].sql}", values)
 
 
 def _tasks(kind: str) -> str:
     asked = _QUERIES[kind]
     return f"""
-        WITH asked AS ({asked.sql})
         SELECT key, clip_id, video_id, coalesce(nullif(title, ''), video_id), {asked.start_s}, {asked.end_s},
             coalesce(clips.file, path, ''), CASE WHEN clips.file IS NULL THEN 0 ELSE clips.start_s END, texts, marks
-        FROM asked JOIN clips USING (clip_id) LEFT JOIN videos USING (video_id)
+        FROM _asked JOIN clips USING (clip_id) LEFT JOIN videos USING (video_id)
     """
 
 

@@ -62,7 +62,7 @@ def summarize(folder: ReviewFolder) -> ReviewProgress:
     tasks = {task.task_id: task for task in read_task_file(folder.path)}
     found = collect_answers(folder.form, folder.fetch(), tasks, read_task_ids(folder.path) | set(tasks))
     groups = [answers for answers in found.by_task.values() if answers]
-    answered = sum(len(answers) >= folder.people for answers in groups)
+    answered = sum(len(found.by_task[task_id]) >= task.people for task_id, task in tasks.items())
     shared = [answers for answers in groups if len(answers) > 1]
     people = _people(groups)
     return ReviewProgress(len(tasks), answered, len(shared), found.broken, people, list(_measures(folder.form, shared)))

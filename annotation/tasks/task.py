@@ -36,6 +36,7 @@ class ReviewTask(NamedTuple):
     marks: tuple[ReviewMark, ...] = ()  # what is given: tags, cuts or events to be put right, spans to be kept to
     file_from_s: float = 0.0  # time of the video at which the file begins
     frame_s: float | None = None  # time of the frame that boxes are on
+    people: int = 1  # how many are to answer it
 
     @property
     def key(self) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.step import Map, Step, StepContext, reads
+from cliploom.engine.expressions.expression import columns_of, connect
 from cliploom.filters.keep import Keep
 from cliploom.filters.sql.columns import KeepInput, base_schema
-from cliploom.filters.sql.expression import columns_of, connect
 from cliploom.schemas import Caption, Clip, Score, Span, Tags, Video, to_arrow
 
 

@@ -17,7 +17,7 @@ from .marks import given_cell, mark_columns
 _MANUAL = """\
 # How to review
 {guideline}
-`tasks.csv` holds {count} to answer. The build writes it and never reads it, so work in a copy:
+`tasks.csv` holds {count} to answer.{shared} The build writes it and never reads it, so work in a copy:
 
 1. Copy `tasks.csv` to `answers.csv` and open the copy in any spreadsheet. Where several people review, each
    makes a copy with a name: `answers_ann.csv`, `answers_bo.csv`.
@@ -56,7 +56,7 @@ class Sheets:
         columns = ("task_id", "clip_id", "video", "start_s", "end_s", "file", *shown, *answer_columns(self.form))
         rows = [[*_cells(task), *_clip_cells(self.form, task), *empty] for task in tasks]
         _write(self.folder / "tasks.csv", sheet(columns, rows))
-        _write(self.folder / "README.md", manual(self.form, len(tasks)))
+        _write(self.folder / "README.md", manual(self.form, tasks))
 
     def fetch(self) -> list[AnswerLine]:
         """The lines that people filled in."""
@@ -67,18 +67,26 @@ class Sheets:
         return digest_files(answer_files(self.folder))
 
 
-def manual(form: Form, count: int) -> str:
+def manual(form: Form, asked: Sequence[ReviewTask]) -> str:
     """What reviewers read first."""
     meanings = {**_COLUMNS, **mark_columns(form)}
     if form.kind not in CAPTION_KINDS:
         meanings["verdict"] = f"empty, or in place of all else: {', '.join(form.verdicts)}"
     columns = "\n".join(f"   - `{name}`: {meanings[name]}" for name in answer_columns(form))
-    tasks = f"{count} question{'' if count == 1 else 's'}"
+    tasks = f"{len(asked)} question{'' if len(asked) == 1 else 's'}"
     shown = _clip_columns(form)
     see = f", and read its {' and '.join(f'`{name}`' for name in shown)}" if shown else ""
     see = ", and read the numbered `candidates`" if form.choice else see
     guideline = f"\n{form.guideline.strip()}\n" if form.guideline.strip() else ""
-    return _MANUAL.format(count=tasks, see=see, columns=columns, guideline=guideline)
+    return _MANUAL.format(count=tasks, see=see, columns=columns, guideline=guideline, shared=_shared(asked))
+
+
+def _shared(asked: Sequence[ReviewTask]) -> str:
+    """Which lines several people answer, where those are some and not all."""
+    people = [task.people for task in asked if task.people > 1]
+    if not people or len(people) == len(asked):
+        return ""
+    return f" The first {len(people)} lines are for {people[0]} people each, every other one is for one."
 
 
 def _clip_columns(form: Form) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...engine.contract.errors import UserError
+from ..contract.errors import UserError
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,4 +1,4 @@
-"""A boolean SQL expression that can do nothing but look at the columns of its row."""
+"""A SQL expression that can do nothing but look at the columns of its row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...engine.contract.errors import RowError, UserError
+from ..contract.errors import RowError, UserError
 from .functions import ALLOWED, check_functions
 from .syntax import LEVELS, columns_in, first_line, parse_expression, walk
 
@@ -81,6 +81,19 @@ def judge_table(db: duckdb.DuckDBPyConnection, text: str, rows: pa.Table) -> pa.
         return pa.RecordBatchReader.from_stream(query).read_all().column("verdict")
     finally:
         db.unregister("clips")
+
+
+def name_groups(db: duckdb.DuckDBPyConnection, text: str, rows: pa.Table) -> list[str | None]:
+    """The value of an expression of any type for each row, as text; ``UserError`` where it does not fit the columns."""
+    import duckdb
+
+    try:
+        found = [value for (value,) in _query(db, f"CAST((\n{text}\n) AS VARCHAR)", rows)]
+    except duckdb.Error as error:
+        raise UserError(first_line(error)) from None
+    if len(found) != len(rows):
+        raise UserError("it holds an aggregate: it sees one row, no more")
+    return found
 
 
 def bind(db: duckdb.DuckDBPyConnection, text: str, schema: pa.Schema) -> None:

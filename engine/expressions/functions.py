@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...engine.contract.errors import UserError
 from ...schemas import memoize
+from ..contract.errors import UserError
 from .syntax import Node, arguments_of, columns_in, method_owner, parse_expression, text_of, walk
 
 if TYPE_CHECKING:
