@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, Waiting
@@ -13,11 +13,12 @@ from ..schemas import Caption, Clip, Col, Embedding, Score, Tags, Video, to_arro
 from ..schemas import Review as ReviewRow
 from .backends.folder import ReviewFolder
 from .edits import Edits
-from .forms.answers import ReviewAnswer
 from .forms.form import CAPTION_KINDS, Questions
+from .tasks.adjudicate import Adjudication, Settlement
 from .tasks.collect import collect_answers
+from .tasks.gold import Gold, gold_records, is_right, leave_out, mix_in, save_known, unreliable
 from .tasks.outcome import Rules, outcomes
-from .tasks.sample import sample_tasks, tasks_named
+from .tasks.sample import ask_all, sample_tasks, tasks_named
 from .tasks.sampling import TaskSample
 from .tasks.task import ReviewTask
 from .tasks.task_ids import read_task_ids
@@ -38,8 +39,12 @@ class ReviewInput(NamedTuple):
     embeddings: list[Embedding] = []
 
 
+ADJUDICATION = "-adjudication"
+"""What the folder for those who settle disagreements has at the end of its name."""
+
+
 @dataclass(frozen=True)
-class ReviewStep(Questions, Rules, TaskSample, Global[ReviewInput, ReviewRow]):
+class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[ReviewInput, ReviewRow]):
     """Ask people: the build writes tasks to the folder ``<sheet>`` and goes on when enough answers are there.
 
     With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``edit`` one to be corrected in place,
@@ -52,11 +57,12 @@ class ReviewStep(Questions, Rules, TaskSample, Global[ReviewInput, ReviewRow]):
 
     The folder holds ``tasks.csv`` for spreadsheets and ``review.html``, one page with the clips that needs no network;
     ``cliploom review push`` takes the tasks to Label Studio, ``cliploom review pull`` brings answers back. One row per
-    task and person. Raises ``UserError``, naming file and line, for a typed answer that cannot be meant; answers to
-    what has changed since are left out.
+    task and person. Where a ``rule`` decides, the rows of answers that hold are marked, and they alone take effect: a
+    task of which none holds is as if nobody had answered. Raises ``UserError``, naming file and line, for a typed
+    answer that cannot be meant; answers to what has changed since are left out.
     """
 
-    version = 3
+    version = 4
 
     apply: Annotated[bool, Col("verdicts and edits take effect; false: they are kept as rows, and no more")] = True
     quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0
@@ -67,11 +73,14 @@ class ReviewStep(Questions, Rules, TaskSample, Global[ReviewInput, ReviewRow]):
         """``UserError`` for a folder name that is none, or that another review has."""
         if not re.fullmatch(r"\w[\w.-]*", self.sheet):
             raise UserError(f"annotation.review.sheet is {self.sheet!r}: it must be a plain folder name")
-        if any(isinstance(step, ReviewStep) and step.sheet == self.sheet for step in earlier):
+        taken = {step.sheet.removesuffix(ADJUDICATION) for step in earlier if isinstance(step, ReviewStep)}
+        if self.sheet.removesuffix(ADJUDICATION) in taken:
             said = f"annotation.review is used twice with the folder {self.sheet}"
             raise UserError(said, "give the second one a folder of its own with `sheet:`")
         self.form()
         self.check_sample(earlier)
+        self.check_gold(self.kind)
+        self.check_rule(self.kind, self.gold is not None)
 
     def expand(self) -> Sequence[tuple[str, Step]]:
         """Itself, and what puts the edits in their places."""
@@ -83,44 +92,56 @@ class ReviewStep(Questions, Rules, TaskSample, Global[ReviewInput, ReviewRow]):
         return self.apply and self.kind in CAPTION_KINDS
 
     def external_digest(self, context: StepContext) -> str:
-        """A digest of the answer files, and of the earlier release."""
-        return self._folder(context).digest() + self.release_digest()
+        """A digest of the answer files, of what is known, and of the earlier release."""
+        folders = (self._folder(context), self._adjudication(context))
+        return "".join((*(one.digest() for one in folders), self.gold_digest(), self.release_digest()))
 
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[ReviewRow | Drop]:
         """Write the tasks, then the answers that are there, in order of the tasks and of the people's names."""
         folder, form = self._folder(context), self.form()
-        asked = sample_tasks(db, self, self)
-        folder.post(asked)
+        ask_all(db, self, self.seed)
+        known_tasks = tasks_named(db, self, self.known_ids(form))
+        known = self.known_answers(form, {task.task_id: task for task in known_tasks})
+        asked = self.place(mix_in(sample_tasks(db, self, self), known_tasks))
+        replace(folder, gold=save_known(context, known)).post(asked)
         lines = folder.fetch()
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
         tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self, outside)]}
         found = collect_answers(form, lines, tasks, read_task_ids(folder.path) | set(tasks))
-        rows = [_row(self.kind, t, one) for id_, t in tasks.items() for one in found.by_task[id_]]
+        records = gold_records(form, known, found.by_task)
+        ignored = leave_out(found.by_task, unreliable(records, self.trust))
+        settled = self.settle(form, tasks, found.by_task, records)
+        if self.adjudicator:
+            settled.hear_seniors(form, self._adjudication(context))
+        rows = list(settled.rows(self.kind, lambda answer: is_right(form, known.get(answer.task_id), answer)))
         yield from rows
         if self.drops():
             db.register("_answered", to_arrow(ReviewRow, rows))
             clips = [one for one in outcomes(db, self, "_answered") if one.outcome.reason]
             yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
-        answered = sum(len(found.by_task[task.task_id]) >= task.people for task in asked)
-        if answered < self.quorum * len(asked) - 1e-9:
-            told = _uncounted(len(outside - set(tasks)), found.broken)
-            raise Waiting(f"{len(asked) - answered} of {len(asked)} reviews are open: {folder.how()}{told}")
+        self._wait(context, asked, settled, _uncounted(len(outside - set(tasks)), found.broken, ignored))
+
+    def _wait(self, context: StepContext, asked: Sequence[ReviewTask], settled: Settlement, told: str) -> None:
+        """Raise ``Waiting`` where too few tasks are answered, or settled."""
+        unanswered = sum(len(settled.answers[task.task_id]) < task.people for task in asked)
+        unsettled = sum(settled.is_unsettled(task.task_id) for task in asked) if self.adjudicator else 0
+        if len(asked) - unanswered - unsettled >= self.quorum * len(asked) - 1e-9:
+            return
+        said = (
+            f"{unanswered} of {len(asked)} reviews are open: {self._folder(context).how()}{told}" if unanswered else ""
+        )
+        senior = f"{unsettled} disagreements are open: {self._adjudication(context).how()}" if unsettled else ""
+        raise Waiting("; ".join(filter(None, (said, senior))))
 
     def _folder(self, context: StepContext) -> ReviewFolder:
         return ReviewFolder(context.root, self.sheet, self.form(), self.people, self.page)
 
+    def _adjudication(self, context: StepContext) -> ReviewFolder:
+        return ReviewFolder(context.root, f"{self.sheet}{ADJUDICATION}", self.form(), 1, self.page)
 
-def _uncounted(gone: int, broken: Sequence[str]) -> str:
+
+def _uncounted(gone: int, broken: Sequence[str], ignored: int) -> str:
     """What became of answers that are not counted."""
     stale = f" ({gone} answers are to captions that have changed since)" if gone else ""
-    return stale + (f" ({len(broken)} answers break the rules, such as {broken[0]})" if broken else "")
-
-
-def _row(kind: str, task: ReviewTask, answer: ReviewAnswer) -> ReviewRow:
-    chosen = None if answer.choice is None else task.candidates[answer.choice - 1].caption_id
-    if len(task.candidates) == 1:  # a caption that is rejected, or that nobody can tell of, is the one that was judged
-        chosen = task.candidates[0].caption_id
-    return ReviewRow(
-        f"{task.task_id}_{answer.person}", task.video_id, task.clip_id, chosen, answer.person, answer.verdict,
-        answer.text, answer.seconds, kind, task.task_id, list(answer.marks),
-    )  # fmt: skip
+    stale += f" ({len(broken)} answers break the rules, such as {broken[0]})" if broken else ""
+    return stale + (f" ({ignored} answers are of people below `trust`)" if ignored else "")

@@ -151,17 +151,19 @@ def status(
         return
     print(f"{found.answered:,} of {found.tasks:,} tasks are answered, {found.shared:,} by several people")
     if found.people:
-        names = ("answers", "usual time", "with most")
+        names = ("answers", "usual time", "with most", "known right")
         columns = [Column("person"), *(Column(name, "right") for name in names)]
         print()
         print_table([*columns, Column("")], [
             (printable(p.person), f"{p.answers:,}", "" if p.seconds is None else f"{p.seconds:.1f} s",
-             "" if p.with_most is None else f"{p.with_most:.0%}", p.outlier)
+             "" if p.with_most is None else f"{p.with_most:.0%}", "" if p.gold is None else f"{p.gold:.0%}", p.outlier)
             for p in found.people
         ])  # fmt: skip
     for one in found.agreement:
         interval = "" if one.low is None else f" ({one.low:.2f} to {one.high:.2f})"
         print(f"agreement: {one.name}: {one.value:.3f}{interval}")
+    if found.missing:
+        print(f"missing answers: {found.missing:,}")
     for said in found.broken[:10]:
         print(f"warning: {printable(said)}")
 

@@ -216,6 +216,14 @@ class Review(Row):
     task_id: Annotated[str, Col("the task: what it is about, and a hash of all that it showed")] = ""
     marks: Annotated[list[ReviewMark], Col("what the person put down")] = field(default_factory=list)
     gold: Annotated[bool | None, Col("for a task whose right answer is known: is this it? null for others")] = None
+    rule: Annotated[
+        str,
+        Col(
+            "what decided which answer to the task holds; empty where each counts",
+            choices=("", "majority", "unanimous", "weighted", "dawid_skene", "senior"),
+        ),
+    ] = ""
+    holds: Annotated[bool | None, Col("does this answer hold? null where each counts, or too few are there yet")] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ...engine.storage.files import read_json, write_json
 from ..forms.form import Axis, Form, Slot, TimelinePart
 from ..tasks.task import ReviewTask, write_task_file
 from ..tasks.task_ids import remember_tasks
+from .answer_files import answer_lines
 from .page.backend import NAME as PAGE
 from .page.backend import Page
 from .port import AnswerLine, Backend
@@ -30,6 +31,7 @@ class ReviewFolder:
     form: Form
     people: int = 1
     page: bool = False
+    gold: str = ""  # file of the answers that are known, relative to the build folder: it is not to be sent along
 
     @property
     def path(self) -> Path:
@@ -43,7 +45,7 @@ class ReviewFolder:
     def post(self, tasks: Sequence[ReviewTask]) -> None:
         """Write the tasks for programs, for spreadsheets, and as a page where one is wanted."""
         write_task_file(self.path, tasks)
-        held = {"form": asdict(self.form), "people": self.people}
+        held = {"form": asdict(self.form), "people": self.people, "gold": self.gold}
         if read_json(self.path / FORM) != _as_json(held):
             write_json(self.path / FORM, held)
         remember_tasks(self.path, (task.task_id for task in tasks))
@@ -56,6 +58,11 @@ class ReviewFolder:
     def fetch(self) -> list[AnswerLine]:
         """All answers."""
         return [line for backend in self.backends() for line in backend.fetch()]
+
+    def known(self) -> list[AnswerLine]:
+        """The answers that are known to be right."""
+        path = self.root / self.gold
+        return answer_lines([path]) if self.gold and path.is_file() else []
 
     def digest(self) -> str:
         """A digest of all answers; empty where there is none."""
@@ -74,7 +81,9 @@ class ReviewFolder:
 def read_folder(root: Path, sheet: str) -> ReviewFolder | None:
     """The folder of a review as the build left it; None where there is none."""
     found = read_json(root / sheet / FORM, ("form", "people"))
-    return ReviewFolder(root, sheet, _form(found["form"]), found["people"]) if found else None
+    if not found:
+        return None
+    return ReviewFolder(root, sheet, _form(found["form"]), found["people"], gold=found.get("gold", ""))
 
 
 def review_folders(root: Path) -> list[ReviewFolder]:

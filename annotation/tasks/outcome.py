@@ -142,7 +142,7 @@ SELECT clip_id, c.video_id, texts, coalesce(answers, []) FROM (
     FROM captions GROUP BY clip_id
 ) c {join} JOIN (
     SELECT clip_id, list(row(caption_id, person, verdict, text) ORDER BY review_id) AS answers
-    FROM {reviews} GROUP BY clip_id
+    FROM {reviews} WHERE coalesce(holds, true) GROUP BY clip_id
 ) USING (clip_id) ORDER BY clip_id
 """
 

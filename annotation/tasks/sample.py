@@ -77,23 +77,24 @@ _QUERIES = {
 
 def sample_tasks(db: duckdb.DuckDBPyConnection, questions: Questions, how: TaskSample) -> list[ReviewTask]:
     """The tasks that are wanted, in their order."""
-    _ask_all(db, questions, how.seed)
     rank_tasks(db, how)
     limit = "" if how.sample is None else f"LIMIT {how.sample:d}"
     query = f"{_tasks(questions.kind)} JOIN _ranked USING (key) ORDER BY place {limit}"
-    return how.place([_task(questions, row) for row in db.execute(query).fetchall()])
+    return [_task(questions, row) for row in db.execute(query).fetchall()]
 
 
 def tasks_named(db: duckdb.DuckDBPyConnection, questions: Questions, ids: Iterable[str]) -> list[ReviewTask]:
     """The tasks with these ids that can still be asked, in or out of the sample."""
     wanted = set(ids)
+    if not wanted:
+        return []
     query = f"{_tasks(questions.kind)} WHERE list_contains($keys, key) ORDER BY key"
     rows = db.execute(query, {"keys": sorted({i.rpartition("_")[0] for i in wanted})}).fetchall()
     return [task for row in rows if (task := _task(questions, row)).task_id in wanted]
 
 
-def _ask_all(db: duckdb.DuckDBPyConnection, questions: Questions, seed: int) -> None:
-    """Make the table ``_asked`` of all tasks that there could be."""
+def ask_all(db: duckdb.DuckDBPyConnection, questions: Questions, seed: int) -> None:
+    """Make the table ``_asked`` of all tasks that there could be: the others are taken from it."""
     values = {"seed": f"{seed}:"} if "$seed" in _QUERIES[questions.kind].sql else {}
     db.execute(f"CREATE OR REPLACE TEMP TABLE _asked AS {_QUERIES[questions.kind].sql}", values)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import combinations
 from statistics import mean, median
 from typing import NamedTuple
@@ -14,12 +14,15 @@ from ...models.people.agreement import temporal_iou as span_overlap
 from ...schemas import ReviewMark
 from ..backends.folder import ReviewFolder
 from ..forms.answers import ReviewAnswer
-from ..forms.form import MARK, Form
+from ..forms.form import Form
 from .collect import collect_answers
+from .gold import LEAST, GoldRecord, gold_records, match_known
+from .same import plain_value, vote_groups
 from .task import read_task_file
 from .task_ids import read_task_ids
 
 _FAST = 3.0  # a person whose usual time is so many times shorter than that of all is told apart
+_WRONG = 0.7  # whose share of right known answers is below this is told apart
 _SAMPLES = 200
 
 
@@ -30,7 +33,8 @@ class ReviewerSummary(NamedTuple):
     answers: int
     seconds: float | None  # usual time of an answer
     with_most: float | None  # share of their answers that are what most said, where several answered
-    outlier: str  # `fast`, or empty
+    gold: float | None  # share of the known tasks that they got right, where they answered some
+    outlier: str  # `fast`, `often wrong`, or empty
 
 
 class AgreementMeasure(NamedTuple):
@@ -48,6 +52,7 @@ class ReviewProgress(NamedTuple):
     tasks: int
     answered: int  # by as many people as are asked for
     shared: int  # tasks that several people answered
+    missing: int  # answers that are still waited for
     broken: list[str]
     people: list[ReviewerSummary]
     agreement: list[AgreementMeasure]
@@ -64,35 +69,36 @@ def summarize(folder: ReviewFolder) -> ReviewProgress:
     groups = [answers for answers in found.by_task.values() if answers]
     answered = sum(len(found.by_task[task_id]) >= task.people for task_id, task in tasks.items())
     shared = [answers for answers in groups if len(answers) > 1]
-    people = _people(groups)
-    return ReviewProgress(len(tasks), answered, len(shared), found.broken, people, list(_measures(folder.form, shared)))
+    known = match_known(folder.form, folder.known(), tasks)
+    people = _people(folder.form, groups, gold_records(folder.form, known, found.by_task))
+    missing = sum(max(0, task.people - len(found.by_task[task_id])) for task_id, task in tasks.items())
+    measures = list(_measures(folder.form, shared))
+    return ReviewProgress(len(tasks), answered, len(shared), missing, found.broken, people, measures)
 
 
-def _value(answer: ReviewAnswer) -> Hashable:
-    """What an answer says, as far as two may be the same."""
-    if answer.verdict != MARK:
-        return (answer.verdict, answer.choice if answer.verdict == "accept" else None)
-    return tuple(sorted((m.name, m.value, m.start_s, m.end_s) for m in answer.marks))
-
-
-def _people(groups: Sequence[Sequence[ReviewAnswer]]) -> list[ReviewerSummary]:
+def _people(
+    form: Form, groups: Sequence[Sequence[ReviewAnswer]], gold: Mapping[str, GoldRecord]
+) -> list[ReviewerSummary]:
     by_person: dict[str, list[ReviewAnswer]] = defaultdict(list)
     with_most: dict[str, list[bool]] = defaultdict(list)
     for group in groups:
-        ruling = by_majority({answer.person: _value(answer) for answer in group})
+        ruling = by_majority(dict(zip((a.person for a in group), vote_groups(form, group), strict=True)))
         for answer in group:
             by_person[answer.person].append(answer)
             if len(group) > 1 and ruling.value is not None:
-                with_most[answer.person].append(_value(answer) == ruling.value)
+                with_most[answer.person].append(answer.person not in ruling.dissent)
     times = {name: [a.seconds for a in some if a.seconds is not None] for name, some in by_person.items()}
     usual = [median(some) for some in times.values() if some]
     typical = median(usual) if len(usual) > 1 else 0.0
     found = []
     for name, some in sorted(by_person.items()):
         seconds = median(times[name]) if times[name] else None
-        outlier = "fast" if seconds is not None and seconds * _FAST < typical else ""
         share = mean(with_most[name]) if with_most[name] else None
-        found.append(ReviewerSummary(name, len(some), seconds, share, outlier))
+        right = gold[name].share if name in gold else None
+        fast = seconds is not None and seconds * _FAST < typical
+        wrong = name in gold and gold[name].total >= LEAST and gold[name].share < _WRONG
+        outlier = ", ".join(word for word, true in (("fast", fast), ("often wrong", wrong)) if true)
+        found.append(ReviewerSummary(name, len(some), seconds, share, right, outlier))
     return found
 
 
@@ -110,7 +116,7 @@ def _measures(form: Form, shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[
         every = [pair for group in names for pair in combinations(group, 2)]
         yield AgreementMeasure("shared tags", mean(len(a & b) / len(a | b) if a | b else 1.0 for a, b in every))
     else:
-        yield from _nominal("answers", [[_value(answer) for answer in group] for group in shared], "nominal")
+        yield from _nominal("answers", [[plain_value(answer) for answer in group] for group in shared], "nominal")
 
 
 def _graded(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:

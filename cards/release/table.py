@@ -22,7 +22,8 @@ CREATE TEMP VIEW _chosen AS
 SELECT c.* REPLACE ({teacher} AS teacher),
     CASE WHEN kind = 'choice' THEN list_concat([caption_id], parents) ELSE [caption_id] END AS family
 FROM {table} c LEFT JOIN (
-    SELECT clip_id, caption_id, count(*) AS votes FROM reviews WHERE verdict = 'accept' GROUP BY ALL
+    SELECT clip_id, caption_id, count(*) AS votes FROM reviews
+    WHERE verdict = 'accept' AND coalesce(holds, true) GROUP BY ALL
 ) v USING (clip_id, caption_id)
 QUALIFY row_number() OVER (PARTITION BY clip_id ORDER BY coalesce(votes, 0) DESC, {rank}, caption_id) = 1;
 CREATE TEMP VIEW _candidates AS
@@ -39,7 +40,8 @@ JOIN (SELECT clip_id, family FROM _chosen) c ON t.clip_id = c.clip_id AND list_c
 QUALIFY row_number() OVER (PARTITION BY t.clip_id ORDER BY list_position(family, t.caption_id), tags_id) = 1;
 """
 
-# An answer about another caption says nothing of the one that is published; a correction has those of its original.
+# An answer about another caption says nothing of the one that is published; a correction has those of its original;
+# nor does one that does not hold.
 _REVIEWS = """
 CREATE TEMP VIEW _reviews AS
 SELECT clip_id, arg_max(verdict, (n, list_position({verdicts}, verdict))) FILTER (told) AS review,
@@ -49,7 +51,7 @@ FROM (
         count(DISTINCT person) AS n, any_value(people) AS people
     FROM reviews r JOIN _chosen c USING (clip_id)
     JOIN (SELECT clip_id, count(DISTINCT lower(person)) AS people FROM reviews GROUP BY ALL) USING (clip_id)
-    GROUP BY ALL
+    WHERE coalesce(holds, true) GROUP BY ALL
 ) GROUP BY clip_id;
 """.format(verdicts=["cannot_tell", "reject", "accept", "edit"])  # of equals, what took effect
 

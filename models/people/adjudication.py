@@ -16,7 +16,7 @@ class Ruling(NamedTuple):
     """The answer that holds."""
 
     value: Hashable | None  # None: it is left to a senior
-    rule: str  # `majority`, `weighted`, `dawid_skene` or `senior`
+    rule: str  # `majority`, `unanimous`, `weighted`, `dawid_skene` or `senior`
     dissent: tuple[str, ...]  # who said something else, by name
 
 
@@ -25,8 +25,14 @@ def by_majority(votes: Votes) -> Ruling:
     return _ruled(votes, Counter(votes.values()), "majority")
 
 
+def by_unanimity(votes: Votes) -> Ruling:
+    """What everyone said."""
+    said = list(dict.fromkeys(votes.values()))
+    return Ruling(said[0] if len(said) == 1 else None, "unanimous", ())
+
+
 def by_weight(votes: Votes, accuracy: Mapping[str, float]) -> Ruling:
-    """What has the most weight: the log odds of each person's accuracy on gold items; 0.5 where there is none."""
+    """What has the most weight: the log odds of each person's accuracy on gold items; of 0.6 where there is none."""
     weights: Counter[Hashable] = Counter()
     for person, value in votes.items():
         right = min(max(accuracy.get(person, 0.6), 0.05), 0.99)

@@ -51,15 +51,20 @@ class _Line(NamedTuple):
 
 def read_answer_lines(folder: Path, form: Form) -> Iterator[AnswerLine]:
     """The lines of all answer files in which someone typed an answer."""
+    for path in answer_files(folder):
+        yield from read_sheet(path, form)
+
+
+def read_sheet(path: Path, form: Form) -> Iterator[AnswerLine]:
+    """The lines of one file in which someone typed an answer."""
     columns = answer_columns(form)
     needed = ("task_id", *(c for c in columns if c not in _OPTIONAL))
     typed = [column for column in columns if column not in _OPTIONAL]
     read = _caption_answer if form.kind in CAPTION_KINDS else partial(_marked, form)
-    for path in answer_files(folder):
-        for row in read_answers(path, needed, _OPTIONAL):
-            line = _Line(path, row)
-            if any(line.cell(column) for column in typed):
-                yield AnswerLine(line.cell("task_id"), f"{path}:{row.line}", partial(read, line))
+    for row in read_answers(path, needed, _OPTIONAL):
+        line = _Line(path, row)
+        if any(line.cell(column) for column in typed):
+            yield AnswerLine(line.cell("task_id"), f"{path}:{row.line}", partial(read, line))
 
 
 def _marked(form: Form, line: _Line, task: ReviewTask) -> ReviewAnswer:

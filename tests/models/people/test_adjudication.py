@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cliploom.models.people.adjudication import Ruling, by_majority, by_senior, by_weight, dawid_skene
+from cliploom.models.people.adjudication import Ruling, by_majority, by_senior, by_unanimity, by_weight, dawid_skene
 
 
 def test_most_votes_hold_and_a_tie_goes_to_a_senior() -> None:
     assert by_majority({"ann": "a", "bo": "b", "cy": "a"}) == Ruling("a", "majority", ("bo",))
     assert by_majority({"ann": "a", "bo": "b"}).value is None
+    assert by_unanimity({"ann": "a", "bo": "a"}) == Ruling("a", "unanimous", ())
+    assert by_unanimity({"ann": "a", "bo": "b"}).value is None and by_unanimity({}).value is None
     assert by_senior({"ann": "a", "bo": "b"}, "bo") == Ruling("b", "senior", ("ann",))
     assert by_senior({"ann": "a"}, "bo").value is None
 
