@@ -20,7 +20,7 @@ from .sources.languages import file_language
 from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Sidecar, VideoFile, list_videos
 from .sources.local_files import collect_metadata, hash_file, readable, readable_path, unpack_file
 from .sources.manifests import ManifestRow, match_lines, read_manifest
-from .sources.probe import probe
+from .sources.probe import Probe, probe
 from .sources.sidecars import VideoMetadata
 
 
@@ -131,7 +131,7 @@ def _answer(item: Item, context: StepContext) -> RowAnswer[Video]:
         if found.streams and found.streams.merged:
             said = f"a stream of {readable(found.streams.merged)}, which holds it"
             return [Drop(item.video_id, item.video_id, "merged", said)]
-        video = _video(item.video_id, unpack_file(found, item.video_id, context), line, context)
+        video = make_video(item.video_id, unpack_file(found, item.video_id, context), line, context)
     except RowError as error:
         return error
     if found.streams and not video.video_codec:
@@ -153,10 +153,17 @@ def _check(found: VideoFile, line: ManifestRow | None) -> None:
         raise RowError(f"{readable(found.relative)}: a broken link, or no plain file", "unreadable")
 
 
-def _video(video_id: str, found: VideoFile, line: ManifestRow | None, context: StepContext) -> Video:
+def make_video(
+    video_id: str, found: VideoFile, line: ManifestRow | None, context: StepContext, probed: Probe | None = None
+) -> Video:
+    """The row of a file that is at hand; ``probed`` is what was seen in it, where that was looked at already.
+
+    Raises:
+        RowError: it cannot be read.
+    """
     path = readable_path(found.path, video_id + os.path.splitext(found.path)[1], context)
     size_bytes, sha256 = hash_file(found.path)
-    probed = probe(path)
+    probed = probed or probe(path)
     told = collect_metadata(found, line, probed)
     facts = probed.facts | {"uri": readable(found.relative)} | told.fields
     if facts["duration_s"] is None:

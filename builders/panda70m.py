@@ -5,19 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import BatchFunction, Item, RowAnswer, Source, Step, StepContext, each_row
+from ..engine.contract.step import (
+    AsyncFunction,
+    BatchFunction,
+    Item,
+    RowAnswer,
+    Source,
+    Step,
+    StepContext,
+    each_row,
+)
 from ..schemas import Col, Video
+from .downloads import session, site
+from .downloads.downloads import WebItem, open_downloads
+from .downloads.faults import ADVICE
+from .downloads.options import DownloadOptions
 from .folder import Folder, FolderItem
-from .sources import download, listing
-from .sources.download import DownloadOptions, fetch
+from .sources import listing
 from .sources.ids import make_video_id
 from .sources.manifests import ManifestRow
 from .sources.panda70m import CsvRecord, read_cells, read_lists, read_records, reread
@@ -40,8 +51,7 @@ class Panda70mSource(Source[Video]):
     shot_boundary_detection``; the last three may be missing. Its lists are read as data, never run. What it says of
     clips goes to ``builders.panda70m_clips``; what lies beside a video is taken as by ``builders.folder``. A video that
     is not in the folder fails with ``not_local``, one of a name that two files have with ``ambiguous``, a row that is
-    not what it should be with ``bad_row``, a download with
-    ``not_available``, ``refused``, ``truncated``, ``not_a_video`` or ``too_large``.
+    not what it should be with ``bad_row``, a download as in ``builders.urls``.
     """
 
     version = 3  # captions that lie beside are kept
@@ -49,6 +59,7 @@ class Panda70mSource(Source[Video]):
     isolate = True
     timeout_s = 3600.0  # a whole video is read once for its hash
     batch = 4
+    advice: ClassVar[Mapping[str, str]] = ADVICE
 
     csv: Annotated[str, Col("the csv file; moving it re-reads it but changes no row", local=True)]
     videos: Annotated[
@@ -64,9 +75,22 @@ class Panda70mSource(Source[Video]):
     rate_kib_s: Annotated[
         int, Col("largest speed of one download; 0 for no limit", unit="KiB/s", low=0, local=True)
     ] = 0
-    private: Annotated[
-        bool, Col("download from addresses of this machine and its network too, and through a proxy", local=True)
-    ] = False
+    obey: Annotated[
+        bool, Col("when downloading, obey robots.txt and `noai`, `noindex` in headers and pages", local=True)
+    ] = True
+    at_once: Annotated[int, Col("downloads under way at once", low=1, high=512, local=True)] = 16
+    per_host: Annotated[int, Col("of these, at one host", low=1, high=512, local=True)] = 4
+    delay_s: Annotated[float, Col("time between two requests to one host", unit="s", low=0, local=True)] = 0.0
+    yt_dlp: Annotated[
+        str,
+        Col(
+            "file with more of yt-dlp's options: cookies, clients, PO tokens, a proxy; not published",
+            local=True,
+        ),
+    ] = ""
+    allow_private: Annotated[bool, Col("download from addresses of this machine and its network too", local=True)] = (
+        False
+    )
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raises ``UserError`` where it is told both to fetch videos and to pass over them, or neither finds any."""
@@ -77,11 +101,11 @@ class Panda70mSource(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        return download.requirements() if self.download else ()
+        return [*session.requirements(), *site.requirements()] if self.download else []
 
-    def rows_per_call(self) -> int:
-        """One where it downloads: rows beside one that must wait would be done again."""
-        return 1 if self.download else self.batch
+    def max_concurrency(self) -> int:
+        """Where it downloads, more than are under way: some wait for their hosts."""
+        return 4 * self.at_once if self.download else 0
 
     def folders(self) -> tuple[str, ...]:
         """The folder with the videos, if there is one."""
@@ -102,8 +126,29 @@ class Panda70mSource(Source[Video]):
     @contextmanager
     def open(self, context: StepContext) -> Iterator[BatchFunction[Item, Video]]:
         """Yield a function that reads rows, and their videos as ``builders.folder`` does."""
-        with Folder(self.videos).open(context) as work:
-            yield each_row(lambda item: _answer(item, work, self._find_it(item, context)))
+        yield each_row(lambda item: _read_local(item, context))
+
+    @asynccontextmanager
+    async def open_async(self, context: StepContext) -> AsyncIterator[AsyncFunction[Item, Video]]:
+        """Yield a function that fetches the video of one row, unless it is in the folder."""
+        options = DownloadOptions(
+            self.height_px, self.max_mb, self.rate_kib_s, self.allow_private, yt_dlp=self.yt_dlp, obey=self.obey,
+            at_once=self.at_once, per_host=self.per_host, delay_s=self.delay_s,
+        )  # fmt: skip
+        async with open_downloads(options, context) as downloads:
+
+            async def answer(item: Item) -> RowAnswer[Video]:
+                try:
+                    said = _read_row(item)
+                except RowError as error:
+                    return error
+                url = str(said.told["uri"])
+                if item.payload.found is not None or not url:
+                    return await downloads.readers.call(_read_local, item, context)  # type: ignore[no-any-return]
+                video = await downloads.take(item.video_id, WebItem(url, said))
+                return video if isinstance(video, RowError) else [video]
+
+            yield answer
 
     def _there(self) -> dict[str, listing.VideoFile]:
         """The videos of the folder by their names."""
@@ -113,26 +158,6 @@ class Panda70mSource(Source[Video]):
         if not os.path.isdir(root):
             raise UserError(f"cannot take videos from {self.videos}: there is no such folder")
         return listing.by_stem(listing.list_videos(root, True, listing.VIDEO_EXTENSIONS))
-
-    def _find_it(self, item: Item, context: StepContext) -> Callable[[str], listing.VideoFile | None]:
-        """From a row's url to its video, fetched where that is wanted and it is not in the folder."""
-
-        def find(url: str) -> listing.VideoFile | None:
-            local: listing.VideoFile | None = item.payload.found
-            if local is not None or not self.download or not url:
-                return local
-            how = DownloadOptions(self.height_px, self.max_mb, self.rate_kib_s, self.private)
-            return _with_sidecar(fetch(url, context.folder(), item.video_id, how).absolute())
-
-        return find
-
-
-def _with_sidecar(path: Path) -> listing.VideoFile:
-    """A video that was fetched, and what the site tells of it."""
-    told = str(path.with_suffix(".info.json"))
-    stamp = listing.stamp(told)
-    beside = (listing.Sidecar(told, ".info.json", "", stamp),) if stamp else ()
-    return listing.VideoFile(str(path), path.name, listing.stamp(str(path)), beside)
 
 
 def _name(record: CsvRecord, raw: bytes) -> tuple[str, str]:
@@ -149,25 +174,29 @@ def _digest(raw: bytes, found: listing.VideoFile | None) -> str:
     return hashlib.sha256(raw + json.dumps(local).encode()).hexdigest()
 
 
-def _answer(
-    item: Item, work: BatchFunction[Item, Video], find: Callable[[str], listing.VideoFile | None]
-) -> RowAnswer[Video]:
+def _read_row(item: Item) -> ManifestRow:
+    """What the csv says of a video; raises ``RowError`` (``bad_row``)."""
     record = item.payload.record
     where = f"{os.path.basename(record.file)}:{record.line}"
+    cells = read_cells(record, reread(record))
+    lists = read_lists(cells, where)
+    name, url = cells["videoID"].strip(), cells["url"].strip()
+    if not name:
+        raise RowError(f"{where}: it has no videoID", "bad_row")
+    if item.payload.first_line:
+        raise RowError(f"{where}: {name} was listed before, in line {item.payload.first_line}", "bad_row")
+    return ManifestRow(where, {"uri": url, "id": name, "panda70m": lists})
+
+
+def _read_local(item: Item, context: StepContext) -> RowAnswer[Video]:
+    """The row of a video of the folder."""
     try:
-        cells = read_cells(record, reread(record))
-        lists = read_lists(cells, where)
-        name, url = cells["videoID"].strip(), cells["url"].strip()
-        if not name:
-            raise RowError(f"{where}: it has no videoID", "bad_row")
-        if item.payload.first_line:
-            raise RowError(f"{where}: {name} was listed before, in line {item.payload.first_line}", "bad_row")
-        found = find(url)
+        said = _read_row(item)
+        found = item.payload.found
+        if found is None:
+            name, url = said.told["id"], said.told["uri"] or "no known address"
+            raise RowError(f"{said.where}: the video {name} is not in the folder; it is at {url}", "not_local")
+        with Folder("").open(context) as work:
+            return work([Item(item.video_id, item.digest, FolderItem(found, said))])[0]
     except RowError as error:
         return error
-    if found is None:
-        return RowError(
-            f"{where}: the video {name} is not in the folder; it is at {url or 'no known address'}", "not_local"
-        )
-    said = ManifestRow(where, {"uri": url, "id": name, "panda70m": lists})
-    return work([Item(item.video_id, item.digest, FolderItem(found, said))])[0]

@@ -49,10 +49,10 @@ class ManifestRow:
         return self.captions or ([SourceCaption(described)] if described else [])
 
 
-def read_manifest(path: str, column: str = "") -> list[ManifestRow]:
-    """A manifest's rows, one ``ManifestRow`` for each file that they name.
+def read_manifest(path: str, column: str = "", columns: Sequence[str] = FILE_COLUMNS) -> list[ManifestRow]:
+    """A manifest's rows, one ``ManifestRow`` for each file, or each address, that they name.
 
-    Empty cells are left out. ``column`` names the file; empty for the first of ``FILE_COLUMNS``.
+    Empty cells are left out. ``column`` names the file; empty for the first of ``columns`` that is there.
 
     Raises:
         UserError: it cannot be read, has no such column, or not one good row. Says the line.
@@ -61,8 +61,9 @@ def read_manifest(path: str, column: str = "") -> list[ManifestRow]:
     good: dict[str, ManifestRow] = {}
     bad: list[ManifestRow] = []
     try:
-        for row in _rows(path, column):
-            line = _line(f"{name}{row.place}", row, column, first=not good and not bad)
+        wanted = (column,) if column else columns
+        for row in _rows(path, wanted):
+            line = _line(f"{name}{row.place}", row, wanted, first=not good and not bad)
             if line.problem:
                 bad.append(line)
             elif (before := good.setdefault(spelling(line.file), line)) is not line:
@@ -137,12 +138,12 @@ def _stem(file: str) -> str:
     return os.path.splitext(spelling(file))[0]
 
 
-def _line(where: str, row: ListRow, column: str, first: bool) -> ManifestRow:
+def _line(where: str, row: ListRow, wanted: Sequence[str], first: bool) -> ManifestRow:
     values = clean(row.values)
-    key = next((k for k in values if k == column), None) if column else _file_key(values)
+    key = _file_key(values, wanted)
     if key is None:
         if first and not row.problem:
-            raise _no_column(where, column, values)
+            raise _no_column(where, wanted, values)
         return ManifestRow(where, {}, problem=f"{where}: {row.problem or 'nothing in it names the file'}")
     file = values[key][0] if isinstance(values[key], list) and len(values[key]) == 1 else values[key]
     file = file.get("path") if isinstance(file, dict) else file  # `datasets` holds files so
@@ -153,15 +154,17 @@ def _line(where: str, row: ListRow, column: str, first: bool) -> ManifestRow:
     return ManifestRow(where, told, captions, f"{where}: {problem}" if problem else "", file)
 
 
-def _file_key(values: Mapping[str, Any]) -> str | None:
+def _file_key(values: Mapping[str, Any], wanted: Sequence[str]) -> str | None:
+    if len(wanted) == 1:  # the user's own word
+        return wanted[0] if wanted[0] in values else None
     lower = {key.lower().strip().replace(" ", "_"): key for key in reversed([*values])}
-    return next((lower[name] for name in FILE_COLUMNS if name in lower), None)
+    return next((lower[name] for name in wanted if name in lower), None)
 
 
-def _rows(path: str, column: str) -> Iterator[ListRow]:
+def _rows(path: str, wanted: Sequence[str]) -> Iterator[ListRow]:
     ending = os.path.splitext(path)[1].lower()
     if ending in (".csv", ".tsv"):
-        for row in read_sheet(path, known=(column,) if column else FILE_COLUMNS):
+        for row in read_sheet(path, known=wanted):
             yield ListRow(f":{row.line}", row.cells, row.problem)
     elif ending in (".jsonl", ".ndjson"):
         yield from read_jsonl(path)
@@ -198,9 +201,11 @@ def _text_of(value: bytes) -> str | None:
         return None
 
 
-def _no_column(where: str, column: str, row: Mapping[str, Any]) -> UserError:
+def _no_column(where: str, wanted: Sequence[str], row: Mapping[str, Any]) -> UserError:
     there = [str(key) for key in row]
-    if column:
-        return UserError(f"{where}: there is no column {column}{nearest(column, there)}")
-    hint = f"name it with manifest_column; the columns are {', '.join(there)}"
-    return UserError(f"{where}: no column names the file ({', '.join(FILE_COLUMNS)})", hint)
+    if len(wanted) == 1:
+        return UserError(f"{where}: there is no column {wanted[0]}{nearest(wanted[0], there)}")
+    files = wanted is FILE_COLUMNS
+    hint = f"name it with {'manifest_column' if files else 'column'}; the columns are {', '.join(there)}"
+    what = "file" if files else "address"
+    return UserError(f"{where}: no column names the {what} ({', '.join(wanted)})", hint)

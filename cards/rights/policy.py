@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
-from .names import UNKNOWN, license_key
+from ...schemas.licenses import UNKNOWN, license_key
 from .takedown import Takedown
 
 BYTES, LINKS, NOTHING = "bytes", "links", "nothing"

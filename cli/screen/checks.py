@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from ...builders.sources import javascript
+from ...builders.downloads import javascript
 from ...engine.contract.catalog import step_class, step_names
 from ...engine.contract.errors import UserError
 from ...engine.contract.options import make_step

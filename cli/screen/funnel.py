@@ -42,15 +42,28 @@ def failures(build: Build, stages: Sequence[FunnelStage]) -> list[str]:
     with build.connect() as db:
         query = "SELECT step, kind, any_value(message ORDER BY id) FROM errors GROUP BY step, kind"
         examples = {(step, kind): message for step, kind, message in db.execute(query).fetchall()}
+    kinds = {table["name"]: str(step["step"]) for step in build.lock.get("steps", ()) for table in step["tables"]}
     lines = []
     for stage in bad:
         causes = []
         for cause, n in sorted(stage.causes.items(), key=lambda item: (-item[1], item[0])):
-            causes.append(f"{n:,} x {printable(cause)}: {printable(examples.get((stage.name, cause), ''))}")
+            advice, said = _advice(kinds.get(stage.name, ""), cause), printable(examples.get((stage.name, cause), ""))
+            causes.append(f"{n:,} x {printable(cause)}: {f'{advice}; ' if advice else ''}{said}")
         lines.append(f"{stage.name}: {stage.failed:,} of {stage.came:,} failed, {causes[0]}")
         lines += [f"  {cause}" for cause in causes[1:]]
     width = terminal_width(sys.stdout) or _LONGEST_LINE
     return [shorten(line, width) for line in lines]
+
+
+def _advice(kind: str, cause: str) -> str:
+    """What a step says that its user can do about a cause; "" where it says nothing, or is not installed any more."""
+    from ...engine.contract.catalog import step_class
+    from ...engine.contract.errors import UserError
+
+    try:
+        return step_class(kind).advice.get(cause, "")
+    except UserError:
+        return ""
 
 
 def many_failed(stages: Sequence[FunnelStage]) -> bool:

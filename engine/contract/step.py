@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,7 @@ class Step:
     corrects: ClassVar[bool] = False  # its captions replace some that it drops; what measured those measures them too
     depends_on: ClassVar[tuple[str, ...]] = ()  # the input's fields that matter; empty: all of them
     measures: ClassVar[tuple[str, ...]] = ()  # names of the scores that it writes
+    advice: ClassVar[Mapping[str, str]] = {}  # what the user can do, by the kind of the failed row
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for options that make no sense here; ``earlier`` are the steps before."""

@@ -257,7 +257,7 @@ class Runner:
         tally = self.tallies[node.index]
         tally.merge(complete)
         self.tell("rows", node.name, n=complete.rows, failed=tally.failed)
-        tally.check(node.name, self.max_bad)
+        tally.check(node.name, self.max_bad, node.step.advice)
 
     def _finish(self, task: Task) -> None:
         del self.tasks[task.node.index, task.number]

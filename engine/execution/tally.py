@@ -52,14 +52,15 @@ class RowTally:
         self.causes.update(other.causes)
         self.examples = {**other.examples, **self.examples}
 
-    def check(self, step: str, max_bad: float) -> None:
-        """``UserError`` where more than this share of the rows failed."""
+    def check(self, step: str, max_bad: float, advice: Mapping[str, str] | None = None) -> None:
+        """``UserError`` where more than this share of the rows failed; ``advice`` is what to do, by cause."""
         if self.rows < _FEW or self.failed <= max_bad * self.rows:
             return
         [(cause, n)] = self.causes.most_common(1)
         message = " ".join(self.examples[cause].split())[:_LONGEST_MESSAGE]
-        raise UserError(
-            f"{step}: {self.failed} of {self.rows} rows failed, more than max_bad ({max_bad:g}) allows;"
-            f" {n} x {cause}: {message}",
-            "`cliploom errors` lists them",
-        )
+        how_many = f"{self.failed} of {self.rows} rows failed, more than max_bad ({max_bad:g}) allows"
+        what_to_do = (advice or {}).get(cause, "")
+        said = f"{how_many}; {n} x {cause}: {message}"
+        if what_to_do:
+            said = f"{n} x {cause}: {what_to_do}; {how_many}; {message}"
+        raise UserError(f"{step}: {said}", "`cliploom errors` lists them")

@@ -19,13 +19,13 @@ from cliploom.cards.publishing.release import publish_to_folder
 from cliploom.cards.publishing.source import read_source
 from cliploom.cards.release.reading import open_dataset
 from cliploom.cards.rights import removal
-from cliploom.cards.rights.names import license_key
 from cliploom.cards.rights.policy import RightsPolicy
 from cliploom.cards.rights.removal import Removal, remove_videos
 from cliploom.cards.rights.takedown import LIST, make_takedown, read_takedown, write_takedown
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import Drop, StepContext
 from cliploom.schemas import DatasetEntry, Row
+from cliploom.schemas.licenses import license_key
 
 STEP = Path("media/cards.dataset/0123456789abcdef")
 LICENSES = {

@@ -1,114 +1,42 @@
-"""Downloads with the real yt-dlp, from a server on this machine: what comes, and what is told where nothing does."""
+"""Pages and lists of fragments with the real yt-dlp, from a server on this machine: what comes, and why not."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import re
 import socket
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from web import PAGE, Reply, Web, serving
 
+from cliploom.builders.downloads import connections, site, site_faults
+from cliploom.builders.downloads.faults import FetchError
+from cliploom.builders.downloads.options import DownloadOptions
+from cliploom.builders.downloads.site import fetch
 from cliploom.builders.panda70m import Panda70mSource
 from cliploom.builders.panda70m_clips import Panda70mClips
-from cliploom.builders.sources import connections, download
-from cliploom.builders.sources.download import DownloadOptions, fetch
 from cliploom.builders.sources.listing import VIDEO_EXTENSIONS
 from cliploom.engine.build import Build, run_build
-from cliploom.engine.contract.errors import RowError, TransientError, UserError
+from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Video
+from cliploom.testing import run_step
 
 MEDIA = Path(__file__).parents[1] / "media"
-PRIVATE = DownloadOptions(private=True)
+PRIVATE = DownloadOptions(allow_private=True)
 VIDEO = (MEDIA / "sintel_trailer_270p.mp4").read_bytes()
 TRANSPORT = (MEDIA / "made_mpegts.ts").read_bytes()
-PAGE = b"<!doctype html><html><head><title>A film</title></head><body>%s</body></html>"
-
-
-class Reply(NamedTuple):
-    """What the server says."""
-
-    body: bytes
-    kind: str = "video/mp4"
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-    length: int | None = None  # that it declares; None: the body's; -1: none, and it comes again and again
-    pause_s: float = 0.0  # after each time
-
-
-class Web:
-    """A server on this machine: replies by path, the last one again and again, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.replies: dict[str, list[Reply]] = {}
-        self.asked: list[tuple[str, str]] = []  # method and path
-        self.ranges: list[str] = []
-        self.sent = 0  # bytes of what never ends
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            """Answers from the replies."""
-
-            def do_GET(self) -> None:
-                web.asked.append((self.command, self.path))
-                known = web.replies.get(self.path, [Reply(b"gone", "text/plain", 404)])
-                reply = known.pop(0) if len(known) > 1 else known[0]
-                body, status, extra = reply.body, reply.status, list(reply.headers)
-                wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-                if wanted and status == 200:
-                    web.ranges.append(wanted[0])
-                    start = int(wanted[1])
-                    extra.append(("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}"))
-                    body, status = body[start:], 206
-                self.send_response(status)
-                self.send_header("Content-Type", reply.kind)
-                if reply.length != -1:
-                    self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
-                for name, value in extra:
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command == "GET":
-                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                        self.wfile.write(body)
-                        while reply.length == -1:
-                            time.sleep(reply.pause_s)
-                            self.wfile.write(body)
-                            web.sent += len(body)
-
-            do_HEAD = do_GET
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def says(self, path: str, *replies: Reply) -> str:
-        """Let it answer so; the path's address."""
-        self.replies[path] = list(replies)
-        return self.url + path
 
 
 @pytest.fixture
 def web() -> Iterator[Web]:
     """A server, for one test."""
-    made = Web()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with serving() as made:
+        yield made
 
 
 def fails(url: str, folder: Path, how: DownloadOptions = PRIVATE) -> RowError:
@@ -133,7 +61,7 @@ def test_a_file_comes_whole_and_once(tmp_path: Path, web: Web, capfd: pytest.Cap
 
 def test_a_page_with_a_video(tmp_path: Path, web: Web) -> None:
     web.says("/a/film.mp4", Reply(VIDEO))
-    url = web.says("/watch", Reply(PAGE % b'<video src="/a/film.mp4"></video>', "text/html"))
+    url = web.says("/watch", Reply(PAGE % (b"", b'<video src="/a/film.mp4"></video>'), "text/html"))
     assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
     assert '"title": "A film"' in (tmp_path / "v.info.json").read_text(encoding="utf-8")
 
@@ -141,9 +69,11 @@ def test_a_page_with_a_video(tmp_path: Path, web: Web) -> None:
 def test_a_page_with_two_videos_is_not_guessed_at(tmp_path: Path, web: Web) -> None:
     web.says("/a.mp4", Reply(VIDEO))
     web.says("/b.mp4", Reply(VIDEO))
-    url = web.says("/two", Reply(PAGE % b'<video src="/a.mp4"></video><video src="/b.mp4"></video>', "text/html"))
+    url = web.says(
+        "/two", Reply(PAGE % (b"", b'<video src="/a.mp4"></video><video src="/b.mp4"></video>'), "text/html")
+    )
     error = fails(url, tmp_path)
-    assert error.kind == "not_available" and "several" in error.message
+    assert error.kind == "unsupported" and "several" in error.message
 
 
 def test_a_redirect_is_followed(tmp_path: Path, web: Web) -> None:
@@ -161,13 +91,13 @@ def test_a_download_goes_on_where_it_was(tmp_path: Path, web: Web) -> None:
 
 
 def test_what_is_gone(tmp_path: Path, web: Web) -> None:
-    assert fails(f"{web.url}/gone.mp4", tmp_path).kind == "not_available"
-    assert fails(web.says("/a", Reply(b"", status=410)), tmp_path).kind == "not_available"
-    assert fails(web.says("/b", Reply(PAGE % b"Nothing.", "text/html")), tmp_path).kind == "not_available"
+    assert fails(f"{web.url}/gone.mp4", tmp_path).kind == "removed"
+    assert fails(web.says("/a", Reply(b"", status=410)), tmp_path).kind == "removed"
+    assert fails(web.says("/b", Reply(PAGE % (b"", b"Nothing."), "text/html")), tmp_path).kind == "unsupported"
 
 
 def test_what_is_forbidden(tmp_path: Path, web: Web) -> None:
-    assert fails(web.says("/a.mp4", Reply(b"", status=403)), tmp_path).kind == "refused"
+    assert fails(web.says("/a.mp4", Reply(b"", status=403)), tmp_path).kind == "forbidden"
 
 
 def test_a_password_is_not_told(tmp_path: Path, web: Web) -> None:
@@ -180,8 +110,9 @@ def test_a_password_is_not_told(tmp_path: Path, web: Web) -> None:
 @pytest.mark.parametrize("status, after", [(503, "0"), (429, "7"), (500, "soon")])
 def test_what_may_pass_is_told_so_and_comes_next_time(tmp_path: Path, web: Web, status: int, after: str) -> None:
     url = web.says("/a.mp4", Reply(b"", status=status, headers=(("Retry-After", after),)), Reply(VIDEO))
-    with pytest.raises(TransientError) as caught:
+    with pytest.raises(FetchError) as caught:
         fetch(url, tmp_path, "v", PRIVATE)
+    assert caught.value.kind == ("rate_limited" if status == 429 else "server_error")
     assert caught.value.after_s == {"0": 0.0, "7": 7.0, "soon": None}[after] and str(status) in caught.value.message
     assert fetch(url, tmp_path, "v", PRIVATE).read_bytes() == VIDEO
 
@@ -190,14 +121,14 @@ def test_nobody_answers(tmp_path: Path) -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    with pytest.raises(TransientError):
+    with pytest.raises(FetchError, check=lambda error: error.kind == "network"):
         fetch(f"http://127.0.0.1:{port}/a.mp4", tmp_path, "v", PRIVATE)
 
 
 @pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
 def test_an_error_page_is_no_video(tmp_path: Path, web: Web, kind: str) -> None:
     page = (MEDIA / "made_html_error_page.mp4").read_bytes()
-    assert fails(web.says("/a.mp4", Reply(page, kind)), tmp_path).kind == "not_a_video"
+    assert fails(web.says("/a.mp4", Reply(page, kind)), tmp_path).kind == "not_media"
 
 
 def test_a_file_that_was_cut_off(tmp_path: Path, web: Web) -> None:
@@ -219,38 +150,29 @@ def test_odd_files_are_not_taken_for_cut_off(tmp_path: Path, web: Web, name: str
 
 def test_a_line_that_breaks_again_and_again(tmp_path: Path, web: Web) -> None:
     url = web.says("/a.mp4", Reply(VIDEO[:200_000], length=len(VIDEO)))
-    with pytest.raises(TransientError):
+    with pytest.raises(FetchError, check=lambda error: error.kind == "network"):
         fetch(url, tmp_path, "v", PRIVATE)
     assert not list(tmp_path.glob("*.mp4"))
 
 
-def playlist(web: Web, seconds: int = 20, **replies: Reply) -> str:
-    """A list of fragments that are said to be so long."""
-    text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:99\n#EXT-X-MEDIA-SEQUENCE:0\n"
-    for name, reply in replies.items():
-        web.says(f"/{name}.ts", reply)
-        text += f"#EXTINF:{seconds}.0,\n{name}.ts\n"
-    return web.says("/list.m3u8", Reply(f"{text}#EXT-X-ENDLIST\n".encode(), "application/vnd.apple.mpegurl"))
-
-
 def test_a_lost_fragment_is_not_passed_over(tmp_path: Path, web: Web) -> None:
-    url = playlist(web, a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=404), c=Reply(TRANSPORT, "video/mp2t"))
+    url = web.playlist(a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=404), c=Reply(TRANSPORT, "video/mp2t"))
     assert fails(url, tmp_path).kind == "truncated"
 
 
 def test_a_fragment_that_may_come_later(tmp_path: Path, web: Web) -> None:
-    url = playlist(web, a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=503))
-    with pytest.raises(TransientError):
+    url = web.playlist(a=Reply(TRANSPORT, "video/mp2t"), b=Reply(b"", status=503))
+    with pytest.raises(FetchError, check=lambda error: error.kind == "server_error"):
         fetch(url, tmp_path, "v", PRIVATE)
 
 
 def test_fragments_are_joined(tmp_path: Path, web: Web) -> None:
-    path = fetch(playlist(web, a=Reply(TRANSPORT, "video/mp2t")), tmp_path, "v", PRIVATE)
+    path = fetch(web.playlist(a=Reply(TRANSPORT, "video/mp2t")), tmp_path, "v", PRIVATE)
     assert path.stat().st_size > 100_000
 
 
 def test_a_video_that_is_shorter_than_the_site_says(tmp_path: Path, web: Web) -> None:
-    error = fails(playlist(web, 60, a=Reply(TRANSPORT, "video/mp2t")), tmp_path)
+    error = fails(web.playlist(60, a=Reply(TRANSPORT, "video/mp2t")), tmp_path)
     assert error.kind == "truncated" and "the site says 60.0 s" in error.message
 
 
@@ -270,15 +192,15 @@ def test_a_video_that_is_shorter_than_the_site_says(tmp_path: Path, web: Web) ->
 def test_other_schemes(tmp_path: Path, url: str) -> None:
     with pytest.raises(RowError) as caught:
         fetch(url, tmp_path, "v", PRIVATE)
-    assert caught.value.kind == "refused" and not list(tmp_path.iterdir())
+    assert caught.value.kind == "bad_address" and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1:1/a.mp4"])
 def test_nothing_leads_to_a_file_of_this_machine(tmp_path: Path, web: Web, target: str) -> None:
     moved = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", target),)))
-    shown = web.says("/b", Reply(PAGE % f'<video src="{target}"></video>'.encode(), "text/html"))
+    shown = web.says("/b", Reply(PAGE % (b"", f'<video src="{target}"></video>'.encode()), "text/html"))
     for url in (moved, shown):
-        with pytest.raises((RowError, TransientError)):
+        with pytest.raises(RowError):
             fetch(url, tmp_path, "v", PRIVATE)
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
@@ -287,7 +209,7 @@ def test_nothing_leads_to_a_file_of_this_machine(tmp_path: Path, web: Web, targe
 def test_addresses_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
     web.says("/a.mp4", Reply(VIDEO))
     error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, DownloadOptions())
-    assert error.kind == "refused" and "`private: true`" in error.message and web.asked == []
+    assert error.kind == "private_address" and "`allow_private: true`" in error.message and web.asked == []
 
 
 def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +220,7 @@ def test_a_redirect_into_this_machine_is_refused(tmp_path: Path, web: Web, monke
     port = web.server.server_port
     url = web.says("/a.mp4", Reply(b"", status=302, headers=(("Location", f"http://127.0.0.2:{port}/b.mp4"),)))
     error = fails(url, tmp_path, DownloadOptions())
-    assert error.kind == "refused" and "127.0.0.2" in error.message
+    assert error.kind == "private_address" and "127.0.0.2" in error.message
     assert {path for _, path in web.asked} == {"/a.mp4"}
 
 
@@ -306,7 +228,7 @@ def test_no_proxy_gets_around_it(tmp_path: Path, web: Web, monkeypatch: pytest.M
     monkeypatch.setenv("http_proxy", web.url)
     with pytest.raises(RowError) as caught:
         fetch("http://127.0.0.3:9/a.mp4", tmp_path, "v", DownloadOptions())
-    assert caught.value.kind == "refused" and "127.0.0.3" in caught.value.message and web.asked == []
+    assert caught.value.kind == "private_address" and "127.0.0.3" in caught.value.message and web.asked == []
 
 
 @pytest.mark.parametrize(
@@ -336,7 +258,7 @@ def test_no_program_is_sent_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0x7f000001", "017700000001", "127.1", "0.0.0.0"])
 def test_other_spellings_of_this_machine_are_refused(tmp_path: Path, web: Web, host: str) -> None:
     error = fails(f"http://{host}:{web.server.server_port}/a.mp4", tmp_path, DownloadOptions())
-    assert error.kind == "refused" and web.asked == []
+    assert error.kind == "private_address" and web.asked == []
 
 
 def endless(web: Web, path: str, kind: str, piece: bytes, pause_s: float) -> str:
@@ -347,7 +269,7 @@ def endless(web: Web, path: str, kind: str, piece: bytes, pause_s: float) -> str
 @pytest.mark.parametrize("kind", ["text/html", "video/mp4"])
 def test_what_never_ends_is_too_large_and_leaves_nothing(tmp_path: Path, web: Web, kind: str) -> None:
     url = endless(web, "/a", kind, b"<html>" + b"x" * 100_000, 0.0)
-    assert fails(url, tmp_path, DownloadOptions(max_mb=1, private=True)).kind == "too_large"
+    assert fails(url, tmp_path, DownloadOptions(max_mb=1, allow_private=True)).kind == "too_large"
     assert web.sent < 12_000_000 and not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
@@ -355,7 +277,7 @@ def test_what_never_ends_is_too_large_and_leaves_nothing(tmp_path: Path, web: We
 def test_a_line_that_drips_is_given_up(tmp_path: Path, web: Web, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SLOW_S", 0.3)
     url = endless(web, "/a", kind, b"x", 0.02)
-    with pytest.raises(TransientError, match="less than 1024 bytes a second came"):
+    with pytest.raises(FetchError, match="less than 1024 bytes a second came"):
         fetch(url, tmp_path, "v", PRIVATE)
     monkeypatch.setattr(connections, "SLOW_S", 30.0)
     web.says("/a", Reply(VIDEO))
@@ -366,9 +288,9 @@ def test_what_is_too_large(tmp_path: Path, web: Web) -> None:
     url = web.says("/a.mp4", Reply(VIDEO))
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "v.mp4.part").write_bytes(VIDEO[:300_000])
-    assert fails(url, tmp_path, DownloadOptions(max_mb=1, private=True)).kind == "too_large"
+    assert fails(url, tmp_path, DownloadOptions(max_mb=1, allow_private=True)).kind == "too_large"
     assert not [*(tmp_path / "unfinished").iterdir()]
-    assert fetch(url, tmp_path, "v", DownloadOptions(max_mb=2, private=True)).exists()
+    assert fetch(url, tmp_path, "v", DownloadOptions(max_mb=2, allow_private=True)).exists()
 
 
 def save(path: Path, *rows: tuple[str, str]) -> Path:
@@ -384,10 +306,10 @@ def save(path: Path, *rows: tuple[str, str]) -> Path:
 
 def test_from_csv_to_clips_of_a_downloaded_video(tmp_path: Path, web: Web) -> None:
     later = Reply(b"", status=503, headers=(("Retry-After", "0"),))
-    good = web.says("/watch?v=1", later, Reply(PAGE % b'<video src="/a.mp4"></video>', "text/html"))
+    good = web.says("/watch?v=1", later, Reply(PAGE % (b"", b'<video src="/a.mp4"></video>'), "text/html"))
     web.says("/a.mp4", Reply(VIDEO))
     file = save(tmp_path / "a.csv", ("one", good), ("two", f"{web.url}/gone"), ("three", "file:///etc/hostname"))
-    recipe = Recipe("web", (Panda70mSource(str(file), download=True, private=True), Panda70mClips()), shards=1)
+    recipe = Recipe("web", (Panda70mSource(str(file), download=True, allow_private=True), Panda70mClips()), shards=1)
     run_build(recipe, tmp_path / "b", RunOptions(workers=1))
     db = Build.read(tmp_path / "b").connect()
     assert db.execute("SELECT start_s, end_s FROM clips ORDER BY start_s").fetchall() == [(1.0, 3.0), (5.0, 8.5)]
@@ -401,8 +323,7 @@ def test_from_csv_to_clips_of_a_downloaded_video(tmp_path: Path, web: Web) -> No
 
 
 def answers(step: Panda70mSource, tmp_path: Path) -> list[Any]:
-    with step.open(StepContext(tmp_path, {"": Path("media/x")})) as work:
-        return [answer if isinstance(answer, RowError) else answer[0] for answer in work(list(step.find()))]
+    return [said if isinstance(said, RowError) else said[0] for said in run_step(step, list(step.find()), tmp_path)]
 
 
 def test_what_is_in_the_folder_is_not_fetched(tmp_path: Path, web: Web) -> None:
@@ -410,14 +331,13 @@ def test_what_is_in_the_folder_is_not_fetched(tmp_path: Path, web: Web) -> None:
     (tmp_path / "videos" / "one.mp4").write_bytes(VIDEO)
     file = save(tmp_path / "a.csv", ("one", f"{web.url}/a.mp4"), ("two", f"{web.url}/b.mp4"), ("three", ""))
     one, two, three = answers(
-        Panda70mSource(str(file), str(tmp_path / "videos"), download=True, private=True), tmp_path
+        Panda70mSource(str(file), str(tmp_path / "videos"), download=True, allow_private=True), tmp_path
     )
-    assert isinstance(one, Video) and two.kind == "not_available" and three.kind == "not_local"
-    assert "/a.mp4" not in {path for _, path in web.asked}
-    (error,) = answers(
-        Panda70mSource(str(save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))), download=True), tmp_path
-    )
-    assert error.kind == "refused"
+    assert isinstance(one, Video) and two.kind == "removed" and three.kind == "not_local"
+    assert "/a.mp4" not in web.paths()
+    file = save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))
+    (error,) = answers(Panda70mSource(str(file), download=True, obey=False), tmp_path)
+    assert error.kind == "private_address"
 
 
 def test_options_that_make_no_sense() -> None:
@@ -425,7 +345,7 @@ def test_options_that_make_no_sense() -> None:
         with pytest.raises(UserError):
             step.check([])
     Panda70mSource("a.csv", download=True).check([])
-    assert Panda70mSource("a.csv", download=True).rows_per_call() == 1
+    assert Panda70mSource("a.csv", download=True).max_concurrency() and not Panda70mSource("a.csv").max_concurrency()
 
 
 @pytest.mark.parametrize("said", ["Requested format is not available", "HTTP Error 403: Forbidden"])
@@ -435,12 +355,14 @@ def test_of_a_site_that_needs_javascript_a_missing_runtime_is_named_first(
     from yt_dlp.utils import ExtractorError
 
     for runtime, first in (("", "there is no JavaScript runtime (deno; "), ("/usr/bin/deno", said)):
-        monkeypatch.setattr(download, "find_runtime", lambda runtime=runtime: runtime)
+        monkeypatch.setattr(site_faults, "find_runtime", lambda runtime=runtime: runtime)
         with pytest.raises(RowError) as caught:
-            download._say("https://www.youtube.com/watch?v=x", ExtractorError(said, expected=True, ie="youtube"))
+            site_faults.raise_fault(
+                "https://www.youtube.com/watch?v=x", ExtractorError(said, expected=True, ie="youtube")
+            )
         assert first in caught.value.message.partition("v=x: ")[2][: len(first) + 12]
         with pytest.raises(RowError) as caught:
-            download._say("https://example.org/x.mp4", ExtractorError(said, expected=True, ie="generic"))
+            site_faults.raise_fault("https://example.org/x.mp4", ExtractorError(said, expected=True, ie="generic"))
         assert "JavaScript" not in caught.value.message
-    assert [needed.name for needed in download.requirements()] == ["yt-dlp", "a JavaScript runtime (deno)"]
-    assert download.requirements()[1].optional
+    assert [needed.name for needed in site.requirements()] == ["yt-dlp", "a JavaScript runtime (deno)"]
+    assert site.requirements()[1].optional

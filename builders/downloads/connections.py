@@ -62,7 +62,7 @@ class Connections:
             if self.slow:
                 raise self.too_slow()
             if not self._private and not is_public(str(args[1][0])):
-                self.refused = f"{args[1][0]} is an address of this machine or its network; `private: true` allows it"
+                self.refused = refusal(str(args[1][0]))
                 raise RowError(self.refused, "refused")
             self._keep(args[0])
         elif event == "subprocess.Popen" and not self._private and _has_address(args[1]):
@@ -133,13 +133,44 @@ class Connections:
                 self._since_s = now_s
 
 
+class PrivateAddress(OSError):
+    """A connection to this machine or its network that may not be."""
+
+
+def refusal(address: str) -> str:
+    """That an address may not be asked, and what allows it."""
+    return f"{address} is an address of this machine or its network; `allow_private: true` allows it"
+
+
+@contextmanager
+def public_only() -> Iterator[None]:
+    """Until this ends, this thread connects to public addresses alone; ``PrivateAddress`` in place of others."""
+    _listen()
+    _public_threads.add(thread := threading.get_ident())
+    try:
+        yield
+    finally:
+        _public_threads.discard(thread)
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    """What Python tells of every connection and every program."""
+    if _watching:
+        _watching[-1].look(event, args)
+    elif event == "socket.connect" and threading.get_ident() in _public_threads and isinstance(args[1], tuple):
+        host = str(args[1][0])
+        if not is_public(host):
+            raise PrivateAddress(refusal(host))
+
+
 _watching: list[Connections] = []
+_public_threads: set[int] = set()
 
 
 @cache
 def _listen() -> None:
     """Hear of connections and programs from now on: there is no way to take such a hook off."""
-    sys.addaudithook(lambda event, args: _watching[-1].look(event, args) if _watching else None)
+    sys.addaudithook(_hear)
 
 
 def _has_address(words: Any) -> bool:

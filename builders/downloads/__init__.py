@@ -1,0 +1,1 @@
+"""What comes from the web: files, pages, lists and archives."""
