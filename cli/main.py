@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import warnings
@@ -54,7 +55,7 @@ app.add_typer(cache)
 
 _MENDABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
-    errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.ENODEV, errno.ENXIO, errno.EINVAL,
+    errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.EINVAL,
 }  # fmt: skip
 """A folder that may not be written, a full disk, a file where a folder should be, a link to itself: no bugs of ours."""
 
@@ -87,9 +88,25 @@ def _check_words(words: Sequence[str]) -> None:
             raise UserError(f"{ascii(os.fsencode(word))[1:]} is not UTF-8", "rename the file, or correct the argument")
 
 
+def _open_streams() -> None:
+    """Make the standard streams take any text: a closed one leads nowhere, and what an encoding lacks is escaped.
+
+    A closed one is opened before any file is: the next file would get its number, and what libraries say.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(spare)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run a command. What the user can mend is one line and exit 2; a bug is a traceback and exit 1."""
     warnings.showwarning = _warn
+    _open_streams()
     try:
         _check_words(sys.argv)
         app()
@@ -100,7 +117,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _MENDABLE:
             raise
-        print(f"error: {printable(str(error.filename or 'writing'))}: {error.strerror}", file=sys.stderr)
+        said = os.strerror(error.errno)  # some libraries say more, and not where
+        print(f"error: {printable(str(error.filename or 'writing'))}: {said}", file=sys.stderr)
         sys.exit(2)
 
 

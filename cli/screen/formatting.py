@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 # Control characters move the cursor or change the terminal; the others turn the reading direction.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -57,3 +60,9 @@ def tally(counts: Mapping[str, int]) -> str:
 def command_line(words: Sequence[str]) -> str:
     """A command as it can be pasted into a shell."""
     return shlex.join(words)
+
+
+def json_text(value: Any) -> str:
+    """JSON in one line, in characters that standard output can take."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return json.dumps(value, ensure_ascii=encoding != "utf8")

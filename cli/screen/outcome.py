@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import TotalFailure, UserError
-from .formatting import printable, shorten
+from .formatting import json_text, printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def print_outcome(build: Build, as_object: bool) -> None:
     """The funnel, the causes of failures, and what there is to look at; or all of it as one JSON object."""
     stages, waiting = build.funnel(), build.waiting()
     if as_object:
-        print(json.dumps(outcome(build, stages), ensure_ascii=False))
+        print(json_text(outcome(build, stages)))
         return
     from .costs import cost_line
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
 from ...engine.query import open_query
+from .formatting import json_text
 from .tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _csv(db: duckdb.DuckDBPyConnection) -> None:
 def _json(db: duckdb.DuckDBPyConnection) -> None:
     names, before = _names(db), "["
     for row in _rows(db):
-        print(before, json.dumps(dict(zip(names, map(_plain, row), strict=True)), ensure_ascii=False), sep="\n", end="")
+        print(before, json_text(dict(zip(names, map(_plain, row), strict=True))), sep="\n", end="")
         before = ","
     print("[]" if before == "[" else "\n]")
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -216,4 +216,5 @@ class PlainLines:
 
     def _say(self, text: str) -> None:
         self.spoke = time.monotonic()
-        print(text, file=self.out, flush=True)
+        with suppress(OSError):  # nobody reads it any more, or its disk is full: no reason to end a long build
+            print(text, file=self.out, flush=True)

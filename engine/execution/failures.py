@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import traceback
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,7 @@ from ..contract.step import Step
 
 _LONGEST_TEXT = 2000
 _ENGINE = __package__.rpartition(".")[0]
+_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
 _GPU_LOST = re.compile(r"\b(CUDA|HIP|cuDNN|cuBLAS) (driver |runtime )?(error|failure|failed)\b|\bcudaError\w", re.I)
 
 
@@ -93,7 +96,27 @@ def in_words(error: BaseException, step: Step) -> str:
 
 def as_row_error(error: BaseException, step: Step) -> RowError:
     """An error as the failure of one row. A step's own ``RowError`` says all there is to say."""
-    return error if isinstance(error, RowError) else RowError(in_words(error, step), type(error).__name__)
+    if isinstance(error, RowError):
+        return error
+    failure = RowError(in_words(error, step), type(error).__name__)
+    failure.__cause__ = error
+    return failure
+
+
+def machine_fault(error: BaseException, step: Step, name: str) -> UserError | None:
+    """An error that no row is to blame for, in one line: the disk is full, or no more files can be opened.
+
+    It is looked for in what the error was raised from too: a step, or a library, may have given it words of its own.
+    """
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        if isinstance(cause, OSError) and isinstance(cause.errno, int) and cause.errno in _MACHINE:
+            words = f"{name} cannot go on: {os.strerror(cause.errno)}: {in_words(error, step)}"
+            return UserError(words, "mend that and build again: what is finished is kept, and no row has failed by it")
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def as_user_error(error: BaseException, step: Step, name: str, what: str) -> UserError:

@@ -32,6 +32,7 @@ from .failures import (
     attempt_async,
     in_words,
     leaves_gpu_unusable,
+    machine_fault,
 )
 
 LOAD_PATIENCE_S = 900.0
@@ -78,7 +79,9 @@ class Job:
         lacks = [_missing(self.node, row) for row in rows]
         tried = [(first + at, row) for at, (row, lack) in enumerate(zip(rows, lacks, strict=True)) if not lack]
         given = iter(self._answers(tried, batch.wanted))
-        found = judge_batch(self.node, batch, [TimedAnswer(lack) if lack else next(given) for lack in lacks])
+        answers = [TimedAnswer(lack) if lack else next(given) for lack in lacks]
+        _check_machine(self.node, answers)
+        found = judge_batch(self.node, batch, answers)
         self.check()
         return found
 
@@ -216,6 +219,7 @@ class AsyncJob:
         for said in answers:
             if isinstance(said.answer, UserError):
                 raise said.answer
+        _check_machine(self.node, answers)
         return judge_batch(self.node, batch, answers)
 
     async def _time(self, row: Any) -> TimedAnswer:
@@ -270,6 +274,15 @@ def _missing(node: Node, row: Any) -> RowError | None:
         if join.required and not join.many and getattr(row, join.name) is None:
             return RowError(f"it has no {join.name}: the step that makes them failed or dropped it", "missing")
     return None
+
+
+def _check_machine(node: Node, answers: Iterable[TimedAnswer]) -> None:
+    """Raise ``UserError`` where a row's failure is the machine's: the row would be found failed for ever."""
+    for said in answers:
+        parts = said.answer.values() if isinstance(said.answer, dict) else (said.answer,)
+        for one in parts:
+            if isinstance(one, RowError) and (fault := machine_fault(one, node.step, node.name)) is not None:
+                raise fault
 
 
 def _failure(error: BaseException, node: Node, started: float) -> TimedAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..contract.errors import UserError
 
+_WHOLE = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # that say nothing against a file
 _AGAIN = "delete {} and build again: what it held is made anew"
 
 UNFINISHED = "unfinished"
@@ -73,5 +75,9 @@ def intact(path: Path | str, remedy: Path | str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path} is gone", _AGAIN.format(remedy)) from None
-    except (OSError, ValueError, TypeError, KeyError):  # of JSON and of Arrow
+    except OSError as error:
+        if error.errno in _WHOLE:
+            raise UserError(f"{path} cannot be read: {os.strerror(error.errno)}") from None
+        raise UserError(f"{path} is damaged", _AGAIN.format(remedy)) from None
+    except (ValueError, TypeError, KeyError):  # of JSON and of Arrow
         raise UserError(f"{path} is damaged", _AGAIN.format(remedy)) from None

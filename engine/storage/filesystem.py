@@ -180,6 +180,9 @@ class LocalFolder:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             yield part
+        except OSError as error:
+            error.filename = error.filename or str(path)  # a full disk is told without one
+            raise
         finally:
             part.unlink(missing_ok=True)
 

@@ -142,3 +142,14 @@ def test_notes_are_always_said(kind: Kind) -> None:
     out = io.StringIO()
     PlainLines(out)(event(kind, "a", message="mind this"))
     assert out.getvalue() == "a: mind this\n"
+
+
+def test_a_log_that_cannot_be_written_does_not_end_a_build() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    lines = PlainLines(Full())
+    for each in STORY:
+        lines(each)
+    assert lines.board.lines["a"].state == "done"

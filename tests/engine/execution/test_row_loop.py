@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +22,8 @@ from cliploom.engine.contract.errors import RowError, TransientError, UserError,
 from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import BatchFunction, Filter, Map, RowAnswer, Split, Step, StepContext
 from cliploom.engine.execution import row_loop
-from cliploom.engine.execution.answers import BatchOutcome
-from cliploom.engine.execution.failures import WorkerLost
+from cliploom.engine.execution.answers import BatchOutcome, TimedAnswer
+from cliploom.engine.execution.failures import WorkerLost, as_row_error
 from cliploom.engine.execution.result_buffer import ResultBuffer
 from cliploom.engine.execution.row_loop import AsyncJob, Job, answers_of_all, time_limit
 from cliploom.engine.execution.tally import RowTally
@@ -161,6 +162,50 @@ def test_what_a_step_waits_for_leaves_the_rows_that_are_done() -> None:
 def test_a_user_s_error_ends_the_batch() -> None:
     with pytest.raises(UserError, match="no package"):
         done(raising(UserError("no package")), CLIPS[:4])
+
+
+def full_disk(step: str) -> BaseException:
+    """An error of a full disk: as it comes, in words of its own, and as what a library made of it."""
+    cause = OSError(errno.ENOSPC, "No space left on device", "/data/clip.mp4")
+    if step == "raw":
+        return cause
+    error = RowError("cannot be taken out", "unreadable") if step == "hidden" else RuntimeError("muxing failed")
+    if step == "hidden":
+        error.__context__, error.__suppress_context__ = cause, True  # raise … from None
+    else:
+        error.__cause__ = ValueError("write")
+        error.__cause__.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("step", ["raw", "hidden", "library"])
+def test_a_full_disk_is_no_failure_of_a_row(step: str) -> None:
+    with pytest.raises(UserError, match=r"cannot go on: No space left on device.*: ") as caught:
+        done(raising(full_disk(step)), CLIPS[:4])
+    assert "no row has failed" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "no"), OSError("no number"), OSError("odd", "pair")])
+def test_a_file_that_cannot_be_had_is_a_row_s_failure(error: OSError) -> None:
+    assert kinds(done(raising(error), CLIPS[:4])) == {hostile.VICTIM: type(error).__name__}
+
+
+def test_a_full_disk_is_no_failure_of_a_row_on_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        job = AsyncJob(node(hostile.InLanes(deed="disk")), SITE)
+        await job.open()
+        await job.do(batch(CLIPS[:4]))
+
+    monkeypatch.setitem(hostile.DEEDS, "disk", hostile._raises(full_disk("raw")))
+    with pytest.raises(UserError, match="No space left on device"):
+        asyncio.run(run())
+
+
+def test_a_full_disk_is_no_failure_of_a_part_either() -> None:
+    """A step may say of a part of its answer that it has failed."""
+    answers = [TimedAnswer({"signals": [], "sound": as_row_error(full_disk("raw"), Splits())})]
+    with pytest.raises(UserError, match="No space left"):
+        row_loop._check_machine(node(Splits()), answers)
 
 
 def test_a_gpu_that_is_lost_is_no_failure_of_the_row() -> None:

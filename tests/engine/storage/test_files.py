@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -64,3 +65,11 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
         read_json(path, ("needed",))
     with pytest.raises(UserError, match="gone"), intact(path, path):
         raise FileNotFoundError
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES])
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(UserError, match=r"a\.json cannot be read: ") as caught, intact(path, path):
+        raise OSError(number, "as a library words it")
+    assert "delete" not in str(caught.value)

@@ -140,3 +140,12 @@ def test_a_file_system_with_coarse_times_still_tells_versions_apart(
     os.utime(files.local_copy("a"), ns=(0, 4 * 10**18))
     before = files.read("a").version
     assert files.replace_if_unchanged("a", b"same", before) != before
+
+
+def test_a_full_disk_is_told_with_the_place(files: LocalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"):
+        files.put("a", b"one")
