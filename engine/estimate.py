@@ -69,7 +69,8 @@ def estimate(
 
 
 def _estimate(stage: FunnelStage, node: Node, tally: UsageTotals, factor: float, options: RunOptions) -> Estimate:
-    at_once = concurrency_of(node) or (1 if node.step.cost in ("row", "llm", "gpu") else options.workers)
+    most = 1 if node.step.cost in ("row", "llm", "gpu") else options.workers
+    at_once = concurrency_of(node) or min(node.use.workers or most, options.workers)
     paid, saved = total(tally.spent.values()), total(tally.saved.values())
     usage = paid.plus(saved)
     calls, read, written = (round(n * factor) for n in usage[:3])

@@ -35,7 +35,7 @@ class StepUse:
         timeout_s: another time limit than the step's own, in seconds.
         where: file and line, for messages.
         batch: how many rows each call of the step has, in place of its own number.
-        workers: how many processes may run it at once; otherwise as many as the build has, or one on a GPU.
+        workers: how many processes may run it at once; otherwise the build's, or one of a large model.
     """
 
     step: Step
@@ -114,9 +114,6 @@ def _check_use(use: StepUse) -> None:
     for key, number in (("batch", use.batch), ("workers", use.workers)):
         if number is not None and (type(number) is not int or not 0 < number < 1 << 31):
             raise UserError(_at(use.where, f"`{key}:` is {format_value(number)}: it must be a whole number above 0"))
-    if use.step.cost == "llm" and (use.workers or 1) > 1:
-        said = f"`workers:` is {use.workers}: {use.name} runs a language model here, whose cost one process counts"
-        raise UserError(_at(use.where, said))
 
 
 class Mark(NamedTuple):

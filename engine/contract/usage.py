@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 from urllib.parse import quote, unquote
 from weakref import WeakValueDictionary
 
@@ -19,8 +20,6 @@ from .errors import Waiting
 
 FOLDER = "usage"
 _WRITE_EVERY_S = 0.5
-_READ_EVERY_S = 1.0
-_ROOM_EVERY_S = 0.02
 _ROUNDED = 1 + 1e-9  # sums of prices have last digits of their own
 _LOCK = threading.RLock()  # steps that ask servers have a thread each
 
@@ -75,8 +74,7 @@ _HERE: WeakValueDictionary[Path, UsageCounter] = WeakValueDictionary()  # the co
 class PendingCall:
     """A question that is under way; ``ends`` says what it took."""
 
-    def __init__(self, reserved: Usage) -> None:
-        self.reserved = reserved
+    def __init__(self) -> None:
         self.taken = Usage()
 
     def ends(self, prompt_tokens: int, completion_tokens: int) -> None:
@@ -84,25 +82,37 @@ class PendingCall:
         self.taken = Usage(0, prompt_tokens, completion_tokens)
 
 
-class UsageCounter:
-    """One step's count, kept in ``<build>/spend/<step>.json``, checked against the whole build's.
+class ReservedCall(NamedTuple):
+    """What is kept aside for a question that is under way."""
 
-    A step has one counter at a time. It is written twice a second and when it is closed: a build that is
-    killed forgets at most half a second of it. What calls under way may cost is kept aside for them, among all steps
-    of this process; of workers' steps, which have no price, it is known what they had cost a second ago.
+    model: str
+    usage: Usage
+
+
+class UsageCounter:
+    """One step's count, kept in ``<build>/usage/<step>.json``, checked against the whole build's.
+
+    The runner has one for each step; in a worker process a counter asks the runner's. It is written twice a second and
+    when it is closed: a build that is killed forgets at most half a second of it. What calls under way may cost is kept
+    aside for them, among all steps.
     """
+
+    pause_s: ClassVar[float] = 0.02  # until a call that finds no room asks again
 
     def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         self._file = root / FOLDER / f"{quote(step, safe='')}.json" if root else None
         self._own: UsageTotals | None = None
-        self._written = self._read = 0.0
-        self._others, self._known = Usage(), set[Path | None]()  # of steps elsewhere; the files of those here
-        self._calls: dict[str, list[PendingCall]] = {}  # under way, by model
+        self._written = 0.0
+        self._others, self._known = Usage(), set[Path | None]()  # of steps not at work; the files of those that are
+        self._calls: dict[int, ReservedCall] = {}  # under way
+        self._numbers = count()
         self._most: dict[str, Usage] = {}  # what one call has taken at most, by model
 
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_own": None, "_calls": {}}  # each process counts from what is on disk
+    def __reduce__(self) -> tuple[type[UsageCounter], tuple[Budget]]:
+        from .usage_relay import WorkerUsageCounter
+
+        return WorkerUsageCounter, (self.budget,)
 
     @asynccontextmanager
     async def call(self, model: str, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[PendingCall]:
@@ -114,33 +124,41 @@ class UsageCounter:
         Raises:
             Waiting: the budget is spent, or might be with this call.
         """
-        while (call := self._begin(model, Usage(0, prompt_tokens, completion_tokens))) is None:
-            await asyncio.sleep(_ROOM_EVERY_S)
+        while (number := self.begin(model, Usage(0, prompt_tokens, completion_tokens))) is None:
+            await asyncio.sleep(self.pause_s)
+        call = PendingCall()
         try:
             yield call
         finally:
-            with _LOCK:
-                self._calls[model].remove(call)
-                if any(call.taken):
-                    self._most[model] = _larger(call.taken, self._most.get(model, Usage()))
-                self._add(self._mine().spent, model, call.taken)
+            self.end(number, call.taken)
 
-    def _begin(self, model: str, likely: Usage) -> PendingCall | None:
-        """The call, begun; None where it must wait for others to end."""
+    def begin(self, model: str, likely: Usage) -> int | None:
+        """Begin a call; its number, or None where it must wait for others to end."""
         with _LOCK:
-            under_way = self._calls.setdefault(model, [])
             if self._is_limited():
                 expected = self._price(model, _larger(likely, self._most.get(model, Usage())))
-                reserved = total(call.reserved for usage in self._here() for c in usage._calls.values() for call in c)
-                wait = self._lacks(expected, reserved) or (
-                    bool(under_way) and model not in self._most and not self._counts_calls_only()
-                )
-                if wait:
+                reserved = total(call.usage for counter in self._here() for call in counter._calls.values())
+                if self._lacks(expected, reserved) or self._is_first(model):
                     return None
                 likely = expected
-            under_way.append(call := PendingCall(likely))
+            number = next(self._numbers)
+            self._calls[number] = ReservedCall(model, likely)
             self._add(self._mine().spent, model, Usage(calls=1))
-            return call
+            return number
+
+    def _is_first(self, model: str) -> bool:
+        """Is a call of the model under way, and what it takes not known from any before?"""
+        if model in self._most or self._counts_calls_only():
+            return False
+        return any(call.model == model for call in self._calls.values())
+
+    def end(self, number: int, taken: Usage) -> None:
+        """A call has ended and took these tokens."""
+        with _LOCK:
+            model = self._calls.pop(number).model
+            if any(taken):
+                self._most[model] = _larger(taken, self._most.get(model, Usage()))
+            self._add(self._mine().spent, model, taken)
 
     def _lacks(self, expected: Usage, reserved: Usage) -> bool:
         """Whether there is no room before calls under way end. Raises ``Waiting`` where there will be none then."""
@@ -188,16 +206,21 @@ class UsageCounter:
         return usage._replace(cost=cost)
 
     def total(self) -> Usage:
-        """What the whole build has cost; up to date for the steps of this process."""
+        """What the whole build has cost."""
         if self._file is None:
             return total(self._mine().spent.values())
         here = self._here()
         known = {counter._file for counter in here}
-        if known != self._known or time.monotonic() - self._read >= _READ_EVERY_S:
-            self._read, self._known = time.monotonic(), known
+        if known != self._known:
+            self._known = known
             others = (file for file in self._file.parent.glob("*.json") if file not in known)
             self._others = total(usage for file in others for usage in _read(file).spent.values())
         return total(usage for counter in here for usage in counter._mine().spent.values()).plus(self._others)
+
+    def flush(self) -> None:
+        """Write the count down."""
+        with _LOCK:
+            self._write()
 
     def close(self) -> None:
         """Write the count down; from now on it is known from there."""

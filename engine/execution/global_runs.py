@@ -32,7 +32,7 @@ class GlobalRuns:
         if state and state.key == key and not state.waiting:
             return False
         self._store.begin_global(table)
-        worker, nodes = Worker(node.step.isolate), outline_nodes(self._nodes, node)
+        worker, nodes = Worker(node.step.isolate, context.usage), outline_nodes(self._nodes, node)
         given = (nodes, node.index, self._store.root, self._store.shards, key, context)
         self.futures[worker.submit(node.timeout_s, run_global, *given)] = (node, worker)
         return True

@@ -61,6 +61,7 @@ class Runner:
         self.schedule = Schedule(nodes, store.shards)
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
+        self.contexts: dict[int, StepContext] = {}
         plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn)
         self.workers, self.loops = options.executor(plan), EventLoops(plan)
         self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
@@ -225,7 +226,9 @@ class Runner:
         return True
 
     def _context(self, node: Node) -> StepContext:
-        return make_context(node, self.store.root, self.budget)
+        if node.index not in self.contexts:  # one for all its workers: they count together
+            self.contexts[node.index] = make_context(node, self.store.root, self.budget)
+        return self.contexts[node.index]
 
     def _warn(self, node: Node, message: str) -> None:
         self.tell("warning", node.name, message=message)

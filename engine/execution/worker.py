@@ -20,9 +20,11 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from ..contract.errors import UserError
+from ..contract.usage import UsageCounter
+from ..contract.usage_relay import UsageRelay
 from .call_progress import CallProgress, shared_memory
 from .failures import Attempt, Timeout, WorkerLost, attempt, plain_text
-from .worker_main import Bootstrap
+from .worker_main import Bootstrap, pack
 
 _server = ForkServer()
 _server.set_forkserver_preload([f"{__package__}.preload"])
@@ -41,8 +43,9 @@ class _Call(NamedTuple):
 class Worker:
     """One process. A thread of its own waits for it; once it is lost, every call raises ``WorkerLost``."""
 
-    def __init__(self, isolate: bool = False) -> None:
+    def __init__(self, isolate: bool = False, usage: UsageCounter | None = None) -> None:
         self._isolate, self._killed = isolate, False
+        self._relay = UsageRelay(usage or UsageCounter())
         self._process: _Process | None = None
         self._trouble: BaseException | None = None  # that kept it from starting, or ended it
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
@@ -84,12 +87,14 @@ class Worker:
             if isinstance(done.error, WorkerLost) and self._process is not None:
                 self._process.kill()  # it may be alive, and unable
                 self._trouble = self._trouble or done.error
+                self._relay.close()
             if done.error is None:
                 call.future.set_result(done.value)
             else:
                 call.future.set_exception(done.error)
         if self._process is not None:
             self._process.leave()
+        self._relay.close()
 
     def _ask(self, call: _Call) -> Any:
         if self._process is None:
@@ -99,7 +104,7 @@ class Worker:
         sent = attempt(pickle.dumps, (call.function, call.args))
         if sent.error is not None:
             raise UserError(f"this cannot be sent to a worker process: {plain_text(sent.error)}")
-        answer = self._process.ask(sent.value, call.limit_s, call.step_limit_s or call.limit_s)
+        answer = self._process.ask(sent.value, call.limit_s, call.step_limit_s or call.limit_s, self._relay)
         if isinstance(answer.error, WorkerLost):  # it says so itself: its GPU has failed
             first, count, _ = self._process.progress.state
             raise WorkerLost(answer.error.kind, answer.error.message, first, count)
@@ -128,11 +133,11 @@ class _Process:
         self._lock = threading.Lock()  # no signal to a process that may be another one by now
         self._left = False
 
-    def ask(self, call: bytes, limit_s: float, step_limit_s: float) -> Attempt:
-        """Send a call and wait for its answer, on a clock that nobody sets.
+    def ask(self, call: bytes, limit_s: float, step_limit_s: float, relay: UsageRelay) -> Attempt:
+        """Send a call and wait for its answer, on a clock that nobody sets; meanwhile count what it uses.
 
         Raises:
-            WorkerLost: "gone" if the process had ended before; else "crashed" or "timeout".
+            WorkerLost: "gone" if the process had ended before; else "crashed", or ``Timeout``.
         """
         self.progress.end()
         sent = self.progress.state.since
@@ -141,17 +146,24 @@ class _Process:
         except OSError:
             raise self._lost("gone") from None
         with suppress(EOFError, OSError):
-            ends: list[Any] = [self._connection, self._sentinel]
-            while not connection.wait(ends, min(self._left_s(limit_s, step_limit_s), step_limit_s)):
-                if self._left_s(limit_s, step_limit_s) <= 0.0:
-                    first, count, _ = self.progress.state
-                    self.kill()
-                    limit = step_limit_s if count else limit_s
-                    raise Timeout("timeout", f"took longer than {limit:g} s", first, count)
-            if self._connection.poll():
-                answer: Attempt = pickle.loads(self._connection.recv_bytes())
-                return answer
+            while self._has_message(limit_s, step_limit_s):
+                message = pickle.loads(self._connection.recv_bytes())
+                if isinstance(message, Attempt):
+                    return message
+                method, args = message
+                self._connection.send_bytes(pack(attempt(relay.ask, method, *args)))
         raise self._lost("gone" if self.progress.state.since == sent else "crashed")
+
+    def _has_message(self, limit_s: float, step_limit_s: float) -> bool:
+        """Wait for the process to say something; False where it has ended."""
+        ends: list[Any] = [self._connection, self._sentinel]
+        while not connection.wait(ends, min(self._left_s(limit_s, step_limit_s), step_limit_s)):
+            if self._left_s(limit_s, step_limit_s) <= 0.0:
+                first, count, _ = self.progress.state
+                self.kill()
+                limit = step_limit_s if count else limit_s
+                raise Timeout("timeout", f"took longer than {limit:g} s", first, count)
+        return self._connection.poll()
 
     def _left_s(self, limit_s: float, step_limit_s: float) -> float:
         """How long what is under way may still take."""

@@ -11,11 +11,13 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from multiprocessing.forkserver import get_inherited_fds
 from typing import Any
 
 from ..contract.errors import UserError, Waiting
+from ..contract.usage_relay import ask_runner_by
 from .call_progress import own_progress, share_progress
 from .failures import Attempt, WorkerLost, attempt, plain_text
 
@@ -58,9 +60,24 @@ def _follow(runner: int) -> None:
 
 
 def _serve(calls: connection.Connection) -> None:
+    turn = threading.Lock()  # the runner is asked during a call only, by one at a time
+    ask_runner_by(partial(_ask_runner, calls, turn))
+    turn.acquire()
     while message := calls.recv_bytes():
         own_progress().end()  # it has come: from here on it may be to blame
-        calls.send_bytes(_pack(attempt(_perform, message)))
+        turn.release()
+        done = pack(attempt(_perform, message))
+        turn.acquire()
+        calls.send_bytes(done)
+
+
+def _ask_runner(calls: connection.Connection, turn: threading.Lock, method: str, *args: Any) -> Any:
+    with turn:
+        calls.send_bytes(pickle.dumps((method, args)))
+        done: Attempt = pickle.loads(calls.recv_bytes())
+    if done.error is not None:
+        raise done.error
+    return done.value
 
 
 def _perform(message: bytes) -> Any:
@@ -73,7 +90,7 @@ def _perform(message: bytes) -> Any:
     return function(*args)
 
 
-def _pack(done: Attempt) -> bytes:
+def pack(done: Attempt) -> bytes:
     """An answer as bytes. An error that cannot travel is put into words; one that is not ours brings its traceback."""
     error = done.error
     if error is None:

@@ -30,10 +30,11 @@ class WorkerProcess:
         self.node = node
         self.is_open = False  # it has done a unit
         self.loss: WorkerLost | None = None
-        self._worker = Worker(node.step.isolate)
+        context = plan.context(node)
+        self._worker = Worker(node.step.isolate, context.usage)
         self._units: deque[Future[UnitResult]] = deque()
         self._setup: tuple[Any, ...] = (
-            outline_nodes(plan.nodes, node), node, plan.root, plan.shards, plan.context(node),
+            outline_nodes(plan.nodes, node), node, plan.root, plan.shards, context,
         )  # fmt: skip
 
     @property

@@ -101,10 +101,7 @@ class ChatStep(Split[In, Out]):
             model = runner.run(stack.enter_async_context(open_model(self.model, context)))
 
             def work(rows: Sequence[In]) -> list[RowAnswer[Out]]:
-                try:
-                    return runner.run(opened._all(rows, model))
-                finally:
-                    context.usage.close()  # a worker that is done with may be ended before it has let go of its step
+                return runner.run(opened._all(rows, model))
 
             try:
                 yield work

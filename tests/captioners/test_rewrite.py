@@ -15,7 +15,6 @@ from cliploom.engine.contract.errors import RowError, UserError, Waiting
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import RowAnswer as Made
 from cliploom.engine.contract.step import StepContext
-from cliploom.engine.contract.usage import UsageCounter, read_usage
 from cliploom.models.chat import step as asking
 from cliploom.models.chat.embedded import NAME, EmbeddedModel
 from cliploom.models.chat.model import ChatAnswer, ChatModel, ChatModelOptions, ChatRequest
@@ -197,10 +196,3 @@ def test_the_embedded_model_merges_and_adds_nothing(embedded: EmbeddedModel, mon
     assert "dark" in made.text
     assert "Who are you?" in made.text
     assert len(made.text) < 150
-
-
-def test_what_a_batch_cost_is_on_disk_when_it_is_done(tmp_path: Path) -> None:
-    site = StepContext(tmp_path, {}, UsageCounter(tmp_path, "rewrite"))
-    with Rewrite(model=DRY).open(site) as work:
-        work([RewriteInput(replace(CLIP, clip_id=str(i)), [replace(TITLE, text=str(i))]) for i in range(3)])
-        assert read_usage(tmp_path)["rewrite"].spent["fake"].calls == 3

@@ -6,18 +6,18 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import toys
 
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import RowError, TransientError, Waiting
 from cliploom.engine.contract.recipe import Recipe
-from cliploom.engine.contract.step import AsyncFunction, Drop, RowAnswer, Split, StepContext
+from cliploom.engine.contract.step import AsyncFunction, BatchFunction, Drop, RowAnswer, Split, StepContext
 from cliploom.engine.contract.usage import Budget, PendingCall
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col
@@ -73,6 +73,43 @@ class Ask(Split[Clip, Caption]):
         if what == "drop":
             return [Drop(f"{row.clip_id}_half", row.video_id, "half", "the second half")]
         return RowError("it will not", "refused")
+
+
+@dataclass(frozen=True)
+class AskHere(Split[Clip, Caption]):
+    """The same with a model in worker processes, four clips at once; an answer takes more tokens than was thought."""
+
+    cost = "llm"
+    batch = 4
+    timeout_s = 20.0
+
+    log: Annotated[str, Col("log", local=True)] = ""
+    wait_s: Annotated[float, Col("how long an answer takes", local=True)] = 0.05
+    dies: Annotated[str, Col("the clip that ends the process", local=True)] = ""
+
+    @contextmanager
+    def open(self, site: StepContext) -> Iterator[BatchFunction[Clip, Caption]]:
+        async def answer(row: Clip) -> RowAnswer[Caption]:
+            async with site.usage.call("toy", 10, 5) as call:
+                toys.count_call(self.log, f"ask {row.clip_id} {os.getpid()}")
+                await asyncio.sleep(self.wait_s)
+                if row.clip_id == self.dies:
+                    os._exit(3)
+                call.ends(60, 40)
+            clip = row.clip_id
+            return [Caption(f"{clip}_said", row.video_id, clip, "toy", "teacher", f"Seen: {clip}.", [], "toy", "1")]
+
+        async def answers(rows: list[Clip]) -> list[Any]:
+            return await asyncio.gather(*map(answer, rows), return_exceptions=True)
+
+        def work(rows: list[Clip]) -> list[RowAnswer[Caption]]:
+            found = asyncio.run(answers(rows))
+            for answer in found:
+                if isinstance(answer, Waiting):
+                    raise answer
+            return found
+
+        yield work
 
 
 def recipe(last: int = 9, budget: Budget | None = None, **settings: object) -> Recipe:
