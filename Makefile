@@ -6,7 +6,7 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-torch test-vllm test-review check docs site bench clean
+.PHONY: help demo test test-matrix test-torch test-vllm test-review test-review-short check docs site bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-matrix   the fast tests on Python 3.11 to 3.13, with the newest and the oldest packages"
 	@echo "make test-torch, make test-vllm   tests that need PyTorch or vLLM, in environments of their own"
 	@echo "make test-review   reviews with a real Label Studio server and a browser (it needs Chromium)"
+	@echo "make test-review-short   the same, what people do in the browser alone"
 	@echo "make check   formatting, lint, types, import rules, generated docs, the site"
 	@echo "make docs    generate the generated pages of docs/ again"
 	@echo "make site    build the docs as a site, in build/site"
@@ -71,6 +72,9 @@ $(REVIEW_VENV)/ready: pyproject.toml
 
 test-review: $(REVIEW_VENV)/ready
 	$(REVIEW_VENV)/bin/pytest tests/review
+
+test-review-short: $(REVIEW_VENV)/ready
+	$(REVIEW_VENV)/bin/pytest tests/review -m "not slow"
 
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

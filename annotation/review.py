@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..engine.contract.errors import UserError, Waiting
+from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Drop, Global, Step, StepContext
+from ..engine.execution.build_folder import ESTIMATE
 from ..schemas import Caption, Clip, Col, Embedding, Score, Tags, Video, to_arrow
 from ..schemas import Review as ReviewRow
+from .backends.build_trip import ReviewServer
 from .backends.folder import ReviewFolder
 from .edits import Edits
 from .forms.form import CAPTION_KINDS, Questions
@@ -68,6 +72,13 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
     quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0
     page: Annotated[bool, Col("write the page too, with clips that every browser plays", local=True)] = False
     sheet: Annotated[str, Col("name of its folder in the build folder")] = "review"
+    server: Annotated[
+        ReviewServer | None,
+        Col(
+            "a Label Studio server that builds go to while tasks are open",
+            local=True,
+        ),
+    ] = None
 
     def check(self, earlier: Sequence[Step]) -> None:
         """``UserError`` for a folder name that is none, or that another review has."""
@@ -87,6 +98,10 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
         edits = Edits(kind=self.kind, unreviewed=self.unreviewed, tie=self.tie)
         return [("", self), ("edits", edits)] if self.drops() else [("", self)]
 
+    def requirements(self) -> Sequence[Requirement]:
+        """What it takes to go to the server."""
+        return self.server.requirements() if self.server else ()
+
     def drops(self) -> bool:
         """Where people's verdicts take effect."""
         return self.apply and self.kind in CAPTION_KINDS
@@ -104,6 +119,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
         known = self.known_answers(form, {task.task_id: task for task in known_tasks})
         asked = self.place(mix_in(sample_tasks(db, self, self), known_tasks))
         replace(folder, gold=save_known(context, known)).post(asked)
+        lost = self._visit_server(context.root)
         lines = folder.fetch()
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
         tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self, outside)]}
@@ -119,19 +135,30 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
             db.register("_answered", to_arrow(ReviewRow, rows))
             clips = [one for one in outcomes(db, self, "_answered") if one.outcome.reason]
             yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
-        self._wait(context, asked, settled, _uncounted(len(outside - set(tasks)), found.broken, ignored))
+        told = _uncounted(len(outside - set(tasks)), found.broken, ignored)
+        self._wait(context, asked, settled, told, lost)
 
-    def _wait(self, context: StepContext, asked: Sequence[ReviewTask], settled: Settlement, told: str) -> None:
-        """Raise ``Waiting`` where too few tasks are answered, or settled."""
+    def _wait(
+        self, context: StepContext, asked: Sequence[ReviewTask], settled: Settlement, told: str, lost: str
+    ) -> None:
+        """Raise ``Waiting`` where too few tasks are answered, or settled; or some, and the server was not there."""
         unanswered = sum(len(settled.answers[task.task_id]) < task.people for task in asked)
         unsettled = sum(settled.is_unsettled(task.task_id) for task in asked) if self.adjudicator else 0
-        if len(asked) - unanswered - unsettled >= self.quorum * len(asked) - 1e-9:
+        if len(asked) - unanswered - unsettled >= self.quorum * len(asked) - 1e-9 and not (lost and unanswered):
             return
-        said = (
-            f"{unanswered} of {len(asked)} reviews are open: {self._folder(context).how()}{told}" if unanswered else ""
-        )
+        said = f"{unanswered} of {len(asked)} reviews are open: {self._how(context, lost)}{told}" if unanswered else ""
         senior = f"{unsettled} disagreements are open: {self._adjudication(context).how()}" if unsettled else ""
         raise Waiting("; ".join(filter(None, (said, senior))))
+
+    def _visit_server(self, root: Path) -> str:
+        """Push and pull; why that was not possible. What a plan tries out for its estimate is shown to nobody."""
+        return self.server.travel(root, self.sheet) if self.server and root.name != ESTIMATE else ""
+
+    def _how(self, context: StepContext, lost: str) -> str:
+        """Where people answer; or why the server could not be asked."""
+        if self.server is None:
+            return self._folder(context).how()
+        return f"the server could not be asked: {lost}" if lost else f"people answer at {self.server.url}"
 
     def _folder(self, context: StepContext) -> ReviewFolder:
         return ReviewFolder(context.root, self.sheet, self.form(), self.people, self.page)

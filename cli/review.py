@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,11 +76,17 @@ def _push_to_server(found: ReviewFolder, folder: Path, url: str, token: str, pla
     from .screen.places import open_build
 
     server = open_server(_checked(url), token)
-    count = push_tasks(server, found, open_build(folder).name, ClipPlace(found.path, *place))
+    count = push_tasks(server, found, open_build(folder).name, ClipPlace(found.path, *place), _tell)
     print(f"{count.made:,} tasks are new, {count.there:,} were there")
     if count.removed or count.kept:
         print(f"{count.removed:,} of changed captions are removed; {count.kept:,} that were answered stay")
     print(count.url)
+
+
+def _tell(made: int) -> None:
+    """Show on a terminal how far a push has come."""
+    if sys.stderr.isatty():
+        print(f"\r{made:,} new tasks are there\r", end="", file=sys.stderr, flush=True)
 
 
 def _write(found: ReviewFolder, how: str) -> None:
@@ -104,11 +112,15 @@ def pull(
     sheet: Sheet = None,
     url: Url = _HERE,
     token: Token = _TOKEN,
+    watch: Annotated[
+        float | None,
+        typer.Option("--watch", min=1, metavar="SECONDS", help="Pull again and again, until every task is answered."),
+    ] = None,
 ) -> None:
     """Bring answers back: from the Label Studio server, or from files that people saved on the page.
 
     The next build reads them. Whatever people changed or deleted on the server is followed; drafts and skips are no
-    answers.
+    answers. With --watch a server that is away for a while is waited for, and Ctrl+C ends it.
     """
     found = _open(folder, sheet)
     if files:
@@ -116,18 +128,47 @@ def pull(
 
         for name, number in take_files(found, files).items():
             print(f"{name}: {number:,} answers")
+    elif watch is None:
+        print(*_pull_from_server(found, url, token), sep="\n")
     else:
-        from ..annotation.backends.label_studio.client import open_server
-        from ..annotation.backends.label_studio.sync import pull as pull_answers
-        from .screen.formatting import printable
-
-        count = pull_answers(open_server(_checked(url), token), found)
-        for name, number in sorted(count.by_person.items()):
-            print(f"{printable(name)}: {number:,} answers")
-        print(f"{count.answers:,} answers, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there")
-        for said in count.broken[:10]:
-            print(f"warning: {printable(said)}")
+        _keep_pulling(found, url, token, watch)
     print("`cliploom build` goes on with them")
+
+
+def _pull_from_server(found: ReviewFolder, url: str, token: str) -> list[str]:
+    """Pull; say what came, in lines."""
+    from ..annotation.backends.label_studio.client import open_server
+    from ..annotation.backends.label_studio.sync import pull as pull_answers
+    from .screen.formatting import printable
+
+    count = pull_answers(open_server(_checked(url), token), found)
+    lines = [f"{printable(name)}: {number:,} answers" for name, number in sorted(count.by_person.items())]
+    lines.append(
+        f"{count.answers:,} answers, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there"
+    )
+    return [*lines, *(f"warning: {printable(said)}" for said in count.broken[:10])]
+
+
+def _keep_pulling(found: ReviewFolder, url: str, token: str, every_s: float) -> None:
+    """Pull until all is answered, and print what is new. The first pull must succeed; later failures are told."""
+    from ..annotation.tasks.summary import summarize
+    from ..engine.contract.errors import UserError
+    from .screen.formatting import printable
+
+    told = _pull_from_server(found, url, token)
+    print(*told, sep="\n", flush=True)
+    try:
+        while (stands := summarize(found)).answered < stands.tasks:
+            time.sleep(every_s)
+            try:
+                lines = _pull_from_server(found, url, token)
+            except UserError as error:
+                lines = [f"warning: {printable(error.message)}"]
+            if lines != told:
+                print(*(line for line in lines if line not in told), sep="\n", flush=True)
+                told = lines
+    except KeyboardInterrupt:
+        print("stopped; what came is kept")
 
 
 @review.command()
@@ -170,7 +211,7 @@ def status(
 
 @review.command("open")
 def open_(folder: Folder, sheet: Sheet = None) -> None:
-    """Print where people answer: the address of the project, or the page."""
+    """Print where people answer: an address of the server, where each sees no answers of others, or the page."""
     from ..annotation.backends.label_studio.sync import project_url
     from ..annotation.backends.page.backend import NAME
     from ..engine.contract.errors import UserError

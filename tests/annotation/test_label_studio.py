@@ -264,6 +264,69 @@ def test_what_passes_is_tried_again(failures: list[int], world: Labeling, tmp_pa
     assert case.push().made == 1
 
 
+PAGE = (
+    "<!doctype html>\n<html><head><title>\n502 Bad &amp; Gateway</title></head><body>" + "x" * 2000 + "</body></html>"
+)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "page", "said"),
+    [
+        (429, "", "answers 429: told to fail"),
+        (503, "", "answers 503: told to fail"),
+        (502, PAGE, "answers 502: a web page, '502 Bad & Gateway'"),
+        (0, "", "cannot be reached: Server disconnected without sending a response."),
+        (
+            200,
+            PAGE.replace("502 Bad &amp; Gateway", "Sign in"),
+            "does not answer as Label Studio does: a web page, 'Sign in'",
+        ),
+        (401, "", "does not take the token: told to fail"),
+    ],
+)
+def test_a_server_that_fails_is_told_in_one_line_and_the_next_push_goes_on(
+    statuses: int, page: str, said: str, world: Labeling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cliploom.annotation.backends.label_studio.sync._BATCH", 2)
+    case = Case(world, tmp_path, kind="judge")
+    world.failures, world.page, world.fail_at = [statuses] * 3, page, 8  # one batch is through by then
+    with pytest.raises(UserError) as caught:
+        case.push()
+    told = caught.value.message
+    assert said in told and "\n" not in told and LEGACY not in str(caught.value)
+    assert len(world.tasks) == 2  # what was through stays
+    world.failures = []
+    found = case.push()
+    assert (found.made + found.there, len(world.tasks)) == (6, 6) and found.there >= 2
+    world.answer(case.tasks()[0], 1, [choices("verdict", "accept")])
+    case.pull()
+    held = (case.desk.root / "review" / "label_studio.json").read_bytes()
+    world.failures, world.fail_at = [statuses] * 3, len(world.requests) + 2
+    with pytest.raises(UserError):
+        case.pull()
+    assert (case.desk.root / "review" / "label_studio.json").read_bytes() == held
+
+
+def test_a_slow_server_is_told(world: Labeling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(world, tmp_path, kind="judge", sample=1)
+    monkeypatch.setattr(client_module, "TIMEOUT_S", 0.05)
+    world.delay_s = 0.2
+    with pytest.raises(UserError, match="does not answer in time"):
+        case.push()
+
+
+def test_what_is_no_label_studio_is_told(world: Labeling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(world, tmp_path, kind="judge", sample=1)
+    world.users = {}
+    world.page, world.failures = '{"hello": "world"}', [200]
+    with pytest.raises(UserError, match="is no Label Studio"):
+        case.push()
+    monkeypatch.setenv(TOKEN, PERSONAL)
+    world.page, world.failures = PAGE, [502] * 3
+    with pytest.raises(UserError, match="something that is no JSON"):
+        case.push()
+
+
 def test_personal_tokens_are_exchanged_and_exchanged_again(
     world: Labeling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,12 @@ def test_spans_and_grades_have_measures_of_their_own(tmp_path: Path) -> None:
     assert measured("tags", *tags) == {"shared tags": 0.5}
 
 
-def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    desk = ReviewBuild(tmp_path / "b", kind="judge")
-    desk.build()
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What a command of `cliploom review` prints."""
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", LEGACY)
 
-    def run(*words: object) -> str:
+    def run_(*words: object) -> str:
         monkeypatch.setattr(sys, "argv", ["cliploom", "review", *map(str, words)])
         with pytest.raises(SystemExit) as stopped:
             main()
@@ -82,16 +83,24 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         assert stopped.value.code in (0, 2)
         return said.out + said.err
 
+    return run_
+
+
+VERDICT = {"id": "a", "from_name": "verdict", "to_name": "video", "type": "choices"}
+
+
+def test_the_commands(tmp_path: Path, run: Callable[..., str]) -> None:
+    desk = ReviewBuild(tmp_path / "b", kind="judge")
+    desk.build()
     assert "is nowhere yet" in run("open", desk.root)
     with labeling_server() as world:
         assert run("push", desk.root, "--url", world.url, "--files", tmp_path).startswith(
             "6 tasks are new, 0 were there"
         )
         first = next(n for n, task in world.tasks.items() if task["data"]["caption"] == TEXTS[0])
-        result = {"from_name": "verdict", "to_name": "video", "type": "choices", "value": {"choices": ["accept"]}}
-        world.answer(first, 1, [{"id": "a", **result}])
+        world.answer(first, 1, [{**VERDICT, "value": {"choices": ["accept"]}}])
         assert run("pull", desk.root, "--url", world.url).startswith("ann@x.org: 1 answers\n1 answers, 0 skipped")
-        assert run("open", desk.root) == f"{world.url}/projects/1/data\n"
+        assert run("open", desk.root) == f"{world.url}/projects/1/data?labeling=1\n"
         world.projects.clear()
         assert "answers 404: Not found." in run("pull", desk.root, "--url", world.url)
         assert "tasks are new" in run("push", desk.root, "--url", world.url, "--files", tmp_path)
@@ -101,3 +110,28 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "did you mean html?" in run("push", desk.root, "--format", "htm")
     assert "is no address of a server" in run("pull", desk.root, "--url", "ftp://x")
     assert "there is no review nope" in run("status", desk.root, "--sheet", "nope")
+
+
+def test_a_pull_that_watches_ends_when_all_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]
+) -> None:
+    desk = ReviewBuild(tmp_path / "b", kind="judge", sample=2)
+    desk.build()
+    slept: list[float] = []
+    with labeling_server() as world:
+        run("push", desk.root, "--url", world.url, "--files", tmp_path)
+
+        def sleep(seconds: float) -> None:
+            """The server is away, then somebody answers one task, and the other."""
+            slept.append(seconds)
+            if len(slept) == 1:
+                world.failures = [403]
+            else:
+                world.answer(list(world.tasks)[len(slept) - 2], 2, [{**VERDICT, "value": {"choices": ["reject"]}}])
+
+        monkeypatch.setattr("cliploom.cli.review.time.sleep", sleep)
+        said = run("pull", desk.root, "--url", world.url, "--watch", "30")
+    none, away, one, first, two, both, _ = said.splitlines()
+    assert slept == [30.0] * 3
+    assert none.startswith("0 answers") and away.startswith("warning: ") and "forbids it" in away
+    assert (one, first[:9], two, both[:9]) == ("bo@x.org: 1 answers", "1 answers", "bo@x.org: 2 answers", "2 answers")

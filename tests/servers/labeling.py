@@ -44,6 +44,9 @@ class Labeling:
     refreshes: int = 0
     access_s: float = 300.0
     failures: list[int] = field(default_factory=list)  # statuses of the next requests; 0 cuts the connection
+    fail_at: int = 0  # they begin with the request of this number
+    page: str = ""  # what they show, in the place of JSON
+    delay_s: float = 0.0  # before each answer
     lose_answer: bool = False  # the next import is done, and its answer never comes
     requests: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -79,13 +82,15 @@ class _Handler(BaseHTTPRequestHandler):
         with self.world.lock:
             parts = urlsplit(self.path)
             self.world.requests.append(f"{self.command} {parts.path}")
-            if self.world.failures:
+            if self.world.delay_s:
+                time.sleep(self.world.delay_s)
+            if self.world.failures and len(self.world.requests) >= self.world.fail_at:
                 status = self.world.failures.pop(0)
                 if not status:
                     self.close_connection = True
                     self.connection.close()
                     return
-                self._send(status, {"detail": "told to fail"})
+                self._send(status, self.world.page or {"detail": "told to fail"})
                 return
             try:
                 status, answer = self._answer(
@@ -104,8 +109,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, answer: Any) -> None:
         text = b"" if status == 204 else json.dumps(answer).encode()
+        is_page = isinstance(answer, str)
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/html" if is_page else "application/json")
+        text = answer.encode() if is_page else text
+        if status == 429:
+            self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

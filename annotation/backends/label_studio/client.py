@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,10 @@ T = TypeVar("T")
 PAGE = 500
 """Tasks of one request: much larger ones time out behind gateways."""
 _WAITS_S = (0.5, 2.0, 5.0)
+_LONGEST_WAIT_S = 60.0  # also where a server asks for more
 TIMEOUT_S = 60.0
+_AGAIN = "What is done is kept: run the command again"
+_INSTALL = 'pip install "cliploom[review]", here or in an environment of its own (docs/review.md)'
 
 
 @dataclass(frozen=True)
@@ -35,19 +40,15 @@ class LabelStudioServer:
         """The answer to a request that may be repeated.
 
         Raises:
-            UserError: the server cannot be reached, is too slow, or refuses.
+            UserError: the server cannot be reached, is too slow, refuses, or answers with something else.
         """
-        import httpx
-        from label_studio_sdk.core.api_error import ApiError
-
         for wait_s in (*self.waits_s, None):
             try:
                 return call(*args, **kwargs)
-            except (httpx.TransportError, ApiError) as error:
-                passing = not isinstance(error, ApiError) or (error.status_code or 0) >= 500 or error.status_code == 429
-                if wait_s is None or not passing:
+            except _failures() as error:
+                if wait_s is None or not _passes(error):
                     raise _in_words(self.url, error) from None
-                time.sleep(wait_s)
+                time.sleep(_wait_s(error, wait_s))
         raise AssertionError
 
     def pages(self, project: int, fields: str, include: str) -> Iterator[list[dict[str, Any]]]:
@@ -88,15 +89,16 @@ def open_server(url: str, token_name: str, waits_s: Sequence[float] = _WAITS_S) 
         raise UserError(f"there is no token in the environment variable {token_name}", hint)
     if not token.isascii() or not token.isprintable():
         raise UserError(f"the token in {token_name} holds characters that no token has", "copy it again")
-    with extra("review"):
+    with extra("review", _INSTALL):
         from label_studio_sdk import LabelStudio
         from label_studio_sdk.core.api_error import ApiError
     try:
-        client = LabelStudio(base_url=url, api_key=token, timeout=TIMEOUT_S)
+        client = LabelStudio(base_url=url, api_key=token, timeout=TIMEOUT_S, max_retries=0)  # ``ask`` repeats
     except ApiError as error:
         raise _in_words(url, error) from None
     server = LabelStudioServer(url.rstrip("/"), client, waits_s)
-    server.ask(client.users.whoami)
+    if not isinstance(getattr(server.ask(client.users.whoami), "id", None), int):
+        raise UserError(f"what answers at {url} is no Label Studio", "is the address right?")
     return server
 
 
@@ -106,24 +108,53 @@ def people(server: LabelStudioServer) -> Mapping[int, str]:
     return {user["id"]: str(user.get("email") or user["id"]) for user in map(_plain, found)}
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    """What the client raises; ``ValueError`` where an answer is no JSON."""
+    import httpx
+    from label_studio_sdk.core.api_error import ApiError
+    from label_studio_sdk.core.parse_error import ParsingError
+
+    return httpx.HTTPError, ApiError, ParsingError, ValueError
+
+
+def _passes(error: Exception) -> bool:
+    """May the same request be answered later?"""
+    status = getattr(error, "status_code", None)
+    return status is None or status >= 500 or status in (408, 429)
+
+
+def _wait_s(error: Exception, usual_s: float) -> float:
+    """How long to wait: as the server says, or as usual."""
+    asked = next((v for k, v in (getattr(error, "headers", None) or {}).items() if k.lower() == "retry-after"), "")
+    return min(max(float(asked), usual_s), _LONGEST_WAIT_S) if asked.isdecimal() else usual_s
+
+
 def _in_words(url: str, error: Exception) -> UserError:
     status = getattr(error, "status_code", None)
     if status is None:
         slow = "Timeout" in type(error).__name__
-        said = f"{url} {'does not answer in time' if slow else 'cannot be reached'}: {error}"
-        return UserError(said, "is Label Studio running there? What is done is kept: run the command again")
-    body = getattr(error, "body", None)
-    told = _words(body)
+        what = "answers with something that is no JSON" if isinstance(error, ValueError) else "cannot be reached"
+        said = f"{url} {'does not answer in time' if slow else what}: {error}"
+        return UserError(said, f"is Label Studio running there? {_AGAIN}")
+    told = _words(getattr(error, "body", None))
     if status == 401:
         hint = "it may have expired or been withdrawn; legacy tokens must be allowed in the organization's settings"
         return UserError(f"{url} does not take the token: {told}", hint)
     if status == 403:
         return UserError(f"{url} forbids it: {told}", "is this user a member of the project?")
-    return UserError(f"{url} answers {status}: {told}")
+    if status < 400:
+        hint = "is the address right? A sign-in page may stand before the server"
+        return UserError(f"{url} does not answer as Label Studio does: {told}", hint)
+    return UserError(f"{url} answers {status}: {told}", _AGAIN if _passes(error) else "")
 
 
 def _words(body: Any) -> str:
+    """What an answer says, on one line; of a web page its title."""
     if isinstance(body, Mapping):
         parts = [body.get("detail"), body.get("validation_errors")]
         return " ".join(str(part) for part in parts if part)[:300] or str(dict(body))[:300]
-    return str(body)[:300]
+    text = str(body)
+    if "<html" in text.casefold() or "<!doctype" in text.casefold():
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
+        return f"a web page, {html.unescape(' '.join(title[1].split()))[:100]!r}" if title else "a web page"
+    return " ".join(text.split())[:300]

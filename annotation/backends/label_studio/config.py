@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from ....engine.contract.errors import UserError
 from ...forms.form import ACCEPT, CANNOT_TELL, EDIT, MARK, REJECT, Axis, Form, TimelinePart
 
 VIDEO, VERDICT, CHOICE, TEXT, SPANS, GRADE, TAGS, ADDED, EVENT, BOXES, BOX_LABELS = (
@@ -39,11 +40,28 @@ def slot_name(number: int) -> str:
     return f"slot_{number}"
 
 
+def check_form(config: str) -> None:
+    """``UserError`` for a form that Label Studio's own check refuses: nothing is sent then."""
+    from label_studio_sdk._legacy.exceptions import (
+        LabelStudioValidationErrorSentryIgnored,
+        LabelStudioXMLSyntaxErrorSentryIgnored,
+    )
+    from label_studio_sdk.label_interface import LabelInterface
+
+    try:
+        LabelInterface(config).validate()
+    except (LabelStudioValidationErrorSentryIgnored, LabelStudioXMLSyntaxErrorSentryIgnored) as error:
+        said = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"Label Studio does not take this form: {said}", "look at the recipe's questions and labels"
+        ) from None
+
+
 def label_config(form: Form) -> str:
     """The form as XML; texts of tasks come as data and never stand in it."""
     view = ET.Element("View")
     wide = form.timeline is not None or form.boxes is not None  # a timeline takes all of the width
-    columns = "minmax(0, 1fr)" if wide else "minmax(0, 3fr) minmax(0, 2fr)"
+    columns = "minmax(0, 1fr)" if wide else "minmax(0, 1fr) minmax(0, 1fr)"
     shown = ET.SubElement(view, "View", style=f"display: grid; grid-template-columns: {columns}; gap: 1em")
     left, right = ET.SubElement(shown, "View"), ET.SubElement(shown, "View")
     if wide:
@@ -66,6 +84,8 @@ def _parts(form: Form) -> Iterator[ET.Element]:
     if form.choice:
         yield ET.Element("Choices", {**_to(CHOICE), "value": "$options", "choice": "single-radio"})
     if form.text:
+        if form.choice:
+            yield ET.Element("Header", value="None is quite right? Write a better one.", size="5")
         rows = {"rows": "3", "editable": "true", "maxSubmissions": "1"}
         yield ET.Element("TextArea", {**_to(TEXT), **rows, **({} if form.choice else {"value": "$caption"})})
     for number, (_, axis) in enumerate(form.axes):

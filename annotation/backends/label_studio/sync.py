@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from ..clips import make_clips
 from ..folder import ReviewFolder
 from ..server_answers import SERVER_ANSWERS
 from .client import LabelStudioServer, people
-from .config import MOST_SPANS, label_config
+from .config import MOST_SPANS, check_form, label_config
 from .places import ClipPlace
 from .wire import as_labeling_task, read_annotation
 
@@ -52,17 +52,30 @@ class PullCount:
 def project_url(folder: ReviewFolder) -> str:
     """The address of the project that a review was pushed to; empty where it was not."""
     found = read_json(folder.path / PROJECT, ("url", "id"))
-    return f"{found['url']}/projects/{found['id']}/data" if found else ""
+    return _labeling_url(found["url"], found["id"]) if found else ""
 
 
-def push(server: LabelStudioServer, folder: ReviewFolder, title: str, place: ClipPlace) -> PushCount:
-    """Bring the project to the state of the review's tasks.
+def _labeling_url(server: str, project: int) -> str:
+    """Where people answer one task after the other; the list of tasks would show them what others have answered."""
+    return f"{server}/projects/{project}/data?labeling=1"
+
+
+def push(
+    server: LabelStudioServer,
+    folder: ReviewFolder,
+    title: str,
+    place: ClipPlace,
+    tell: Callable[[int], None] = lambda made: None,
+) -> PushCount:
+    """Bring the project to the state of the review's tasks; ``tell`` hears how many are new by then.
 
     Raises:
-        UserError: the server cannot be reached or refuses, or the clips are where it cannot find them.
+        UserError: the server cannot be reached or refuses, the clips are where it cannot find them, or the form is none
+            that Label Studio takes.
     """
     place.check()
     _check_spans(folder)
+    check_form(label_config(folder.form))
     project = _project(server, folder, title)
     place.connect(server, project)
     there, spare = _known(server, project)
@@ -71,6 +84,7 @@ def push(server: LabelStudioServer, folder: ReviewFolder, title: str, place: Cli
     for batch in _batches(_new_tasks(folder, place, there, wanted), _BATCH):
         server.ask(_import, server, project, batch)
         made += len(batch)
+        tell(made)
     removed = kept = 0
     for task_id, (number, answers) in there.items():
         if task_id not in wanted and not answers:
@@ -79,7 +93,7 @@ def push(server: LabelStudioServer, folder: ReviewFolder, title: str, place: Cli
     for number in spare:
         server.ask(_delete, server, number)
         removed += 1
-    return PushCount(made, len(wanted) - made, removed, kept, f"{server.url}/projects/{project}/data")
+    return PushCount(made, len(wanted) - made, removed, kept, _labeling_url(server.url, project))
 
 
 def _check_spans(folder: ReviewFolder) -> None:

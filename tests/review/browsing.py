@@ -1,0 +1,58 @@
+"""What people do in Label Studio's page."""
+
+from __future__ import annotations
+
+from builds import ReviewBuild
+from playwright.sync_api import Page
+from server_process import Server
+from trips import project, tasks
+
+LONG_MS = 120_000  # on a machine that does much else; seconds on a quiet one
+
+
+def open_task(page: Page, server: Server, build: ReviewBuild, number: int = 0) -> None:
+    """Open a task from the list and wait until its video can be played through and its form filled in."""
+    task = tasks(page, server, build)[number]["id"]
+    page.goto(f"{server.url}/projects/{project(build)}/data?task={task}")
+    wait_for_form(page)
+
+
+def open_stream(page: Page, server: Server, build: ReviewBuild) -> None:
+    """Begin to answer, as the address that `cliploom review open` prints does; the guideline is read and closed."""
+    page.goto(f"{server.url}/projects/{project(build)}/data?labeling=1")
+    wait_for_form(page)
+
+
+def wait_for_form(page: Page) -> None:
+    page.wait_for_selector("video", state="attached", timeout=LONG_MS)
+    page.wait_for_function("document.querySelector('video')?.readyState === 4", timeout=LONG_MS)
+    page.wait_for_selector("button[aria-label='Submit current annotation']", timeout=LONG_MS)
+
+
+def play(page: Page) -> float:
+    """Seconds that the video has got on by."""
+    page.locator("button[aria-label='Play']").first.click()
+    page.wait_for_function("document.querySelector('video').currentTime > 0.2", timeout=LONG_MS)
+    at: float = page.evaluate("document.querySelector('video').currentTime")
+    return at
+
+
+def submit(page: Page) -> None:
+    """Send the answer; the server has taken it."""
+    with page.expect_response(
+        lambda r: "/annotations" in r.url and r.request.method == "POST", timeout=LONG_MS
+    ) as sent:
+        page.locator("button[aria-label='Submit current annotation']").click()
+    assert sent.value.status == 201
+
+
+def draw_span(page: Page, first: float, last: float) -> None:
+    """Drag over the timeline, from one share of what can be seen of it to another."""
+    box = page.locator(".lsf-timeline-frames__background").bounding_box()
+    assert box
+    middle = box["y"] + box["height"] * 0.4
+    page.mouse.move(box["x"] + box["width"] * first, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * (first + last) / 2, middle, steps=5)
+    page.mouse.move(box["x"] + box["width"] * last, middle, steps=5)
+    page.mouse.up()
