@@ -65,6 +65,8 @@ if TYPE_CHECKING:
         Sound,
         Span,
         Subtitle,
+        TagMention,
+        TagRelation,
         Tags,
         Video,
         Word,
@@ -89,7 +91,7 @@ _MODULES = {
     "engine.preview": "Forecast",
     "models.chat.step": "ChatStep",
     "schemas": "Box Caption Chapter Clip Col Doubles Embedding DatasetEntry Evidence Floats Frame Halfs Label Pair "
-    "Review ReviewMark Row Score Segment Shot Signals Sound Span Subtitle Tags Video Word",
+    "Review ReviewMark Row Score Segment Shot Signals Sound Span Subtitle TagMention TagRelation Tags Video Word",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -99,9 +101,9 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "Finding", "Floats", "Forecast", "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map",
     "MultiOutput", "MultiOutputFunction", "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Review",
     "ReviewMark", "Row", "RowAnswer", "RowError", "Score", "Segment", "Shot", "Signals", "Sound", "Source", "Span",
-    "Split", "Step", "StepContext", "StepUse", "Subtitle", "Tags", "TransientError", "UserError", "Video",
-    "Waiting", "Word", "__version__", "build", "check_release", "each_row", "extra", "load_recipe", "open_build",
-    "package_requirement", "plan", "publish", "read_recipe", "step",
+    "Split", "Step", "StepContext", "StepUse", "Subtitle", "TagMention", "TagRelation",
+    "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build", "check_release",
+    "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "publish", "read_recipe", "step",
 ]  # fmt: skip
 
 

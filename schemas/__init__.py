@@ -17,6 +17,8 @@ from .text import (
     ReviewMark,
     Score,
     Segment,
+    TagMention,
+    TagRelation,
     Tags,
     Word,
 )
@@ -29,6 +31,6 @@ ROWS: tuple[type[Row], ...] = (
 __all__ = [
     "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
     "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "ReviewMark", "Row", "Score", "Segment", "Shot",
-    "Signals", "Sound", "Span", "Subtitle", "Tags", "Video", "Word", "arrow_schema", "from_arrow", "id_name", "memoize",
-    "problem", "row_fields", "to_arrow", "unwritable",
+    "Signals", "Sound", "Span", "Subtitle", "TagMention", "TagRelation", "Tags", "Video", "Word", "arrow_schema",
+    "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow", "unwritable",
 ]  # fmt: skip

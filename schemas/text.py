@@ -126,6 +126,26 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class TagMention:
+    """One place where a caption names a tag."""
+
+    tag: Annotated[str, Col("the object or attribute")]
+    kind: Annotated[str, Col("object or attribute", choices=("object", "attribute"))]
+    start: Annotated[int | None, Col("its first character in the caption; null where its words are not there", low=0)]
+    end: Annotated[int | None, Col("the character after its last", low=0)]
+    number: Annotated[int | None, Col("of an object, how many the caption names: `two dogs`", low=0)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRelation:
+    """What one object does to another, or where it is to it."""
+
+    subject: Annotated[str, Col("the object that does it")]
+    relation: Annotated[str, Col("verb, particle and preposition as lemmas: `ride`, `sit on`, `in front of`")]
+    object: Annotated[str, Col("the object that it is done to")]
+
+
+@dataclass(frozen=True, slots=True)
 class Tags(Row):
     """Objects, attributes and their pairs, parsed from one caption (TagAlign's supervision)."""
 
@@ -138,6 +158,10 @@ class Tags(Row):
     attributes: Annotated[list[str], Col("lemmas of the attributes, in order, each once")]
     pairs: Annotated[list[Pair], Col("attribute and object")]
     model: Annotated[str, Col("parser and version")]
+    mentions: Annotated[list[TagMention], Col("every place where the caption names one of them, in order")] = field(
+        default_factory=list
+    )
+    relations: Annotated[list[TagRelation], Col("relations between objects, each once")] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,9 +39,11 @@ def plain_caption(text: str) -> str:
     Taken off are links, names of accounts, hashtags after the last word, emoji, and what says how footage was made
     (`- drone shot 4k`). Titles And CAPITALS become small letters, names of places in small letters get their capitals.
     """
-    plain = re.sub(r"[^\S\n]+", " ", _LINK.sub(" . ", _EMOJI.sub(" ", text)))
-    plain = _LAST_HASHTAGS.sub(_without_hashtags, _MENTION.sub("", plain))
-    plain = _HASHTAG.sub(lambda tag: _CAMEL.sub(" ", tag[1]), plain)
+    plain = text if text.isascii() else _EMOJI.sub(" ", text)
+    plain = re.sub(r"[^\S\n]+", " ", _LINK.sub(" . ", plain))
+    if "@" in plain or "#" in plain:
+        plain = _LAST_HASHTAGS.sub(_without_hashtags, _MENTION.sub("", plain))
+        plain = _HASHTAG.sub(lambda tag: _CAMEL.sub(" ", tag[1]), plain)
     plain = " ".join("".join(_sentence(found[0]) for found in _SENTENCE.finditer(plain)).split())
     if not any(c.isupper() for c in plain[1:]):
         plain = _PLACE.sub(lambda name: name[0].title(), plain)
