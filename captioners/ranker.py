@@ -14,8 +14,9 @@ from ..engine.contract.errors import UserError
 from ..engine.contract.step import Global, StepContext
 from ..engine.storage.files import replace_file, write_json
 from ..models.encoders.vectors import VectorChoiceError, choose_model
-from ..models.people.picks import MajorityPick, agreement, majority, read_picks
-from ..schemas import Caption, Col, Embedding, Score
+from ..models.people.agreement import percent_agreement
+from ..models.people.picks import MajorityPick, Pick, majority, read_picks
+from ..schemas import Caption, Col, Embedding, Review, Score
 from .ranking.fit import Floats, RankerTraining, RankingExample, fit
 from .ranking.fit import RankerWeights as Learned
 
@@ -27,11 +28,12 @@ MODEL_FILE, REPORT_FILE = "ranker.npz", "ranker.json"
 
 
 class RankerInput(NamedTuple):
-    """Captions, with the vectors of clips and captions."""
+    """Captions, with the vectors of clips and captions; what is measured of them already, and what people chose."""
 
     caption: Caption
     embeddings: list[Embedding]
     scores: list[Score] = []
+    reviews: list[Review] = []
 
 
 class ClipCandidates(NamedTuple):
@@ -48,8 +50,9 @@ class ClipCandidates(NamedTuple):
 class Ranker(Global[RankerInput, Score]):
     """Learn from people's picks which captions they prefer, and score every caption by it (``ranker``).
 
-    Reads vectors of clips and captions (`captioners.clip_embeddings`, `captioners.text_embeddings`), learns on those
-    clips that people chose for, and scores all. Clips of which people found all captions bad are not learned from, as
+    Reads vectors of clips and captions (`captioners.clip_embeddings`, `captioners.text_embeddings`) and the picks of a
+    file, or of an `annotation.review` before it (``kind: choose`` and ``apply: false``); learns on those clips that
+    people chose for, and scores all. Clips of which people found all captions bad are not learned from, as
     published. A share of the picked videos is held out: ``ranker.json`` in the step's folder reports how
     often the first caption by score is the picked one (R@1) there, beside chance, the cosine of the vectors,
     the scores that are there already, and how often two people pick the same; ``ranker.npz`` holds the weights. Same
@@ -59,7 +62,10 @@ class Ranker(Global[RankerInput, Score]):
     measures = (NAME,)
     memory_mb = 2000
 
-    picks: Annotated[Path, Col("csv file or Label Studio export with people's picks", local=True)]
+    picks: Annotated[
+        Path | None,
+        Col("csv file or Label Studio export with people's picks; null: their choices in earlier reviews", local=True),
+    ] = None
     clip_encoder: Annotated[
         str, Col("model of the clips' vectors, or its name without version; empty: the only one's")
     ] = ""
@@ -74,7 +80,9 @@ class Ranker(Global[RankerInput, Score]):
     seed: Annotated[int, Col("of the first weights and the order of learning", low=0)] = 0
 
     def external_digest(self, context: StepContext) -> str:
-        """The picks' content."""
+        """The picks' content; empty where they are rows of reviews."""
+        if self.picks is None:
+            return ""
         try:
             return hashlib.sha256(self.picks.read_bytes()).hexdigest()
         except OSError as error:
@@ -82,13 +90,14 @@ class Ranker(Global[RankerInput, Score]):
 
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Score]:
         """Learn, test, save, and score."""
-        picked = majority(read_picks(self.picks))
+        where = str(self.picks or "the reviews before")
+        picked = majority(read_picks(self.picks) if self.picks else _reviewed(db))
         clips = {c.clip_id: c for c in self._candidates(db)}
         known = [p for p in picked if p.clip_id in clips]
         good = [p for p in known if p.caption_id in clips[p.clip_id].ids]
         bad = sum(not p.caption_id for p in known)
         if not good:
-            said = f"none of the {len(picked)} picked clips of {self.picks} is here with its picked caption"
+            said = f"none of the {len(picked)} picked clips of {where} is here with its picked caption"
             hint = "the ids must be those of this build's captions, before captioners.select"
             if bad:
                 hint += f"; of {bad} clips all captions are bad, and from those nothing is learned"
@@ -107,7 +116,7 @@ class Ranker(Global[RankerInput, Score]):
         told: dict[str, Any] = {"picked": len(picked), "all_bad": bad, "unknown": len(picked) - len(good) - bad}
         told |= {"learned_from": len(learned), "held_out": len(tested)}
         told |= evaluate_model(model, clips, tested) | {"scores": _by_scores(db, clips, tested)}
-        write_json(folder / REPORT_FILE, told | {"agreement": agreement(known)})
+        write_json(folder / REPORT_FILE, told | {"agreement": percent_agreement(one.votes for one in known)})
         for clip in clips.values():
             for caption, value in zip(clip.ids, model.scores(clip.clip, clip.captions), strict=True):
                 score = round(float(value), 5)
@@ -139,6 +148,22 @@ class Ranker(Global[RankerInput, Score]):
                 held.append((video, clip, caption, np.asarray(vector, np.float32), mean))
         if held:
             yield _together(held)
+
+
+def _reviewed(db: duckdb.DuckDBPyConnection) -> list[Pick]:
+    """What people chose in reviews; an answer that does not hold counts no more than one that cannot tell."""
+    rows = db.execute(
+        """
+        SELECT clip_id, CASE verdict WHEN 'accept' THEN caption_id ELSE '' END, person FROM reviews
+        WHERE kind = 'choose' AND verdict IN ('accept', 'reject') AND coalesce(holds, true) ORDER BY review_id
+        """
+    ).fetchall()
+    if not rows:
+        said = "captioners.ranker has no picks, and nobody chose a caption in a review before it"
+        raise UserError(
+            said, "name a file with `picks`, or put `annotation.review: {kind: choose, apply: false}` before"
+        )
+    return [Pick(*row) for row in rows]
 
 
 def evaluate_model(

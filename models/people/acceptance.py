@@ -84,13 +84,13 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def wilson(good: int, total: int) -> Wilson:
-    """The share of good ones and its 95 % interval; 0 to 1 where nobody looked."""
+def wilson(good: int, total: int, z: float = _Z) -> Wilson:
+    """The share of good ones and its 95 % interval, or that of ``z`` deviations; 0 to 1 where nobody looked."""
     if not total:
         return Wilson(0.0, 0.0, 1.0)
-    share, z2 = good / total, _Z**2
+    share, z2 = good / total, z**2
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = _Z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    half = z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
     return Wilson(share, max(0.0, middle - half), min(1.0, middle + half))
 
 

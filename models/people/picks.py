@@ -6,10 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...engine.contract.errors import UserError
 from ...engine.storage.sheets import read_form
+from .label_studio import read_annotations, task_data
 
 ALL_BAD = "all_bad"
 _COLUMNS = ("clip_id", "caption_id")
@@ -56,29 +57,13 @@ def _from_json(path: Path) -> Iterator[Pick]:
     if not isinstance(tasks, list):
         raise UserError(f"{path} is no export of Label Studio: it should be a list of tasks")
     for number, task in enumerate(tasks, 1):
-        clip = _field(_field(task, "data"), "clip_id")
+        clip = task_data(task, "clip_id")
         if not isinstance(clip, str) or not clip:
             raise UserError(f"{path}: task {number} has no clip_id in its data")
-        for annotation in _many(_field(task, "annotations")):
-            if not _field(annotation, "was_cancelled") and (choice := _choice(annotation)) is not None:
-                yield Pick(clip, "" if choice == ALL_BAD else choice, str(_field(annotation, "completed_by") or ""))
-
-
-def _choice(annotation: Any) -> str | None:
-    for result in _many(_field(annotation, "result")):
-        for chosen in _many(_field(_field(result, "value"), "choices")):
-            return str(chosen)
-    return None
-
-
-def _field(value: Any, name: str) -> Any:
-    """None for what is no object."""
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _many(value: Any) -> list[Any]:
-    """Nothing for what is no list."""
-    return value if isinstance(value, list) else []
+        for annotation in read_annotations(task):
+            chosen = next((choice for result in annotation.results for choice in result.choices), None)
+            if chosen is not None and not annotation.is_skip:
+                yield Pick(clip, "" if chosen == ALL_BAD else chosen, str(annotation.person or ""))
 
 
 class MajorityPick(NamedTuple):
@@ -99,13 +84,3 @@ def majority(picks: Sequence[Pick]) -> list[MajorityPick]:
         best = min(Counter(given).items(), key=lambda item: (-item[1], not item[0], item[0]))[0]
         found.append(MajorityPick(clip, best, tuple(given)))
     return found
-
-
-def agreement(picked: Sequence[MajorityPick]) -> float | None:
-    """How often two people who saw the same clip picked the same, 0 to 1; None where no two saw one."""
-    same = pairs = 0
-    for one in picked:
-        counts, n = Counter(one.votes), len(one.votes)
-        same += sum(c * (c - 1) for c in counts.values())
-        pairs += n * (n - 1)
-    return same / pairs if pairs else None

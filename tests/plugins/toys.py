@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+
+import numpy as np
 
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.errors import Waiting
@@ -30,7 +33,7 @@ from cliploom.engine.contract.step import (
     StepContext,
 )
 from cliploom.engine.execution.runner import RunOptions
-from cliploom.schemas import Caption, Clip, Col, Score, Segment, Video
+from cliploom.schemas import Caption, Clip, Col, Embedding, Halfs, Score, Segment, Video
 
 
 def count_call(log: str, what: str) -> None:
@@ -113,6 +116,35 @@ class Say(Map[Shown, Caption]):
         return Caption(
             f"{clip.clip_id}_{self.word}", clip.video_id, clip.clip_id, self.word, "teacher", text, [], "toy", "1"
         )
+
+
+def toy_vector(text: str, size: int = 8) -> Halfs:
+    """Numbers of a text, of length 1."""
+    made = np.frombuffer(hashlib.blake2b(text.encode(), digest_size=size).digest(), np.uint8) / 128.0 - 1.0
+    return np.asarray(made / np.linalg.norm(made), np.float16)
+
+
+@dataclass(frozen=True)
+class TextVectors(Map[Caption, Embedding]):
+    """A vector of every caption."""
+
+    cost = "row"
+
+    def make(self, row: Caption) -> Embedding:
+        made = toy_vector(row.text)
+        return Embedding(
+            f"{row.caption_id}_toy", row.video_id, "toy", made, clip_id=row.clip_id, caption_id=row.caption_id
+        )
+
+
+@dataclass(frozen=True)
+class ClipVectors(Map[Clip, Embedding]):
+    """A vector of every clip, of another encoder than those of the captions."""
+
+    cost = "row"
+
+    def make(self, row: Clip) -> Embedding:
+        return Embedding(f"{row.clip_id}_toy", row.video_id, "film", toy_vector(row.clip_id, 6), clip_id=row.clip_id)
 
 
 def misbehave(mode: str) -> None:

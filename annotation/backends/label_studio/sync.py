@@ -20,7 +20,7 @@ from ..server_answers import SERVER_ANSWERS
 from .client import LabelStudioServer, people
 from .config import MOST_SPANS, check_form, label_config
 from .places import ClipPlace
-from .wire import as_labeling_task, read_annotation
+from .wire import as_answer, as_labeling_task
 
 PROJECT = "label_studio_project.json"
 _BATCH = 250
@@ -254,7 +254,7 @@ def _read(
         person = names.get(number or 0, str(number))
         count.skips += bool(annotation.get("was_cancelled"))
         try:
-            answer = read_annotation(folder.form, task, fps, person, annotation)
+            answer = as_answer(folder.form, task, fps, person, annotation)
         except (ValueError, KeyError, TypeError) as error:
             count.broken.append(f"{person}, task {labeled['id']}: {error}")
             continue

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ....models.people.label_studio import AnnotationResult, many, read_annotation
 from ....schemas import ReviewMark
 from ...forms.answers import ReviewAnswer
 from ...forms.form import ACCEPT, CANNOT_TELL, CAPTION_KINDS, EDIT, MARK, REJECT, Axis, Form
@@ -95,15 +96,14 @@ def _frames(task: ReviewTask, mark: ReviewMark, fps: float) -> tuple[int, int]:
 class _Results(NamedTuple):
     """The results of one annotation, by the names of the form's parts."""
 
-    values: Mapping[str, list[Mapping[str, Any]]]  # of the whole
-    regions: Mapping[str, dict[str, Mapping[str, Any]]]  # by region, then by name
+    values: Mapping[str, list[AnnotationResult]]  # of the whole
+    regions: Mapping[str, dict[str, AnnotationResult]]  # by region, then by name
 
     def choices(self, name: str) -> list[str]:
-        found = [str(c) for value in self.values.get(name, ()) for c in _many(value.get("choices"))]
-        return [_WORDS.get(c, c) for c in found]
+        return [_WORDS.get(c, c) for result in self.values.get(name, ()) for c in result.choices]
 
     def texts(self, name: str) -> list[str]:
-        return [text.strip() for value in self.values.get(name, ()) for text in _texts(value) if text.strip()]
+        return [text.strip() for result in self.values.get(name, ()) for text in result.texts if text.strip()]
 
 
 _WORDS = {text: verdict for verdict, text in config.WORDS.items()} | {
@@ -113,7 +113,7 @@ _WORDS = {text: verdict for verdict, text in config.WORDS.items()} | {
 _REGIONAL = (config.SPANS, config.GRADE, config.EVENT, config.BOXES, config.BOX_LABELS)
 
 
-def read_annotation(
+def as_answer(
     form: Form, task: ReviewTask, fps: float, person: str, annotation: Mapping[str, Any]
 ) -> ReviewAnswer | None:
     """What one annotation answers; None for one that was skipped or is empty.
@@ -121,8 +121,9 @@ def read_annotation(
     Raises:
         ValueError: the form was changed on the server, so that its parts are not to be found.
     """
-    found = _results(form, annotation)
-    if annotation.get("was_cancelled") or not (found.values or found.regions):
+    read = read_annotation(annotation)
+    found = _results(form, read.results)
+    if read.is_skip or not (found.values or found.regions):
         return None
     spent = annotation.get("lead_time")
     seconds = round(float(spent), 1) if isinstance(spent, (int, float)) and 0 <= spent < 1e9 else None
@@ -130,19 +131,21 @@ def read_annotation(
     return said._replace(person=person, seconds=seconds)
 
 
-def _results(form: Form, annotation: Mapping[str, Any]) -> _Results:
-    values: dict[str, list[Mapping[str, Any]]] = {}
-    regions: dict[str, dict[str, Mapping[str, Any]]] = {}
+def _results(form: Form, results: Sequence[AnnotationResult]) -> _Results:
+    values: dict[str, list[AnnotationResult]] = {}
+    regions: dict[str, dict[str, AnnotationResult]] = {}
     known = config.part_names(form)
-    for result in _many(annotation.get("result")):
-        name, value = result.get("from_name"), result.get("value")
-        if name not in known or not isinstance(value, dict):
-            raise ValueError(f"it holds {name!r}, which the form does not have: the form was changed on the server")
-        if name in _REGIONAL:
-            regions.setdefault(str(result.get("id")), {})[name] = value
+    for result in results:
+        if result.part not in known or not result.value:
+            raise ValueError(f"it holds {result.part!r}, which the form does not have: it was changed on the server")
+        if result.part in _REGIONAL:
+            regions.setdefault(result.region, {})[result.part] = result
         else:
-            values.setdefault(name, []).append(value)
+            values.setdefault(result.part, []).append(result)
     return _Results(values, regions)
+
+
+_NOTHING = AnnotationResult("", "", {})
 
 
 def _caption_answer(form: Form, task: ReviewTask, found: _Results) -> ReviewAnswer:
@@ -201,10 +204,10 @@ def _regions(form: Form, task: ReviewTask, fps: float, found: _Results) -> list[
 
 def _spans(task: ReviewTask, fps: float, found: _Results) -> Iterator[ReviewMark]:
     for region in found.regions.values():
-        span = region.get(config.SPANS, {})
-        text = " ".join(_texts(region.get(config.EVENT, {}))).strip()
-        for label in _many(span.get("timelinelabels")):
-            for range_ in _many(span.get("ranges")):
+        span = region.get(config.SPANS, _NOTHING).value
+        text = " ".join(region.get(config.EVENT, _NOTHING).texts).strip()
+        for label in many(span.get("timelinelabels")):
+            for range_ in many(span.get("ranges")):
                 start_s, end_s = _times(task, fps, range_)
                 yield ReviewMark(str(label), text, None, start_s, end_s)
 
@@ -237,9 +240,10 @@ def _graded(axis: Axis, task: ReviewTask, fps: float, found: _Results) -> list[R
     """A grade for each given span, from the region that begins where it does."""
     grades = {}
     for region in found.regions.values():
-        ranges, chosen = _many(region.get(config.SPANS, {}).get("ranges")), region.get(config.GRADE, {}).get("choices")
+        ranges = many(region.get(config.SPANS, _NOTHING).value.get("ranges"))
+        chosen = region.get(config.GRADE, _NOTHING).choices
         if ranges and chosen:
-            grades[ranges[0].get("start")] = _grade(axis, str(_many(chosen)[0]))
+            grades[ranges[0].get("start")] = _grade(axis, chosen[0])
     made = []
     for mark in task.marks:
         start, _ = _frames(task, mark, fps)
@@ -248,19 +252,10 @@ def _graded(axis: Axis, task: ReviewTask, fps: float, found: _Results) -> list[R
     return made
 
 
-def _boxes(task: ReviewTask, fps: float, region: Mapping[str, Mapping[str, Any]]) -> Iterator[ReviewMark]:
-    value = region.get(config.BOXES, {})
-    labels = _many(region.get(config.BOX_LABELS, value).get("labels")) or ["object"]
-    for key in _many(value.get("sequence"))[:1]:
+def _boxes(task: ReviewTask, fps: float, region: Mapping[str, AnnotationResult]) -> Iterator[ReviewMark]:
+    box = region.get(config.BOXES, _NOTHING)
+    labels = many(region.get(config.BOX_LABELS, box).value.get("labels")) or ["object"]
+    for key in many(box.value.get("sequence"))[:1]:
         at_s = task.start_s + (float(key.get("frame", 1)) - 1) / fps
         x, y, w, h = (round(float(key.get(name, 0)) / 100, 6) for name in ("x", "y", "width", "height"))
         yield ReviewMark(str(labels[0]), "", None, round(at_s, 6), None, max(x, 0.0), max(y, 0.0), w, h)
-
-
-def _texts(value: Mapping[str, Any]) -> list[str]:
-    found = value.get("text", [])
-    return [str(text) for text in found] if isinstance(found, list) else [str(found)]
-
-
-def _many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
