@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .engine.contract.extras import extra
     from .engine.contract.recipe import Recipe, StepUse, load_recipe, read_recipe
     from .engine.contract.requirements import Requirement, package_requirement
+    from .engine.contract.resources import Resources
     from .engine.contract.step import (
         AsyncFunction,
         BatchFunction,
@@ -85,6 +86,7 @@ _MODULES = {
     "engine.contract.extras": "extra",
     "engine.contract.recipe": "Recipe StepUse load_recipe read_recipe",
     "engine.contract.requirements": "Requirement package_requirement",
+    "engine.contract.resources": "Resources",
     "engine.contract.step": "AsyncFunction BatchFunction Drop Filter Global Item Map MultiOutput MultiOutputFunction "
     "OutputTable RowAnswer Source Split Step StepContext each_row",
     "engine.contract.usage": "Budget",
@@ -99,9 +101,9 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "AsyncFunction", "BatchFunction", "Box", "Budget", "BuildFolder", "Caption", "Chapter", "ChatStep",
     "CheckReport", "Clip", "Col", "DatasetEntry", "Doubles", "Drop", "Embedding", "Event", "Evidence", "Filter",
     "Finding", "Floats", "Forecast", "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map",
-    "MultiOutput", "MultiOutputFunction", "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Review",
-    "ReviewMark", "Row", "RowAnswer", "RowError", "Score", "Segment", "Shot", "Signals", "Sound", "Source", "Span",
-    "Split", "Step", "StepContext", "StepUse", "Subtitle", "TagMention", "TagRelation",
+    "MultiOutput", "MultiOutputFunction", "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Resources",
+    "Review", "ReviewMark", "Row", "RowAnswer", "RowError", "Score", "Segment", "Shot", "Signals", "Sound", "Source",
+    "Span", "Split", "Step", "StepContext", "StepUse", "Subtitle", "TagMention", "TagRelation",
     "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build", "check_release",
     "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "publish", "read_recipe", "step",
 ]  # fmt: skip

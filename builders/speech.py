@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.requirements import Requirement
+from ..engine.contract.resources import Resources
 from ..engine.contract.step import BatchFunction, RowAnswer, Split, Step, StepContext, each_row
 from ..models.asr import whisper_ctranslate, whisper_torch
 from ..models.asr.hallucinations import SentenceMeasures, repeats
@@ -90,6 +91,13 @@ class Speech(Split[SpeechInput, Segment]):
         if self.engine == "openai-whisper":
             return whisper_torch.requirements()
         return whisper_ctranslate.requirements(self.model, self.hub_revision)
+
+    def resources(self) -> Resources:
+        """A share of a GPU if there is one."""
+        large = "large" in self.model or "turbo" in self.model
+        if self.device == "cpu":
+            return Resources(memory_mb=self.memory_mb)
+        return Resources(gpus=0.5 if large else 0.25, memory_mb=self.memory_mb)
 
     def revision(self) -> str:
         """A file's weights may change under the same name."""

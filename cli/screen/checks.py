@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -20,11 +19,13 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.options import make_step
 from ...engine.contract.recipe import Recipe
 from ...engine.contract.requirements import Requirement, how_to_get
-from ...engine.planning.plan import make_plan
+from ...engine.execution.machine import Gpu, this_machine
+from ...engine.planning.plan import concurrency_of, make_plan
 from ...models.weights import cache_dir
 
 _NAME = __name__.partition(".")[0]
 _MODELS_FILE = "requirements-models.txt"
+_MUCH_MB = 1000  # of a worker, worth telling
 _NAMED = 4  # packages of a list that are named
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
 _ADDS = {
@@ -56,41 +57,25 @@ class Dependency(NamedTuple):
 
 def machine() -> Said:
     """Python, system, processors, memory, disk, graphics."""
+    here = this_machine()
     yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
     yield "system", platform.platform()
-    yield "processors", f"{os.cpu_count()} ({_usable()} for this process)"
-    total = _memory_bytes()
-    yield "memory", f"{total / 2**30:.1f} GiB" if total else "unknown"
+    yield "processors", f"{os.cpu_count()} ({here.cpus} for this process)"
+    yield "memory", f"{here.memory_mb / 1024:.1f} GiB"
     yield "disk, free here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB"
-    yield "graphics", _graphics()
+    yield "graphics", _graphics(here.gpus)
     yield "JavaScript, for downloads", _javascript()
     cache = cache_dir()
     yield "cache", f"{cache}, {_size(cache) / 2**20:.0f} MiB"
 
 
-def _usable() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0
-
-
-def _graphics() -> str:
+def _graphics(gpus: Sequence[Gpu]) -> str:
     if platform.system() == "Darwin":
         return "Apple" if platform.machine() == "arm64" else "unknown"
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return "none found (no nvidia-smi); nothing that ships needs one"
-    try:
-        query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-        said = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"nvidia-smi fails: {type(error).__name__}"
-    return "; ".join(said.split("\n")).strip("; ") or "none"
+    said = [
+        f"{gpu.word}: {gpu.name or 'unknown'}, {gpu.memory_mb - gpu.used_mb} of {gpu.memory_mb} MB free" for gpu in gpus
+    ]
+    return "; ".join(said) or "none that nvidia-smi tells of; nothing that ships needs one"
 
 
 def _javascript() -> str:
@@ -149,14 +134,20 @@ def steps() -> Said:
 
 
 def recipe_lacks(recipe: Recipe) -> Said:
-    """What a recipe's steps lack here, and how to get it."""
+    """What a recipe's steps lack here, and how to get it; and what their workers take, where it is much."""
     missing: dict[str, Requirement] = {}
-    for node in make_plan(recipe):
+    nodes = make_plan(recipe)
+    for node in nodes:
         lacking = list(dict.fromkeys(one for one in node.step.requirements() if not one.is_there))
         missing |= {one.name: one for one in lacking}
         if lacking:
             yield node.name, ", ".join(f"{one.name}{' (optional)' if one.optional else ''}" for one in lacking)
     yield ("get them", how_to_get(missing.values())) if missing else ("nothing", "is missing")
+    here = this_machine()
+    for node in nodes:
+        needs, lack = node.step.resources(), here.lack(node.step.resources())
+        if node.step.cost != "row" and not concurrency_of(node) and (needs.gpus or needs.memory_mb >= _MUCH_MB or lack):
+            yield node.name, f"takes {needs}{f'; it {lack}' if lack else ''}"
 
 
 def models() -> Said:

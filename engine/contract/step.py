@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, T
 
 from ...schemas import Row, memoize
 from .errors import RowError
+from .resources import Resources
 from .usage import UsageCounter
 
 if TYPE_CHECKING:
@@ -146,6 +147,10 @@ class Step:
     def requirements(self) -> Sequence[Requirement]:
         """The packages, weights and programs that it loads, with these options; no import, no network."""
         return ()
+
+    def resources(self) -> Resources:
+        """What one worker process of it takes, with these options."""
+        return Resources(gpus=1.0 if self.cost == "gpu" else 0.0, memory_mb=self.memory_mb)
 
     def paid_models(self) -> Sequence[str]:
         """The models that cost money when it asks them, by the names that prices are given for."""

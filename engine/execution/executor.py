@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from ..contract.step import StepContext
 from ..planning.plan import Node
 from ..storage.join import Inputs, Window
+from .machine import Machine
 from .unit import UnitResult
 
 
@@ -25,6 +26,7 @@ class Plan(NamedTuple):
     context: Callable[[Node], StepContext]
     workers: int  # processors that the build may use here
     warn: Callable[[Node, str], None]
+    machine: Machine
 
 
 class Executor(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,6 +23,7 @@ from .global_runs import GlobalRuns
 from .global_step import make_context
 from .inline_steps import InlineSteps
 from .interrupts import interruptible
+from .machine import Machine, this_machine
 from .pace import Pace
 from .schedule import Schedule
 from .shard_task import Task, deal_items
@@ -29,6 +31,7 @@ from .tally import RowTally
 from .unit import UnitResult
 from .worker_pool import WorkerPool
 
+_NO_ROOM_S = 0.02  # until it is asked again, where nothing is under way and nothing can be
 _OPEN_TASKS = 4  # shards of one step that are read ahead
 
 
@@ -40,6 +43,7 @@ class RunOptions:
     limit: int | None = None  # source videos
     retry_failed: bool = False
     executor: Callable[[Plan], Executor] = WorkerPool  # does what does not merely wait for servers
+    machine: Callable[[], Machine] = this_machine
 
 
 class InFlight(NamedTuple):
@@ -62,7 +66,7 @@ class Runner:
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
         self.contexts: dict[int, StepContext] = {}
-        plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn)
+        plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn, options.machine())
         self.workers, self.loops = options.executor(plan), EventLoops(plan)
         self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
         self.paces = {node.index: Pace(node.rows_per_call) for node in nodes}
@@ -110,7 +114,10 @@ class Runner:
                 else:
                     self._land(future)
             return True
-        return opened or worked or finished or bool(self.tasks)
+        if not (opened or worked or finished) and self.tasks:
+            time.sleep(_NO_ROOM_S)
+            return True
+        return opened or worked or finished
 
     def _open_ready(self) -> bool:
         opened = False

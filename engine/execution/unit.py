@@ -7,14 +7,15 @@ manifest.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..contract.errors import UserError, Waiting
-from ..contract.step import StepContext
+from ..contract.step import Cost, StepContext
 from ..planning.plan import Node, TableRef
-from ..storage.join import InputReader, Inputs, Window
+from ..storage.join import Batch, InputReader, Inputs, Window
 from ..storage.manifest import Chunk, Manifest
 from ..storage.shard import Results, Shard, write_chunk
 from ..storage.store import Store
@@ -35,6 +36,18 @@ class UnitResult(NamedTuple):
     manifests: dict[str, Manifest]  # of shards that are finished with it, in place of chunks
     waiting: str  # what the step waits for
     seconds: float
+
+
+_ELSEWHERE: tuple[Cost, ...] = ("io", "llm", "gpu")  # who works there leaves this process's processor free
+
+
+def read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each read while the one before is worked at."""
+    with ThreadPoolExecutor(1, "read ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 class OpenUnit:
@@ -95,7 +108,8 @@ class UnitWorker:
             except Waiting as error:
                 return UnitResult(0, RowTally(), {}, {}, plain_text(error), 0.0)
         unit = OpenUnit(self.store, self.node, window, closing)
-        for batch in self.reader.batches(window):
+        batches = self.reader.batches(window)
+        for batch in read_ahead(batches) if self.node.step.cost in _ELSEWHERE else batches:
             unit.add(self.job.do(batch, unit.rows), len(batch.ids))
             if unit.waiting or unit.full:
                 break

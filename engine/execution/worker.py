@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import connection
@@ -43,8 +44,11 @@ class _Call(NamedTuple):
 class Worker:
     """One process. A thread of its own waits for it; once it is lost, every call raises ``WorkerLost``."""
 
-    def __init__(self, isolate: bool = False, usage: UsageCounter | None = None) -> None:
-        self._isolate, self._killed = isolate, False
+    def __init__(
+        self, isolate: bool = False, usage: UsageCounter | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._bootstrap = Bootstrap({**os.environ, **(environment or {})}, isolate)
+        self._killed = False
         self._relay = UsageRelay(usage or UsageCounter())
         self._process: _Process | None = None
         self._trouble: BaseException | None = None  # that kept it from starting, or ended it
@@ -77,7 +81,7 @@ class Worker:
             self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
-        started = attempt(_Process, self._isolate)
+        started = attempt(_Process, self._bootstrap)
         self._process = started.value
         self._trouble = started.error
         if self._process is not None and self._killed:
@@ -116,7 +120,7 @@ class Worker:
 class _Process:
     """The process itself and the pipes to it."""
 
-    def __init__(self, isolate: bool) -> None:
+    def __init__(self, bootstrap: Bootstrap) -> None:
         self._connection, theirs = connection.Pipe()
         memory = shared_memory()
         try:
@@ -128,7 +132,7 @@ class _Process:
         self._alive = os.dup(data)  # closed when this process ends, however it does: the worker follows it
         with open(data, "wb") as file:
             pickle.dump(_preparation(), file)
-            pickle.dump(Bootstrap(dict(os.environ), isolate), file)
+            pickle.dump(bootstrap, file)
         self._pid = int(read_signed(self._sentinel))
         self._lock = threading.Lock()  # no signal to a process that may be another one by now
         self._left = False

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 from ...engine.contract.errors import RowError
 from ...engine.contract.options import digest, plain_options
 from ...engine.contract.requirements import Requirement
+from ...engine.contract.resources import Resources
 from ...engine.contract.step import AsyncFunction, BatchFunction, RowAnswer, Split, Step, StepContext
 from ...schemas import Col
 from .client import check_model, model_requirements, model_revision, open_model, rows_at_once
@@ -50,6 +51,19 @@ class ChatStep(Split[In, Out]):
     def requirements(self) -> Sequence[Requirement]:
         """What the model takes."""
         return model_requirements(self.model)
+
+    def resources(self) -> Resources:
+        """With vLLM the GPUs that it is spread over, or the share of one that its settings allow it."""
+        if self.cost != "llm" or self.model.run != "vllm":
+            return Resources(memory_mb=self.memory_mb)
+        spread = self._setting("tensor_parallel_size") * self._setting("pipeline_parallel_size")
+        share = self._setting("gpu_memory_utilization") if spread == 1 else 1.0
+        return Resources(gpus=spread * share, memory_mb=self.memory_mb)
+
+    def _setting(self, name: str) -> float:
+        """One of vLLM's numbers; 1 where it is not set, or what vLLM will refuse."""
+        value = self.model.settings.get(name)
+        return float(value) if isinstance(value, (int, float)) and value > 0 else 1.0
 
     def paid_models(self) -> Sequence[str]:
         """The model, if it is on a server."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...engine.contract.catalog import step_name
 from ...engine.contract.errors import UserError
 from ...engine.contract.requirements import Requirement
+from ...engine.contract.resources import Resources
 from ...engine.contract.step import Step
 from ...schemas import Col
 from . import contrastive, imagebind_huge
@@ -34,6 +35,8 @@ _EMBEDDED: dict[str, type[Conse | ImageFeatures | SentenceEncoder]] = {
     "efficientnet": ImageFeatures,
     "minilm": SentenceEncoder,
 }
+
+_GPU_MB = {"ViT-B": 2500, "ViT-L": 5000}  # about what a batch and fp32 weights take, by how open_clip's names begin
 
 
 class Encoder(Protocol):
@@ -88,6 +91,14 @@ class EncoderOptions:
         if not self.is_embedded:
             object.__setattr__(self, "cost", "gpu")
             object.__setattr__(self, "memory_mb", 3000)
+
+    def resources(self) -> Resources:
+        """A GPU if there is one, of which smaller models leave room for another."""
+        memory_mb: int = self.memory_mb  # type: ignore[attr-defined]
+        if self.is_embedded or self.device == "cpu":
+            return Resources(memory_mb=memory_mb)
+        gpu_mb = next((mb for name, mb in _GPU_MB.items() if self.model.startswith(name)), 0)
+        return Resources(gpus=0.5 if gpu_mb else 1.0, gpu_memory_mb=gpu_mb, memory_mb=memory_mb)
 
     @property
     def is_embedded(self) -> bool:

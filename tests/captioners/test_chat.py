@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answering import Scripted, told, worked
@@ -15,6 +16,7 @@ from cliploom.captioners.frames.selection import pick_frames
 from cliploom.captioners.text.ids import teacher_name
 from cliploom.engine.contract.errors import RowError, UserError
 from cliploom.engine.contract.options import make_step
+from cliploom.engine.contract.resources import Resources
 from cliploom.models.chat.model import ChatModelOptions, ImagePart, VideoPart
 from cliploom.schemas import Caption, Clip, Frame, Segment, Video, problem
 
@@ -171,3 +173,17 @@ def test_from_a_recipe() -> None:
     step.check([Folder("videos"), Scan()])
     assert step.name == "qwen"
     assert step.max_concurrency() == 16
+
+
+@pytest.mark.parametrize(
+    ("settings", "gpus"),
+    [
+        ({}, 1.0),
+        ({"gpu_memory_utilization": 0.4}, 0.4),
+        ({"tensor_parallel_size": 4, "gpu_memory_utilization": 0.4}, 4.0),
+    ],
+)
+def test_a_model_in_vllm_takes_the_gpus_that_its_settings_say(settings: dict[str, Any], gpus: float) -> None:
+    step = Chat(model=ChatModelOptions("org/model", run="vllm", settings=settings))
+    assert step.resources() == Resources(gpus=gpus, memory_mb=2000)
+    assert Chat(model=ChatModelOptions("org/model", url=["http://h/v1"])).resources() == Resources(memory_mb=2000)

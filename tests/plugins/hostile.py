@@ -19,6 +19,7 @@ import toys
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import RowError, Waiting
 from cliploom.engine.contract.recipe import Recipe, StepUse
+from cliploom.engine.contract.resources import Resources
 from cliploom.engine.contract.step import AsyncFunction, Drop, Global, Item, RowAnswer, Source, Split, Step, StepContext
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.schemas import Caption, Clip, Col, Review, Video
@@ -189,6 +190,22 @@ class OnGpu(InWorker):
         if _context_is_lost:
             raise RuntimeError("CUDA error: device-side assert triggered")
         return [caption(row)]
+
+
+@dataclass(frozen=True)
+class SeesGpus(InWorker):
+    """Says which GPUs its process sees, and which process it is."""
+
+    cost = "gpu"
+    word: Annotated[str, Col("what ends the ids of its captions")] = "c"
+    memory: Annotated[int, Col("main memory that it says it takes, in MB", local=True)] = 10
+
+    def resources(self) -> Resources:
+        return Resources(gpus=1.0, memory_mb=self.memory)
+
+    def process(self, row: Clip) -> RowAnswer[Caption]:
+        text = f"{os.environ.get('CUDA_VISIBLE_DEVICES')} {os.getpid()}"
+        return [replace(caption(row), caption_id=f"{row.clip_id}_{self.word}", text=text)]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from cliploom.engine.contract.step import Step
 from cliploom.engine.execution.async_worker import AsyncWorker
 from cliploom.engine.execution.executor import Plan
 from cliploom.engine.execution.global_step import make_context
+from cliploom.engine.execution.machine import Machine
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.engine.execution.shard_task import Task
 from cliploom.engine.execution.unit import UnitResult
@@ -49,7 +50,9 @@ def loop(tmp_path: Path) -> Callable[[Step], Loop]:
         node = nodes[-1]
         task = Task(nodes, node, Store(tmp_path, 1), 0, ())
         task.open(False)
-        plan = Plan(nodes, tmp_path, 1, lambda node: make_context(node, tmp_path), 1, lambda node, said: None)
+        plan = Plan(
+            nodes, tmp_path, 1, lambda node: make_context(node, tmp_path), 1, lambda node, said: None, Machine(1, 1)
+        )
         return Loop(AsyncWorker(node, plan), node, task)
 
     return make

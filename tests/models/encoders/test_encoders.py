@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from cliploom.captioners.frame_embeddings import FrameEmbeddings
 from cliploom.captioners.text_embeddings import TextEmbeddings
 from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.resources import Resources
 from cliploom.models.detectors.imagenet import ImageClassifier, class_names
 from cliploom.models.encoders.choice import EncoderOptions, model_of
 from cliploom.models.encoders.conse import Conse
@@ -164,6 +166,12 @@ def test_what_open_clip_asks_of_the_machine() -> None:
     big = FrameEmbeddings(encoder="open_clip", model="ViT-B-32", pretrained="laion2b_s34b_b79k", per_batch=50)
     assert (big.cost, big.memory_mb, big.rows_per_call()) == ("gpu", 3000, 200)
     assert (FrameEmbeddings().cost, FrameEmbeddings().memory_mb, FrameEmbeddings().rows_per_call()) == ("cpu", 500, 32)
+    assert big.resources() == Resources(gpus=0.5, gpu_memory_mb=2500, memory_mb=3000)
+    assert replace(big, model="ViT-bigG-14").resources() == Resources(gpus=1.0, memory_mb=3000), (
+        "nobody knows how large"
+    )
+    assert replace(big, device="cpu").resources() == Resources(memory_mb=3000)
+    assert FrameEmbeddings().resources() == Resources(memory_mb=500)
 
 
 def test_revisions_tell_weights_apart(tmp_path: Path, cache: Path) -> None:
