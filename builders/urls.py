@@ -15,10 +15,11 @@ from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import AsyncFunction, Cost, Drop, Item, RowAnswer, Source, Step, StepContext
 from ..schemas import Col, Video
 from ..schemas.licenses import license_key
-from .downloads import session, site
+from .downloads import playlists, session, site
 from .downloads.downloads import Downloads, WebItem, open_downloads
 from .downloads.faults import ADVICE
 from .downloads.options import DownloadOptions
+from .downloads.playlists import list_playlists
 from .downloads.targets import full_address, given_rows, is_archived, read_archive, read_targets
 from .sources.ids import make_video_id
 from .sources.manifests import ManifestRow
@@ -48,6 +49,22 @@ class Urls(Source[Video]):
         tuple[str, ...],
         Col("addresses of files and pages, or YouTube ids; changing them changes no other row", local=True),
     ] = ()
+    playlists: Annotated[
+        tuple[str, ...],
+        Col(
+            "playlists, channels, feeds, and searches such as `ytsearch20:cooking`; each of their videos is taken",
+            local=True,
+        ),
+    ] = ()
+    relist_h: Annotated[
+        float,
+        Col(
+            "hours after which playlists are listed again; 0: never, so that a build stays as it is",
+            unit="h",
+            low=0,
+            local=True,
+        ),
+    ] = 0.0
     list: Annotated[
         str, Col("csv, tsv, json, jsonl, Parquet or txt file with addresses and more columns", local=True)
     ] = ""
@@ -88,25 +105,31 @@ class Urls(Source[Video]):
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raises ``UserError`` where there is nothing to fetch."""
-        if not self.urls and not self.list:
-            raise UserError("builders.urls: it has nothing to fetch", "give urls: or list:")
+        if not self.urls and not self.list and not self.playlists:
+            raise UserError("builders.urls: it has nothing to fetch", "give urls:, playlists: or list:")
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        return [*session.requirements(), *site.requirements()]
+        needed = [*session.requirements(), *site.requirements(), *playlists.requirements()]
+        return [*dict.fromkeys(needed)]
 
     def max_concurrency(self) -> int:
         """More than are under way: some wait for their hosts."""
         return 4 * self.at_once
 
     def find(self) -> Iterator[Item]:
-        """What the recipe and the list name; nothing is asked on the network."""
+        """What the recipe, the playlists and the list name; a playlist is asked for once, and kept."""
         archive = read_archive(self.archive) if self.archive else frozenset()
-        rows = [*given_rows(self.urls), *(read_targets(self.list, self.column) if self.list else ())]
+        rows = [*given_rows(self.urls), *list_playlists(self.playlists, self._options(), self.relist_h)]
+        rows += read_targets(self.list, self.column) if self.list else ()
         if not rows:
             raise UserError(f"no addresses in {self.list}")
+        seen: set[str] = set()
         for row in rows:
             url = full_address(row.file)
+            if url and url in seen:
+                continue
+            seen.add(url)
             reason = self._verdict(row, url, archive)
             said = json.dumps([url, row.told, row.captions, row.problem, reason], sort_keys=True, default=str)
             digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from . import connections
 from .faults import FetchError
 
 
+@lru_cache(maxsize=4096)
 def show(url: str) -> str:
     """An address as messages show it, without user and password; ``FetchError`` for one that is not http or https."""
     parts = _split(url)
@@ -36,6 +38,7 @@ def check_address(url: str, allow_private: bool) -> None:
             raise FetchError(f"{show(url)}: {connections.refusal(host)}", "private_address")
 
 
+@lru_cache(maxsize=4096)
 def _split(url: str) -> SplitResult:
     with suppress(ValueError):  # such as for a bracket that is not closed
         parts = urlsplit(url)

@@ -68,6 +68,8 @@ class _Part:
 
     def state(self) -> tuple[int, dict[str, Any]]:
         """Bytes that are there, and their validator; nothing where they cannot be gone on with."""
+        if not os.path.exists(f"{self.path}.json"):
+            return 0, {}
         with suppress(OSError, ValueError):
             said = json.loads(self.notes.read_text(encoding="utf-8"))
             if isinstance(said, dict) and said.get("validator"):
@@ -164,13 +166,14 @@ class DirectClient:
             if is_page(head, content_type):
                 raise PageReply("a page")
             ending = media_ending(head) or type_ending(content_type)
-            _write_notes(part, kept, ending, response)
+            resumable = _write_notes(part, kept, ending, response)
         else:
-            ending = str(part.state()[1].get("ending", ""))
+            ending, resumable = str(part.state()[1].get("ending", "")), True
         size = await self._save(shown, pieces, part.path, head, 0 if span else start)
         if size == 0 or (total is not None and size < total):
             raise FetchError(f"{shown}: {size:,} of {total or 'some'} bytes came", "truncated")
-        part.notes.unlink(missing_ok=True)
+        if resumable:
+            part.notes.unlink(missing_ok=True)
         return Reception(ending, str(response.url), size, kept)
 
     async def _save(self, shown: str, pieces: AsyncIterator[bytes], path: Path, head: bytes, start: int) -> int:
@@ -178,7 +181,7 @@ class DirectClient:
         largest, rate = self._options.max_mb * 1_000_000, self._options.rate_kib_s * 1024
         began_s, size = time.monotonic(), start
         try:
-            with path.open("r+b" if start else "wb") as file:
+            with open(path, "r+b" if start else "wb") as file:
                 file.seek(start)
                 size += _write(file, head)
                 watch = _SpeedWatch()
@@ -189,7 +192,8 @@ class DirectClient:
                     watch.look(shown, len(piece))
                     if rate:
                         await asyncio.sleep(max(0.0, (size - start) / rate - (time.monotonic() - began_s)))
-                file.truncate()
+                if start:
+                    file.truncate()
         except OSError as error:
             check_disk(error, str(path.parent))
             raise
@@ -218,12 +222,14 @@ def _write(file: IO[bytes], piece: bytes) -> int:
     return len(piece)
 
 
-def _write_notes(part: _Part, kept: Mapping[str, str], ending: str, response: ClientResponse) -> None:
-    """Note what is needed to go on with a large file; a small one is quicker fetched again."""
+def _write_notes(part: _Part, kept: Mapping[str, str], ending: str, response: ClientResponse) -> bool:
+    """Note what is needed to go on with a large file, and say so; a small one is quicker fetched again."""
     etag = kept.get("ETag", "")
     validator = etag if etag and not etag.startswith("W/") else kept.get("Last-Modified", "")
     if validator and (response.content_length or 0) > _PIECE_BYTES:
         part.notes.write_text(json.dumps({"validator": validator, "ending": ending}), encoding="utf-8")
+        return True
+    return False
 
 
 def _place(shown: str, response: ClientResponse, have: int, span: ByteRange | None) -> tuple[int, int | None]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 from ...engine.contract.extras import extra
 from ...engine.contract.requirements import Requirement, extra_packages
@@ -59,6 +60,6 @@ async def open_session(options: DownloadOptions, proxy: str = "") -> AsyncIterat
             timeout=timeout,
             headers={"User-Agent": user_agent()},
             cookie_jar=DummyCookieJar(),
-            trust_env=options.allow_private,
+            trust_env=options.allow_private and bool(getproxies()),  # looked up anew for each request
         ) as session:
             yield session

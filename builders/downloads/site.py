@@ -113,13 +113,11 @@ def _guard_connections(url: str, folder: Path, name: str, how: DownloadOptions) 
         raise FetchError(f"{shown}: {error}", "network") from error
 
 
-def _download(
-    url: str, folder: Path, name: str, how: DownloadOptions, connections: Connections
-) -> tuple[Path, dict[str, Any]]:
+def guarded_loader(settings: Mapping[str, Any], url: str, how: DownloadOptions, connections: Connections) -> Any:
+    """yt-dlp with an eye on what it reads."""
     with extra("download"):
         from yt_dlp import YoutubeDL
         from yt_dlp.globals import plugin_dirs
-        from yt_dlp.utils import YoutubeDLError
 
     class Fetcher(YoutubeDL):  # type: ignore[misc]
         """Without libcurl, whose connections Python does not see."""
@@ -132,14 +130,23 @@ def _download(
                 response = super().urlopen(req)
             response.read = connections.limit_speed(response.read)
             if how.obey:
-                _obey(shown, response)
+                _obey(url, response)
             return response
 
-    shown = show(url)
     plugin_dirs.value = []  # code from folders of this machine
+    return Fetcher(dict(settings))
+
+
+def _download(
+    url: str, folder: Path, name: str, how: DownloadOptions, connections: Connections
+) -> tuple[Path, dict[str, Any]]:
+    with extra("download"):
+        from yt_dlp.utils import YoutubeDLError
+
+    shown = show(url)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with Fetcher(_settings(shown, folder, name, how)) as loader:
+        with guarded_loader(_settings(shown, folder, name, how), shown, how, connections) as loader:
             told = _one(shown, loader.extract_info(url, download=False))
             told = loader.process_ie_result(told, download=True)
     except YoutubeDLError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError
 from .json_lists import ListRow
@@ -44,8 +44,10 @@ def saved_tables(folder: str) -> list[tuple[str, str]]:
     return []
 
 
-def table_rows(path: str) -> Iterator[ListRow]:
-    """The rows of a Parquet or Arrow file; a picture is a ``TableCell``, and its bytes are not read.
+def table_rows(path: str, file: BinaryIO | None = None) -> Iterator[ListRow]:
+    """The rows of a Parquet or Arrow file; a picture, or a video, is a ``TableCell``, and its bytes are not read.
+
+    ``file`` is Parquet that lies elsewhere, opened, and ``path`` then its name.
 
     Raises:
         UserError: it is neither.
@@ -54,7 +56,7 @@ def table_rows(path: str) -> Iterator[ListRow]:
 
     name, number = os.path.basename(path), 0
     try:
-        with _opened(path) as source:
+        with _opened(path, file) as source:
             pictures = _picture_columns(source.schema)
             for batch in source.batches(pictures):
                 for row in batch:
@@ -108,15 +110,15 @@ class _PictureTable(NamedTuple):
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_PictureTable]:
+def _opened(path: str, file: BinaryIO | None = None) -> Iterator[_PictureTable]:
     if path.lower().endswith(".arrow"):
         table = _arrow_table(path)
         yield _PictureTable(table.schema, None, table)
         return
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        yield _PictureTable(file.schema_arrow, file, None)
+    with pq.ParquetFile(file or path) as parquet:
+        yield _PictureTable(parquet.schema_arrow, parquet, None)
 
 
 @lru_cache(maxsize=4)
@@ -167,8 +169,11 @@ def _picture_columns(schema: pa.Schema) -> dict[str, bool]:
     return found
 
 
-BINARY_COLUMNS = frozenset(("image", "img", "jpg", "jpeg", "png", "webp", "bytes", "image_bytes", "picture"))
-"""Binary columns that hold a picture; other ones may hold text."""
+BINARY_COLUMNS = frozenset(
+    ("image", "img", "jpg", "jpeg", "png", "webp", "bytes", "image_bytes", "picture", "video", "mp4", "webm", "mkv",
+     "video_bytes")
+)  # fmt: skip
+"""Binary columns that hold a picture or a video; other ones may hold text."""
 
 
 def _path_in(value: Any) -> str:

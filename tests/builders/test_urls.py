@@ -153,6 +153,24 @@ def test_pages_and_fragments_come_through_yt_dlp(web: Web, tmp_path: Path, quick
     assert said[lost].kind == "truncated"
 
 
+def test_playlists_are_listed_once(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPLOOM_CACHE", str(tmp_path / "cache"))
+    one, two = (web.says(f"/entry{n}.mp4", Reply(SMALL)) for n in (1, 2))
+    items = "".join(f"<item><title>T{n}</title><link>{url}</link></item>" for n, url in enumerate((one, two)))
+    feed = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Feed</title>{items}</channel></rss>'
+    url = web.says("/feed", Reply(feed.encode(), "application/rss+xml"))
+    step = Urls((one,), playlists=(url,), allow_private=True)
+    found = list(step.find())
+    assert [item.payload[0].url for item in found] == [one, two]
+    assert found[1].payload[0].line.told == {"title": "T1", "playlist": url}
+    asked = len(web.asked)
+    assert [item.digest for item in step.find()] == [item.digest for item in found] and len(web.asked) == asked
+    with pytest.raises(UserError, match="cannot list .*404"):
+        [*Urls(playlists=(f"{web.url}/none",), allow_private=True).find()]
+    with pytest.raises(UserError, match="allow_private"):
+        [*Urls(playlists=(f"{url}?",)).find()]
+
+
 def test_addresses_of_this_machine_are_refused(web: Web, tmp_path: Path) -> None:
     web.says("/a.mp4", Reply(SMALL))
     port, before = web.server.server_port, len(web.asked)
