@@ -166,7 +166,7 @@ class DirectClient:
             if is_page(head, content_type):
                 raise PageReply("a page")
             ending = media_ending(head) or type_ending(content_type)
-            resumable = _write_notes(part, kept, ending, response)
+            resumable = _write_notes(part, kept, ending, response) or have > 0
         else:
             ending, resumable = str(part.state()[1].get("ending", "")), True
         size = await self._save(shown, pieces, part.path, head, 0 if span else start)
