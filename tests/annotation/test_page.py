@@ -16,6 +16,7 @@ import pytest
 from cliploom.annotation.backends.clips import PlayableClip, make_clips
 from cliploom.annotation.backends.folder import ReviewFolder, read_folder
 from cliploom.annotation.backends.intake import take_files
+from cliploom.annotation.backends.page import backend as page_module
 from cliploom.annotation.backends.page.backend import Page, render_page
 from cliploom.annotation.forms.form import Questions
 from cliploom.annotation.tasks.collect import collect_answers
@@ -162,3 +163,26 @@ def test_a_page_that_would_not_change_is_not_touched(media: Path, tmp_path: Path
     page.post([task("a", media)])
     assert path.stat().st_mtime_ns == before
     shutil.rmtree(tmp_path / "review")
+
+
+def _luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    digits = "".join(2 * d for d in digits) if len(digits) == 3 else digits
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_page_can_be_read_by_day_and_in_the_dark() -> None:
+    style = (Path(page_module.__file__).parent / "page.css").read_text()
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]+)", part)) for part in style.split("color-scheme: dark")[:2]
+    )
+    for colours in (light, light | dark):
+        for ink, paper, least in (
+            ("ink", "back", 7), ("ink", "paper", 7), ("ink", "chosen", 7), ("soft", "paper", 4.5),
+            ("soft", "back", 4.5), ("strong-ink", "strong", 4.5), ("strong", "back", 4.5), ("bad", "back", 4.5),
+            ("edge", "paper", 3), ("edge", "back", 3), ("strong", "cell", 3),
+        ):  # fmt: skip
+            a, b = sorted((_luminance(colours[ink]), _luminance(colours[paper])))
+            assert (b + 0.05) / (a + 0.05) >= least, (ink, paper, colours[ink], colours[paper])

@@ -3,7 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const FORM = DATA.form, TASKS = DATA.tasks, $ = (id) => document.getElementById(id);
 const KEY = "cliploom:" + DATA.id, video = $("video");
-let state = load(), at = 0, draft = null, shownAt = 0, unsaved = false;
+let state = load(), at = 0, draft = null, shownAt = 0, unsaved = false, hushed = false;
 
 function load() {
   try { return { person: "", answers: {}, ...JSON.parse(localStorage.getItem(KEY) || "{}") }; }
@@ -28,6 +28,8 @@ const now = () => (task().src ? video.currentTime : 0);
 const time = (s) => s.toFixed(2) + " s";
 
 function open(number) {
+  const typed = document.activeElement; // a letter is a key again, where texts are not all that is asked for
+  if (typed && $("question").contains(typed) && FORM.kind !== "edit" && !FORM.slots.length) typed.blur();
   at = Math.max(0, Math.min(TASKS.length - 1, number));
   const old = state.answers[task().id];
   draft = old ? JSON.parse(JSON.stringify(old)) : blank();
@@ -35,12 +37,15 @@ function open(number) {
   say("");
   $("dark").hidden = Boolean(task().src);
   $("dark").textContent = task().src ? "" : "This clip cannot be shown: " + task().why;
-  if (task().src) { video.src = task().src; video.play().catch(() => {}); } else video.removeAttribute("src");
+  if (task().src) { video.src = task().src; start(); } else video.removeAttribute("src");
   const after = TASKS[at + 1];
   if (after && after.src) fetchAhead(after.src);
   $("film").textContent = task().video + ", " + time(task().start_s) + " to " + time(task().end_s);
   parts.open();
   draw();
+}
+function start() { // browsers play sound only after the first key or click: until then it is off
+  video.play().catch((error) => { if (error.name === "NotAllowedError" && !video.muted) { video.muted = hushed = true; video.play().catch(() => {}); } });
 }
 function fetchAhead(src) { const ahead = el("video", { preload: "auto", src }); fetchAhead.held = ahead; }
 function blank() {
@@ -113,14 +118,17 @@ function speed(by) {
   $("speed").textContent = video.playbackRate + "×";
 }
 const KEYS = {
-  " ": toggle, k: () => open(at - 1), j: () => open(at + 1), s: save, m: () => { video.muted = !video.muted; },
+  " ": toggle, k: () => open(at - 1), j: () => open(at + 1), s: save, m: () => { video.muted = !video.muted; hushed = false; },
   "?": () => $("help").click(), "<": () => speed(-1), ">": () => speed(1), Enter: submit,
   ArrowLeft: (e) => step(e.shiftKey ? -task().fps : -1), ArrowRight: (e) => step(e.shiftKey ? task().fps : 1),
   a: () => FORM.verdicts.includes("accept") && verdict("accept"),
   r: () => FORM.verdicts.includes("reject") && verdict("reject"),
   c: () => (parts.unsure() ? undefined : FORM.verdicts.includes("cannot_tell") && verdict("cannot_tell")),
 };
+function unhush() { if (hushed) video.muted = hushed = false; }
+document.addEventListener("pointerdown", (event) => { if (event.target !== $("mute")) unhush(); });
 document.addEventListener("keydown", (event) => {
+  if (event.key !== "m") unhush();
   const typing = /^(TEXTAREA|INPUT)$/.test(event.target.tagName);
   if (typing) {
     if (event.key === "Escape") event.target.blur();
