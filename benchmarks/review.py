@@ -47,6 +47,14 @@ HUMAN_S = 9.0  # to watch a clip of four seconds and read three captions of ten 
 JUDGED = 40  # on the page
 ANSWER = {"id": "a", "from_name": "verdict", "to_name": "video", "type": "choices", "value": {"choices": ["accept"]}}
 
+NEXT = """(key) => new Promise((done) => {
+    const began = performance.now(), video = document.querySelector("video");
+    const shown = () => requestAnimationFrame(() => done(performance.now() - began));
+    video.addEventListener("loadeddata", shown, { once: true });
+    document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+})"""
+"""Press a key; milliseconds until the next clip is shown."""
+
 
 def make_review(root: Path, kind: str, count: int) -> ReviewFolder:
     """A review of so many captions of some clips of a film."""
@@ -148,13 +156,7 @@ def measure_page(root: Path) -> None:
         waits = []
         for number in range(JUDGED):
             page.wait_for_function("document.querySelector('video').readyState >= 2")
-            waits.append(page.evaluate(
-                """(key) => new Promise((done) => { const began = performance.now(), video = document.querySelector("video");
-                    video.addEventListener("loadeddata", () => requestAnimationFrame(() => done(performance.now() - began)),
-                        { once: true });
-                    document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); })""",
-                str(number % 3 + 1),
-            ) / 1000)  # fmt: skip
+            waits.append(page.evaluate(NEXT, str(number % 3 + 1)) / 1000)
         assert f"{JUDGED} answered" in page.locator("#count").inner_text()
         browser.close()
     usual, slow = median(waits), quantiles(waits, n=20)[-1]
