@@ -6,7 +6,7 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-torch test-vllm test-review test-review-short check docs site bench clean
+.PHONY: help demo test test-matrix test-torch test-vllm test-review test-review-short bench-review check docs site bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
@@ -19,6 +19,7 @@ help:
 	@echo "make docs    generate the generated pages of docs/ again"
 	@echo "make site    build the docs as a site, in build/site"
 	@echo "make bench   run the benchmarks (three of them need ffmpeg)"
+	@echo "make bench-review   tasks to a real Label Studio server and back, and how fast the page is"
 	@echo "make clean   remove the environment and everything built"
 
 $(BIN)/python:
@@ -75,6 +76,9 @@ test-review: $(REVIEW_VENV)/ready
 
 test-review-short: $(REVIEW_VENV)/ready
 	$(REVIEW_VENV)/bin/pytest tests/review -m "not slow"
+
+bench-review: $(REVIEW_VENV)/ready
+	$(REVIEW_VENV)/bin/python benchmarks/review.py
 
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

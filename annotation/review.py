@@ -24,6 +24,7 @@ from .tasks.gold import Gold, gold_records, is_right, leave_out, mix_in, save_kn
 from .tasks.outcome import Rules, outcomes
 from .tasks.sample import ask_all, sample_tasks, tasks_named
 from .tasks.sampling import TaskSample
+from .tasks.suggestion import SuggestionRule
 from .tasks.task import ReviewTask
 from .tasks.task_ids import read_task_ids
 
@@ -48,7 +49,7 @@ ADJUDICATION = "-adjudication"
 
 
 @dataclass(frozen=True)
-class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[ReviewInput, ReviewRow]):
+class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRule, Global[ReviewInput, ReviewRow]):
     """Ask people: the build writes tasks to the folder ``<sheet>`` and goes on when enough answers are there.
 
     With ``kind: judge`` a task is one caption (right, wrong, or edited), with ``edit`` one to be corrected in place,
@@ -74,10 +75,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
     sheet: Annotated[str, Col("name of its folder in the build folder")] = "review"
     server: Annotated[
         ReviewServer | None,
-        Col(
-            "a Label Studio server that builds go to while tasks are open",
-            local=True,
-        ),
+        Col("a Label Studio server that builds go to while tasks are open", local=True),
     ] = None
 
     def check(self, earlier: Sequence[Step]) -> None:
@@ -90,6 +88,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
             raise UserError(said, "give the second one a folder of its own with `sheet:`")
         self.form()
         self.check_sample(earlier)
+        self.check_suggestion(earlier)
         self.check_gold(self.kind)
         self.check_rule(self.kind, self.gold is not None)
 
@@ -117,7 +116,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, Global[Review
         ask_all(db, self, self.seed)
         known_tasks = tasks_named(db, self, self.known_ids(form))
         known = self.known_answers(form, {task.task_id: task for task in known_tasks})
-        asked = self.place(mix_in(sample_tasks(db, self, self), known_tasks))
+        asked = self.suggest_answers(db, self.place(mix_in(sample_tasks(db, self, self), known_tasks)))
         replace(folder, gold=save_known(context, known)).post(asked)
         lost = self._visit_server(context.root)
         lines = folder.fetch()

@@ -22,6 +22,14 @@ class CandidateCaption(NamedTuple):
     text: str
 
 
+class TaskSuggestion(NamedTuple):
+    """What a model would choose."""
+
+    choice: int  # number of the candidate, from 1
+    score: float
+    model: str  # what measured it
+
+
 class ReviewTask(NamedTuple):
     """One question about one clip. The id holds a digest of what it shows: another content is another question."""
 
@@ -37,6 +45,7 @@ class ReviewTask(NamedTuple):
     file_from_s: float = 0.0  # time of the video at which the file begins
     frame_s: float | None = None  # time of the frame that boxes are on
     people: int = 1  # how many are to answer it
+    suggestion: TaskSuggestion | None = None
 
     @property
     def key(self) -> str:
@@ -75,4 +84,6 @@ def _as_json(task: ReviewTask) -> dict[str, Any]:
 
 def _from_json(found: dict[str, Any]) -> ReviewTask:
     texts = tuple(CandidateCaption(*pair) for pair in found["candidates"])
-    return ReviewTask(**{**found, "candidates": texts, "marks": tuple(ReviewMark(**mark) for mark in found["marks"])})
+    marks = tuple(ReviewMark(**mark) for mark in found["marks"])
+    guess = TaskSuggestion(*found["suggestion"]) if found.get("suggestion") else None
+    return ReviewTask(**{**found, "candidates": texts, "marks": marks, "suggestion": guess})

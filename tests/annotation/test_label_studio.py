@@ -21,6 +21,7 @@ from cliploom.annotation.backends.label_studio.config import label_config
 from cliploom.annotation.backends.label_studio.places import ClipPlace
 from cliploom.annotation.backends.label_studio.sync import PullCount, PushCount, pull, push
 from cliploom.annotation.forms.form import KINDS, Axis, Questions, Slot
+from cliploom.annotation.review import ReviewStep
 from cliploom.engine.contract.errors import UserError
 from cliploom.media.review_clip import ReviewClip, write_review_clip
 from cliploom.schemas import ReviewMark
@@ -112,6 +113,27 @@ def test_pushing_twice_changes_nothing(world: Labeling, tmp_path: Path) -> None:
     shown = [option["html"] for option in task["data"]["options"]]
     assert any("&lt;img src=x" in html for html in shown) and not any("<img" in html for html in shown)
     assert [option["value"] for option in task["data"]["options"]] == ["1", "2", "3", "reject", "cannot_tell"]
+
+
+def test_a_model_s_answer_is_a_prediction_with_its_score(world: Labeling, tmp_path: Path) -> None:
+    case = Case(world, tmp_path, kind="choose", suggest="fit")
+    case.push()
+    for task in world.tasks.values():
+        [guess] = task["predictions"]
+        [result] = guess["result"]
+        [chosen] = result["value"]["choices"]
+        assert (guess["model_version"], guess["score"], result["from_name"]) == ("fits-1", 0.5, "choice")
+        assert task["data"]["options"][int(chosen) - 1]["html"] == "<span>Snow.</span>"
+    judged = Case(world, tmp_path / "judge", kind="judge", suggest="fit")
+    judged.push()
+    scores = [task["predictions"][0]["score"] for task in world.tasks.values() if "caption" in task["data"]]
+    assert sorted(scores) == [0.0, 0.0, 0.25, 0.25, 0.5, 0.5]
+    assert "secret" not in json.dumps([task["data"] for task in world.tasks.values()])
+
+
+def test_what_is_suggested_must_be_measured() -> None:
+    with pytest.raises(UserError, match="annotation.review.suggest is fits, which no step before it measures"):
+        ReviewStep(suggest="fits").check([])
 
 
 def test_another_machine_finds_the_project(world: Labeling, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cliploom.engine.contract.errors import Waiting
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import StepContext
 from cliploom.engine.storage.manifest import FORMAT
-from cliploom.schemas import Caption, Clip, Review, Row, Span, Tags, Video, to_arrow
+from cliploom.schemas import Caption, Clip, Review, Row, Score, Span, Tags, Video, to_arrow
 
 FILM = Path(__file__).parents[1] / "media" / "sintel_trailer_270p.mp4"
 EVIL = '<img src=x onerror="alert(1)"> {{ 7*7 }} $video </View> =1+1 & done'
@@ -43,7 +43,11 @@ class ReviewBuild:
         ]
         tags = [Tags(c.caption_id, "v", c.clip_id, c.caption_id, ["woman", "snow"], ["<b>"], [], "p") for c in captions]
         film = Video("v", "film.mp4", "films/film.mp4", "0", 1, title="Film <b>")
-        return [(Clip, clips), (Caption, captions), (Tags, tags), (Video, [film]), (Review, [])]
+        scores = [
+            Score(f"{c.caption_id}_fit", "v", c.clip_id, c.caption_id, "fit", 0.25 * (n % 3), "fits-1")
+            for n, c in enumerate(captions)
+        ]
+        return [(Clip, clips), (Caption, captions), (Tags, tags), (Video, [film]), (Score, scores), (Review, [])]
 
     def build(self) -> tuple[list[Review], str]:
         """The rows of the answers that are there, and what is waited for."""

@@ -98,6 +98,20 @@ def test_given_tags_stand_there_to_be_put_right(server: Server, ann: Page) -> No
     assert row.marks == [ReviewMark("woman"), ReviewMark("<b>"), ReviewMark("boots")]
 
 
+def test_a_model_s_choice_stands_there_with_its_score(server: Server, ann: Page) -> None:
+    build = build_in(server, "suggested", kind="choose", sample=1, suggest="fit")
+    push(build, server)
+    open_task(ann, server, build)
+    expect(ann.locator("input[type=radio]:checked")).to_have_count(1)
+    expect(ann.get_by_text("fits-1").first).to_be_visible()
+    [task] = tasks(ann, server, build)
+    assert [one["score"] for one in task["predictions"]] == [0.5]
+    submit(ann)
+    pull(build, server)
+    [row], _ = build.build()
+    assert row.verdict == "accept" and row.caption_id == f"{row.clip_id}_secret2"
+
+
 def test_a_span_of_the_timeline_comes_back_right_to_the_frame(server: Server, ann: Page) -> None:
     build = build_in(server, "moments", kind="moments", grid_s=0, sample=1)
     push(build, server)

@@ -28,7 +28,6 @@ class ShownClip(NamedTuple):
 def as_labeling_task(form: Form, task: ReviewTask, clip: ShownClip) -> dict[str, Any]:
     """A task with its data, and what is given as a prediction. No id of a caption is in it: it names the teacher."""
     data: dict[str, Any] = {
-        "cliploom_id": task.task_id,
         "video": clip.url,
         "fps": clip.fps,
         "shown": _task_text(form, task),
@@ -41,8 +40,11 @@ def as_labeling_task(form: Form, task: ReviewTask, clip: ShownClip) -> dict[str,
         data["options"] = [_option(value, text) for value, text in [*texts, *more]]
     if form.tags:
         data["options"] = [_option(str(i), mark.name) for i, mark in enumerate(task.marks)] or [_option("-", "none")]
-    made: dict[str, Any] = {"data": data, "meta": {"cliploom": task.task_id, "key": task.key}}
-    if result := list(_given(form, task, clip.fps)):
+    made: dict[str, Any] = {"data": data, "meta": {"cliploom": task.task_id}}  # the list of tasks shows no meta
+    result, guess = list(_given(form, task, clip.fps)), task.suggestion
+    if guess is not None:
+        made["predictions"] = [{"model_version": guess.model, "score": guess.score, "result": result}]
+    elif result:
         made["predictions"] = [{"model_version": MODEL, "result": result}]
     return made
 
@@ -67,6 +69,8 @@ def _seconds(task: ReviewTask, mark: ReviewMark) -> str:
 
 def _given(form: Form, task: ReviewTask, fps: float) -> Iterator[dict[str, Any]]:
     """What the task gives, as results that stand in the form to begin with."""
+    if form.choice and task.suggestion is not None:
+        yield _result(config.CHOICE, "choices", {"choices": [str(task.suggestion.choice)]}, "suggested")
     if form.tags and task.marks:
         yield _result(config.TAGS, "choices", {"choices": [str(i) for i in range(len(task.marks))]}, "tags")
     line = form.timeline
