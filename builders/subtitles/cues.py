@@ -19,7 +19,13 @@ _TIME_TAG = re.compile(r"<((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]*>|</>|\{\\[^{}]*\}|\{[A-Za-z]:[^{}]*\}")
 """HTML, WebVTT, stray times, overrides of ASS and of MicroDVD."""
 _ASS_SPACE = re.compile(r"((?<!\w)[A-Za-z]:\\\S*)|\\[Nnh]")  # also in SubRip; not in a path such as C:\new
-_INVISIBLE = dict.fromkeys((0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0x0))
+_INVISIBLE = dict.fromkeys(
+    (
+        0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, 0xFEFF,
+        *range(0x09), *range(0x0E, 0x20), 0x7F,  # control characters
+        *range(0xD800, 0xE000), 0xFFFE, 0xFFFF,  # halves of characters, and none
+    )
+)  # fmt: skip
 
 
 class Token(NamedTuple):
@@ -83,7 +89,7 @@ def read_payload(text: str) -> tuple[Token, ...]:
         if i % 2:
             start_s = seconds(piece)
             continue
-        plain = html.unescape(html.unescape(_TAG.sub("", piece))).translate(_INVISIBLE)
+        plain = visible(html.unescape(html.unescape(_TAG.sub("", piece))))
         plain = _ASS_SPACE.sub(lambda found: found[1] or ("\n" if found[0] == "\\N" else " "), plain)
         tokens = list(plain_tokens(plain, spaced, start_s))
         if tokens:
@@ -93,6 +99,11 @@ def read_payload(text: str) -> tuple[Token, ...]:
         else:
             spaced = spaced or bool(plain)  # white space alone
     return tuple(found)
+
+
+def visible(text: str) -> str:
+    """The text without what nobody sees, such as control characters, and without what is no character."""
+    return text.translate(_INVISIBLE)
 
 
 def plain_tokens(text: str, spaced: bool = False, start_s: float | None = None) -> Iterator[Token]:

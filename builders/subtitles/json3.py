@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...engine.contract.errors import RowError
-from .cues import Cue, Token, Track, make_track, plain_tokens
+from .cues import Cue, Token, Track, make_track, plain_tokens, visible
 
 
 def read_json3(text: str, name: str) -> Track:
@@ -38,7 +38,7 @@ def _cue(event: dict[str, Any]) -> Cue:
     """A cue; ``ValueError`` says what is wrong with the event."""
     try:
         start_ms, length_ms = float(event["tStartMs"]), float(event.get("dDurationMs", 0))
-        segs = [(str(seg.get("utf8", "")), seg.get("tOffsetMs")) for seg in event["segs"]]
+        segs = [(visible(str(seg.get("utf8", ""))), seg.get("tOffsetMs")) for seg in event["segs"]]
         offsets = [None if offset is None else float(offset) for _, offset in segs]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f" has no right times and words: {error!r}") from None

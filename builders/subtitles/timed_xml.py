@@ -13,11 +13,12 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ...engine.contract.errors import RowError
-from .cues import Cue, Token, Track, make_track, plain_tokens, read_payload
+from .cues import Cue, Token, Track, make_track, plain_tokens, read_payload, visible
 
-_OWN_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#[xX][0-9a-fA-F]+);)(\w{1,32};)?")  # of HTML; or a bare &
+_OWN_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)(#?\w{1,32};)?")  # of HTML, or by its number; or a bare &
 _CLOCK = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)(?::(\d{1,3})(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)")
+_NOT_IN_XML = {0x0B: " ", 0x0C: " "}
 _DEEPEST = 32
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -38,7 +39,7 @@ def read_xml(text: str, name: str) -> Track:
     if "<!ENTITY" in text:
         raise RowError(f"{name}:1: it declares entities of its own, which are not expanded", "bad_subtitle")
     try:
-        root = ElementTree.fromstring(_OWN_ENTITY.sub(_entity, text.strip()))
+        root = ElementTree.fromstring(visible(_OWN_ENTITY.sub(_entity, text.strip())).translate(_NOT_IN_XML))
     except ElementTree.ParseError as error:
         raise RowError(f"{name}:{error.position[0]}: this is not XML: {error}", "bad_subtitle") from None
     except ValueError as error:  # such as for an encoding that it declares and does not have
@@ -57,7 +58,9 @@ def read_xml(text: str, name: str) -> Track:
 
 def _entity(found: re.Match[str]) -> str:
     plain = html.unescape(found[0])
-    return "&amp;" + (found[1] or "") if plain == found[0] or plain in "&<>" else plain
+    if plain == found[0]:
+        return "&amp;" + (found[1] or "")
+    return "".join(f"&#{ord(c)};" if c in "&<>\"'" else c for c in plain if c != "\ufffd")  # that: no character's number
 
 
 def _tag(element: Element) -> str:

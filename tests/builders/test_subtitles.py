@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -292,34 +293,35 @@ SMI = """<SAMI><HEAD><STYLE><!-- .KRCC { lang: ko-KR; } .ENCC { lang: en-US; } -
 <SYNC Start="3000"><P Class=KRCC>&nbsp;<SYNC Start=5000><P Class=KRCC>네</BODY></SAMI>"""
 
 
-def test_other_formats_are_read() -> None:
-    def cues(track: Track) -> list[tuple[float, float, str]]:
-        return [(round(c.start_s, 3), round(c.end_s, 3), c.text) for c in clean_cues(track.cues)]
+def cues_of(track: Track) -> list[tuple[float, float, str]]:
+    return [(round(c.start_s, 3), round(c.end_s, 3), c.text) for c in clean_cues(track.cues)]
 
+
+def test_other_formats_are_read() -> None:
     ttml = read_xml(TTML, "x.ttml")
-    assert cues(ttml) == [
+    assert cues_of(ttml) == [
         (2.0, 4.0, "Hello from TTML & you &"), (5.0, 5.5, "ticks"), (6.2, 7.0, "frames"),
         (9.0, 10.0, "one"), (10.0, 11.0, "two"),
     ]  # fmt: skip
     assert ttml.language == "en" and ttml.skipped == ("x.ttml: cue 4 has no right times",)
     ass = read_ass(ASS, "x.ass")
-    assert cues(ass) == [(1.0, 3.0, "Hello, from ASS")] and ass.skipped[0].startswith("x.ass:9: ")
+    assert cues_of(ass) == [(1.0, 3.0, "Hello, from ASS")] and ass.skipped[0].startswith("x.ass:9: ")
     srv3 = '<timedtext format="3"><body><p t="1000" d="2000">Hello &amp;<s> srv3</s></p></body></timedtext>'
-    assert cues(read_xml(f'<?xml version="1.0"?>{srv3}', "x")) == [(1.0, 3.0, "Hello & srv3")]
+    assert cues_of(read_xml(f'<?xml version="1.0"?>{srv3}', "x")) == [(1.0, 3.0, "Hello & srv3")]
     timed = '<timedtext><body><p t="1000" d="2000"><s>so</s><s t="500"> we</s></p><p t="x">lost</p></body></timedtext>'
     [cue] = clean_cues(read_xml(timed, "x").cues)
     assert [(w.text, w.start_s) for w in words(cue)] == [("so", 1.0), ("we", 1.5)]
     srv1 = '<transcript><text start="1.5" dur="2">it&amp;#39;s</text></transcript>'
     srv2 = '<timedtext><window t="0"/><text t="1500" d="2000">it&amp;#39;s</text></timedtext>'
-    assert cues(read_xml(srv1, "x")) == cues(read_xml(srv2, "x")) == [(1.5, 3.5, "it's")]
+    assert cues_of(read_xml(srv1, "x")) == cues_of(read_xml(srv2, "x")) == [(1.5, 3.5, "it's")]
     lrc = "[ti:A song]\n[la:en]\n[offset:500]\n[00:01.00][00:09.5]Hello <00:01.80>from LRC\n[00:04:25]\n[01:00]end\n"
-    assert cues(read_lrc(lrc, "x")) == [
+    assert cues_of(read_lrc(lrc, "x")) == [
         (0.5, 3.75, "Hello from LRC"),
         (9.0, 19.0, "Hello from LRC"),
         (59.5, 61.5, "end"),
     ]
     smi = read_smi(SMI, "x")
-    assert cues(smi) == [(1.0, 3.0, "안녕 하세요"), (5.0, 7.0, "네")] and smi.language == "ko-KR"
+    assert cues_of(smi) == [(1.0, 3.0, "안녕 하세요"), (5.0, 7.0, "네")] and smi.language == "ko-KR"
 
 
 @pytest.mark.parametrize(
@@ -397,6 +399,29 @@ def test_karaoke_times_share_their_span_among_words() -> None:
     assert [w.text for w in said] == ["When", "the", "moon", "hits", "your", "eye", "ow"]
     assert said[3].start_s == 17.5 and said[-1].end_s == 18.5
     assert all(a.end_s <= b.start_s + 1e-9 for a, b in zip(said, said[1:], strict=False))
+
+
+NO_CHARACTERS = ["&#xD800;", "&#0;", "&#x1b;", "&#55296;", "&#x110000;", "\x00", "\x1b", "\x0c", "\ufffe", "\ud800"]
+
+
+@pytest.mark.parametrize("odd", NO_CHARACTERS)
+def test_what_is_no_character_is_left_out_of_xml_and_costs_no_track(odd: str) -> None:
+    ttml = f'<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="1s" end="2s">a{odd} b</p></div></body></tt>'
+    srv3 = f'<timedtext format="3"><body><p t="1000" d="1000">a{odd} b</p></body></timedtext>'
+    timed = f'<timedtext format="3"><body><p t="1000" d="1000"><s>a{odd}</s><s t="5"> b</s></p></body></timedtext>'
+    for text in (ttml, srv3, timed):
+        assert cues_of(read_xml(text, "x")) == [(1.0, 2.0, "a b")]
+
+
+@pytest.mark.parametrize("written", ["&#60;i&#62;", "&#x3C;", "&#34;", "&#38;", "&LT;"])
+def test_a_character_by_its_number_is_no_markup(written: str) -> None:
+    text = f'<timedtext format="3"><body><p t="1000" d="1000"><s t="0">1 {written} 2</s></p></body></timedtext>'
+    assert cues_of(read_xml(text, "x")) == [(1.0, 2.0, f"1 {html.unescape(written)} 2")]
+
+
+def test_half_a_character_costs_no_track_of_json3() -> None:
+    events = {"events": [{"tStartMs": 0, "dDurationMs": 900, "segs": [{"utf8": "a\ud800\u200b b\x00."}]}]}
+    assert cues_of(read_json3(json.dumps(events), "x")) == [(0.0, 0.9, "a b.")]
 
 
 def test_json3_of_a_machine_and_of_a_person() -> None:
