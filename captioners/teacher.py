@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import UserError, nearest
-from ..engine.contract.options import make_step
+from ..engine.contract.options import make_step, rename_options
 from ..engine.contract.step import RowAnswer, Split, Step
 from ..models.chat.fake import fake_text
 from ..models.chat.model import ChatModelOptions
@@ -162,6 +162,7 @@ def chat_of(written: dict[str, Any]) -> Chat:
     model_options = {f.name for f in row_fields(ChatModelOptions)} - {"name"}
     chat_options = {f.name for f in row_fields(Chat)} - {"model", "teacher"}
     known = ("chat", "as", "preset", *sorted(chat_options | model_options))
+    written = rename_options("a chat teacher", written, known)
     for option in written:
         if option not in known:
             raise UserError(f"a chat teacher has no option {option}{nearest(str(option), known)}")

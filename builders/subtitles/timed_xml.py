@@ -60,7 +60,9 @@ def _entity(found: re.Match[str]) -> str:
     plain = html.unescape(found[0])
     if plain == found[0]:
         return "&amp;" + (found[1] or "")
-    return "".join(f"&#{ord(c)};" if c in "&<>\"'" else c for c in plain if c != "\ufffd")  # that: no character's number
+    return "".join(
+        f"&#{ord(c)};" if c in "&<>\"'" else c for c in plain if c != "\ufffd"
+    )  # that: no character's number
 
 
 def _tag(element: Element) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args, get_origin
@@ -18,9 +19,7 @@ from .errors import UserError, nearest
 S = TypeVar("S")
 
 _SHOWN = 80  # characters of a value in a message
-
-
-_NEW_NAMES = {"patience_s": ("timeout_s", "max_wait_s")}  # of any step; of a chat model
+_NEW_NAMES = {"patience_s": "max_wait_s", "private": "allow_private"}  # where no option has the old one
 
 
 def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
@@ -32,20 +31,29 @@ def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
         UserError: an option is unknown, missing, of the wrong type or out of its range.
     """
     known = {f.name: f for f in row_fields(step)}
+    options = rename_options(name, options, known)
     defaults = {f.name: _default(f) for f in dataclasses.fields(step)}  # type: ignore[arg-type]
     for option in options:
         if option not in known:
-            raise UserError(f"{name} has no option {option}{_new_name(option, known) or nearest(option, known)}")
+            raise UserError(f"{name} has no option {option}{nearest(option, known)}")
     missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _is_required(f)]  # type: ignore[arg-type]
     if missing:
         raise UserError(f"{name} needs the option {missing[0]}: {known[missing[0]].col.doc}")
     return step(**{key: _check(name, known[key], value, defaults.get(key)) for key, value in options.items()})
 
 
-def _new_name(option: str, known: Iterable[str]) -> str:
-    """Where an option of earlier versions has another name now, which."""
-    names = _NEW_NAMES.get(option, ())
-    return f"; it is now called {next((n for n in names if n in known), names[0])}" if names else ""
+def rename_options(
+    name: str, options: Mapping[str, Any], known: Iterable[str], new_names: Mapping[str, str] = _NEW_NAMES
+) -> dict[str, Any]:
+    """The options, those with a name of earlier versions under their new one, of which a warning tells."""
+    made = {}
+    for option, value in options.items():
+        new = new_names.get(option, "")
+        if option not in known and new in known and new not in options:
+            warnings.warn(f"{name}: the option {option} is now called {new}", FutureWarning, stacklevel=2)
+            option = new
+        made[option] = value
+    return made
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -116,6 +124,7 @@ def _nested(name: str, hint: Any, inner: Any, value: Any, default: Any = None) -
     if hint is inner:
         given = value if isinstance(value, Mapping) else {row_fields(inner)[0].name: value}
         own = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)} if default is not None else {}
+        given = rename_options(name, given, {f.name for f in row_fields(inner)})
         return make_step(name, inner, {**own, **given})  # what is not said is as this step would have it
     if not isinstance(value, Mapping):
         raise UserError(f"{name} is {format_value(value)}: it must be a mapping")

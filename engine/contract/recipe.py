@@ -13,7 +13,7 @@ import yaml
 
 from .catalog import step_class, step_name
 from .errors import UserError, nearest
-from .options import check_numbers, format_value, make_step, plain_options
+from .options import check_numbers, format_value, make_step, plain_options, rename_options
 from .step import Step
 from .usage import Budget
 from .yaml_text import MOST_CHARS, YamlError, read_yaml
@@ -250,7 +250,7 @@ def _use_of_entry(number: int, entry: StepEntry) -> StepUse:
 
 def _use(entry: RecipeEntry, place: str) -> StepUse:
     where = f"{place}{entry.line}"
-    options = dict(entry.options)
+    options = rename_options(entry.step, entry.options, ("timeout_s",), {"patience_s": "timeout_s"})
     name, source, timeout_s = options.pop("as", ""), options.pop("from", ()), options.pop("timeout_s", None)
     batch, workers = options.pop("batch", None), options.pop("workers", None)
     if not isinstance(name, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import toys
 
 from cliploom.builders.folder import Folder
 from cliploom.builders.scan import Scan
+from cliploom.captioners.chat import Chat
+from cliploom.captioners.rewrite import Rewrite
+from cliploom.captioners.teacher import Teacher
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe, StepUse, dump_recipe, load_recipe, read_recipe
 from cliploom.engine.planning.plan import make_plan
@@ -216,3 +220,24 @@ def test_fingerprints_know_what_matters() -> None:
     assert {name for name in plain if plain[name] != louder[name]} == {"toys.Voices.segments"}
     stricter = prints(longest__most_s=1.0)
     assert {name for name in plain if plain[name] != stricter[name]} == {"toys.Longest"}
+
+
+@pytest.mark.parametrize(
+    ("step", "new"),
+    [
+        ("captioners.teacher: {teachers: [{chat: m, patience_s: 9}]}", ["max_wait_s"]),
+        ("captioners.rewrite: {patience_s: 90, model: {name: m, patience_s: 9}}", ["timeout_s", "max_wait_s"]),
+        ("captioners.rewrite: {timeout_s: 90, model: {name: m, max_wait_s: 9}}", []),
+    ],
+)
+def test_an_option_with_a_name_of_earlier_versions_is_taken_and_told(step: str, new: list[str]) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        made = read_recipe(f"{GOOD}  - {step}\n", "shorts.yaml").uses()[-1]
+        if isinstance(made.step, Teacher):
+            [(_, chat)] = made.step.expand()
+            assert isinstance(chat, Chat) and chat.model.max_wait_s == 9
+        else:
+            assert isinstance(made.step, Rewrite)
+            assert (made.timeout_s, made.step.model.max_wait_s) == (90, 9)
+    assert [str(one.message).rpartition(" ")[2] for one in told] == new
