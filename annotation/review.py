@@ -118,7 +118,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         known = self.known_answers(form, {task.task_id: task for task in known_tasks})
         asked = self.suggest_answers(db, self.place(mix_in(sample_tasks(db, self, self), known_tasks)))
         replace(folder, gold=save_known(context, known)).post(asked)
-        lost = self._visit_server(context.root)
+        lost = self._visit_server(context.root, self.sheet)
         lines = folder.fetch()
         outside = {line.task_id for line in lines} - {task.task_id for task in asked}
         tasks = {task.task_id: task for task in [*asked, *tasks_named(db, self, outside)]}
@@ -127,6 +127,8 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         ignored = leave_out(found.by_task, unreliable(records, self.trust))
         settled = self.settle(form, tasks, found.by_task, records)
         if self.adjudicator:
+            settled.ask_seniors(self._adjudication(context))
+            lost = lost or self._visit_server(context.root, self.sheet + ADJUDICATION)
             settled.hear_seniors(form, self._adjudication(context))
         rows = list(settled.rows(self.kind, lambda answer: is_right(form, known.get(answer.task_id), answer)))
         yield from rows
@@ -143,20 +145,25 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         """Raise ``Waiting`` where too few tasks are answered, or settled; or some, and the server was not there."""
         unanswered = sum(len(settled.answers[task.task_id]) < task.people for task in asked)
         unsettled = sum(settled.is_unsettled(task.task_id) for task in asked) if self.adjudicator else 0
-        if len(asked) - unanswered - unsettled >= self.quorum * len(asked) - 1e-9 and not (lost and unanswered):
+        if len(asked) - unanswered - unsettled >= self.quorum * len(asked) - 1e-9 and not (
+            lost and unanswered + unsettled
+        ):
             return
-        said = f"{unanswered} of {len(asked)} reviews are open: {self._how(context, lost)}{told}" if unanswered else ""
-        senior = f"{unsettled} disagreements are open: {self._adjudication(context).how()}" if unsettled else ""
+        how = self._how(self._folder(context), lost)
+        said = f"{unanswered} of {len(asked)} reviews are open: {how}{told}" if unanswered else ""
+        how = self._how(self._adjudication(context), lost)
+        senior = f"{unsettled} disagreements are open: {how}" if unsettled else ""
         raise Waiting("; ".join(filter(None, (said, senior))))
 
-    def _visit_server(self, root: Path) -> str:
+    def _visit_server(self, root: Path, sheet: str) -> str:
         """Push and pull; why that was not possible. What a plan tries out for its estimate is shown to nobody."""
-        return self.server.travel(root, self.sheet) if self.server and root.name != ESTIMATE else ""
+        is_there = self.server and root.name != ESTIMATE and (root / sheet).exists()
+        return self.server.travel(root, sheet) if self.server and is_there else ""
 
-    def _how(self, context: StepContext, lost: str) -> str:
+    def _how(self, folder: ReviewFolder, lost: str) -> str:
         """Where people answer; or why the server could not be asked."""
         if self.server is None:
-            return self._folder(context).how()
+            return folder.how()
         return f"the server could not be asked: {lost}" if lost else f"people answer at {self.server.url}"
 
     def _folder(self, context: StepContext) -> ReviewFolder:

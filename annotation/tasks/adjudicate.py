@@ -83,11 +83,18 @@ class Settlement:
         """Have all answered, and does nothing hold?"""
         return task_id in self.rulings and self.rulings[task_id].value is None
 
-    def hear_seniors(self, form: Form, folder: ReviewFolder) -> None:
-        """Ask in this folder about what is not settled, and let the answers that are there hold."""
-        tasks = {task_id: task for task_id, task in self.tasks.items() if self.is_unsettled(task_id)}
+    def _unsettled(self) -> dict[str, ReviewTask]:
+        return {task_id: task for task_id, task in self.tasks.items() if self.is_unsettled(task_id)}
+
+    def ask_seniors(self, folder: ReviewFolder) -> None:
+        """Ask in this folder about what is not settled."""
+        tasks = self._unsettled()
         if tasks or folder.path.exists():
             folder.post([task._replace(people=1) for task in tasks.values()])
+
+    def hear_seniors(self, form: Form, folder: ReviewFolder) -> None:
+        """Let the answers in this folder hold, where nothing else does."""
+        tasks = self._unsettled()
         found = collect_answers(form, folder.fetch(), tasks, read_task_ids(folder.path) | set(tasks))
         self.seniors = {task_id: answers for task_id, answers in found.by_task.items() if answers}
         for task_id, [senior, *_] in self.seniors.items():

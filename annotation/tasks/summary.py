@@ -9,7 +9,16 @@ from statistics import mean, median
 from typing import NamedTuple
 
 from ...models.people.adjudication import by_majority
-from ...models.people.agreement import Interval, Level, bootstrap, krippendorff_alpha, percent_agreement, within_rate
+from ...models.people.agreement import (
+    Interval,
+    Level,
+    bootstrap,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff_alpha,
+    percent_agreement,
+    within_rate,
+)
 from ...models.people.agreement import temporal_iou as span_overlap
 from ...schemas import ReviewMark
 from ..backends.folder import ReviewFolder
@@ -23,6 +32,7 @@ from .task_ids import read_task_ids
 
 _FAST = 3.0  # a person whose usual time is so many times shorter than that of all is told apart
 _WRONG = 0.7  # whose share of right known answers is below this is told apart
+_ALONE = 0.5  # who says what most say less often than this is told apart
 _SAMPLES = 200
 
 
@@ -34,7 +44,7 @@ class ReviewerSummary(NamedTuple):
     seconds: float | None  # usual time of an answer
     with_most: float | None  # share of their answers that are what most said, where several answered
     gold: float | None  # share of the known tasks that they got right, where they answered some
-    outlier: str  # `fast`, `often wrong`, or empty
+    outlier: str  # of `fast`, `often wrong`, `often alone`; empty
 
 
 class AgreementMeasure(NamedTuple):
@@ -97,7 +107,9 @@ def _people(
         right = gold[name].share if name in gold else None
         fast = seconds is not None and seconds * _FAST < typical
         wrong = name in gold and gold[name].total >= LEAST and gold[name].share < _WRONG
-        outlier = ", ".join(word for word, true in (("fast", fast), ("often wrong", wrong)) if true)
+        alone = share is not None and share < _ALONE and len(with_most[name]) >= LEAST
+        words = (("fast", fast), ("often wrong", wrong), ("often alone", alone))
+        outlier = ", ".join(word for word, true in words if true)
         found.append(ReviewerSummary(name, len(some), seconds, share, right, outlier))
     return found
 
@@ -116,7 +128,7 @@ def _measures(form: Form, shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[
         every = [pair for group in names for pair in combinations(group, 2)]
         yield AgreementMeasure("shared tags", mean(len(a & b) / len(a | b) if a | b else 1.0 for a, b in every))
     else:
-        yield from _nominal("answers", [[plain_value(answer) for answer in group] for group in shared], "nominal")
+        yield from _answers(shared)
 
 
 def _graded(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
@@ -130,20 +142,39 @@ def _graded(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasu
         for (axis, _), values in grades.items():
             units[axis].append(values)
     for axis, found in units.items():
-        yield from _nominal(axis, found, "ordinal")
+        yield from _same(axis, found)
+        yield from _alpha(axis, found, "ordinal")
+        yield from _alpha(axis, found, "interval")
         for name, step in (("2 within 1", 1.0), ("2 the same", 0.0)):
-            rate = within_rate(found, step)
-            if rate is not None:
-                yield AgreementMeasure(f"{axis}, {name}", rate)
+            yield from _measure(f"{axis}, {name}", within_rate(found, step))
 
 
-def _nominal(name: str, units: Sequence[Sequence[Hashable]], level: Level) -> Iterator[AgreementMeasure]:
-    same = percent_agreement(units)
-    if same is not None:
-        yield AgreementMeasure(f"{name}, the same", same)
-    alpha: Interval | None = bootstrap(units, lambda some: krippendorff_alpha(some, level), _SAMPLES)
-    if alpha is not None:
-        yield AgreementMeasure(f"{name}, alpha ({level})", *alpha)
+def _answers(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
+    """Of verdicts and choices; the kappas where there are as many answers to each task."""
+    units = [[plain_value(answer) for answer in group] for group in shared]
+    yield from _same("answers", units)
+    yield from _alpha("answers", units, "nominal")
+    pairs = {tuple(answer.person for answer in group) for group in shared}
+    if len(pairs) == 1 and len(next(iter(pairs))) == 2:
+        first, second = zip(*units, strict=True)
+        yield from _measure("answers, kappa (Cohen)", cohen_kappa(first, second))
+    else:
+        yield from _measure("answers, kappa (Fleiss)", fleiss_kappa(units))
+
+
+def _measure(name: str, value: float | None) -> Iterator[AgreementMeasure]:
+    if value is not None:
+        yield AgreementMeasure(name, value)
+
+
+def _same(name: str, units: Sequence[Sequence[Hashable]]) -> Iterator[AgreementMeasure]:
+    yield from _measure(f"{name}, the same", percent_agreement(units))
+
+
+def _alpha(name: str, units: Sequence[Sequence[Hashable]], level: Level) -> Iterator[AgreementMeasure]:
+    found: Interval | None = bootstrap(units, lambda some: krippendorff_alpha(some, level), _SAMPLES)
+    if found is not None:
+        yield AgreementMeasure(f"{name}, alpha ({level})", *found)
 
 
 def _spans(answer: ReviewAnswer) -> list[tuple[float, float]]:

@@ -37,6 +37,9 @@ class ReviewSummary(NamedTuple):
     shared: int  # questions that two people or more answered
     agreement: float | None  # share of pairs of answers to one question that are the same
     alpha: float | None  # Krippendorff's, for names without order
+    edited: float | None  # share of the answers about captions that corrected one
+    gold: float | None  # share of the answers to known tasks that are right
+    dissent: int  # answers that do not hold, where a rule decided
 
 
 _TEACHERS = f"""
@@ -62,6 +65,13 @@ def read_teachers(db: duckdb.DuckDBPyConnection, build: duckdb.DuckDBPyConnectio
     return [TeacherRecord(*row) for row in build.execute(_TEACHERS).fetchall()]
 
 
+_SHARES = """
+SELECT avg((verdict = 'edit')::INT) FILTER (kind IN ('judge', 'choose', 'edit')), avg(gold::INT),
+    count(*) FILTER (NOT holds)
+FROM reviews
+"""
+
+
 def read_reviews(db: duckdb.DuckDBPyConnection) -> ReviewSummary | None:
     """The answers in a build's table ``reviews``; None where nobody answered. Names of people are not read out."""
     rows = db.execute(
@@ -74,9 +84,10 @@ def read_reviews(db: duckdb.DuckDBPyConnection) -> ReviewSummary | None:
     verdicts = Counter(verdict for *_, verdict in rows)
     people, clips = {person for person, *_ in rows}, {clip for _, clip, *_ in rows}
     shared = [answers for answers in values if len(answers) > 1]
+    [(edited, right, dissent)] = db.execute(_SHARES).fetchall()
     return ReviewSummary(
         len(people), len(rows), len(clips), verdicts.most_common(), len(shared), percent_agreement(shared),
-        krippendorff_alpha(shared),
+        krippendorff_alpha(shared), edited, right, dissent,
     )  # fmt: skip
 
 

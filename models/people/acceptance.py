@@ -97,7 +97,8 @@ def wilson(good: int, total: int, z: float = _Z) -> Wilson:
 _COUNTS = """
 SELECT count(*) FILTER (accepted > others), count(*) FILTER (accepted <= others) FROM (
     SELECT task_id, count(*) FILTER (verdict = 'accept') AS accepted, count(*) FILTER (verdict <> 'accept') AS others
-    FROM reviews WHERE kind IN ('judge', 'edit', 'choose') AND verdict <> 'cannot_tell' GROUP BY task_id
+    FROM reviews WHERE kind IN ('judge', 'edit', 'choose') AND verdict <> 'cannot_tell'
+        AND gold IS NULL AND coalesce(holds, true) GROUP BY task_id
 )
 """
 
@@ -108,7 +109,8 @@ def release_acceptance(
     """What the reviews of a build decide about its clips; ``db`` has the views ``clips`` and ``reviews``.
 
     A task is good where more people accept its caption as it is than not: a caption that needed a correction is none
-    of the release's good ones.
+    of the release's good ones. Tasks with known answers were not drawn by chance, and answers that do not hold decide
+    nothing: neither counts.
     """
     [(population,)] = db.execute("SELECT count(*) FROM clips").fetchall()
     [(good, bad)] = db.execute(_COUNTS).fetchall()

@@ -71,6 +71,7 @@ def test_verdicts_and_edits_take_effect_by_default(tmp_path: Path) -> None:
         assert mended == (said[clip] == "edit") and (row["teacher"] == "review") == mended
         assert row["score_judge"] is not None  # measured as any other; else `keep` would have dropped it
         assert (row["review"], row["reviewers"]) == (said[clip], 1)
+    assert "22.2 % of the answers about captions corrected one." in (tmp_path / "dataset" / "README.md").read_text()
     stages = {stage.name: stage for stage in Build.read(tmp_path).funnel()}
     asked, edited = stages["annotation.review"], stages["annotation.review.edits"]
     assert (asked.came, asked.done, asked.dropped, asked.rows) == (9, 6, 3, 9)

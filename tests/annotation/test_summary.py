@@ -42,9 +42,25 @@ def test_people_and_their_agreement(tmp_path: Path) -> None:
     assert [(p.person, p.answers, p.seconds, p.with_most, p.outlier) for p in found.people] == [
         ("ann", 4, 8.0, 0.75, ""), ("bo", 4, 1.0, 1.0, "fast"), ("cy", 4, 8.0, 0.75, ""),
     ]  # fmt: skip
-    same, alpha = found.agreement
+    same, alpha, kappa = found.agreement
+    assert (kappa.name, found.missing) == ("answers, kappa (Fleiss)", 4)
     assert same.name == "answers, the same" and same.value == pytest.approx(2 / 3)
     assert alpha.low is not None and alpha.high is not None and alpha.low <= alpha.value <= alpha.high
+
+
+def test_two_people_have_cohens_kappa_and_one_who_differs_is_told_apart(tmp_path: Path) -> None:
+    desk = ReviewBuild(tmp_path / "b", kind="judge", people=2)
+    desk.build()
+    answer(desk, "ann", accept("accept", "accept", "reject", "reject"))
+    answer(desk, "bo", accept("accept", "reject", "reject", "reject"))
+    folder = read_folder(desk.root, "review")
+    assert folder
+    measures = {one.name: one.value for one in summarize(folder).agreement}
+    assert measures["answers, kappa (Cohen)"] == pytest.approx(0.5)  # 3 of 4 are the same, 1 of 2 by chance
+    answer(desk, "ann", accept(*("accept",) * 6))
+    answer(desk, "bo", accept(*("reject",) * 6))
+    answer(desk, "cy", accept(*("accept",) * 6))
+    assert [one.outlier for one in summarize(folder).people] == ["", "often alone", ""]
 
 
 def test_spans_and_grades_have_measures_of_their_own(tmp_path: Path) -> None:
@@ -65,6 +81,7 @@ def test_spans_and_grades_have_measures_of_their_own(tmp_path: Path) -> None:
     assert measured("moments", *spans) == {"temporal IoU": 0.5}
     grades = [[{"name": "quality", "value": value}] for value in (5, 4, 1)]
     found = measured("rate", *grades)
+    assert {"quality, alpha (ordinal)", "quality, alpha (interval)"} <= found.keys()
     assert found["quality, 2 within 1"] == 1 and found["quality, 2 the same"] == 0
     tags = [[{"name": name} for name in names] for names in (("woman", "snow"), ("snow",))]
     assert measured("tags", *tags) == {"shared tags": 0.5}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import told
 import yaml
 
+from cliploom.cards.card.card import _environment
 from cliploom.cards.card.changelog import add_entry, with_changelog
 from cliploom.cards.card.citation import own_citation, paper
 from cliploom.cards.card.figures import draw_bars, standalone
@@ -157,6 +159,20 @@ def test_reviews_are_counted_without_names() -> None:
     assert found.verdicts == [("accept", 3), ("reject", 1)] and found.agreement == 0.5 and found.alpha == 0.0
     assert "Ada" not in repr(found) and "bob" not in repr(found).lower()
     assert read_reviews(told.database([])) is None
+
+
+def test_what_was_edited_known_and_did_not_hold_is_told() -> None:
+    rows = [replace(review(who, "v0c", "accept"), gold=who != "c") for who in "abc"]
+    rows += [replace(review(who, "v0c", "edit"), holds=who == "d") for who in "de"]
+    found = read_reviews(told.database(rows))
+    assert found is not None and (found.edited, found.dissent) == (0.4, 1) and found.gold == pytest.approx(2 / 3)
+    folder = str(Path(__file__).parents[2] / "cards" / "card")
+    template = _environment((folder,)).get_template("card.md.j2")
+    card = "".join(template.blocks["reviews"](template.new_context({"shown": {"reviews": found}})))
+    assert "40.0 % of the answers about captions corrected one." in card
+    assert "whose answer was known 66.7 % were right." in card and "1 answer does not hold" in card
+    plain = read_reviews(told.database([review("a", "v0c", "cannot_tell")]))
+    assert plain is not None and (plain.gold, plain.dissent) == (None, 0)
 
 
 def test_people_who_choose_another_caption_do_not_agree() -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ....engine.contract.errors import UserError
 from ....engine.storage.files import read_json, write_json
+from ....models.people.label_studio import read_annotation
 from ....schemas import ReviewMark
 from ...tasks.task import CandidateCaption, ReviewTask, read_task_file
 from ..answer_files import answer_record, read_answer_file, save_answers
@@ -249,10 +250,9 @@ def _read(
     """The answers to one task; of several by one person the one that was changed last."""
     task, fps = _task(labeled)
     for annotation in labeled.get("annotations") or ():
-        by = annotation.get("completed_by")
-        number = by.get("id") if isinstance(by, dict) else by
-        person = names.get(number or 0, str(number))
-        count.skips += bool(annotation.get("was_cancelled"))
+        read = read_annotation(annotation)
+        person = names.get(int(read.person or 0), str(read.person))
+        count.skips += read.is_skip
         try:
             answer = as_answer(folder.form, task, fps, person, annotation)
         except (ValueError, KeyError, TypeError) as error:

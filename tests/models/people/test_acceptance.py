@@ -47,8 +47,9 @@ def test_wilson_is_as_published() -> None:
 def test_the_reviews_of_a_build_decide() -> None:
     clips = [Clip(f"c{i}", "v", 0.0, 1.0, []) for i in range(30)]
 
-    def decide(verdicts: list[str]) -> tuple[str, int]:
+    def decide(verdicts: list[str], *more: Review) -> tuple[str, int]:
         rows = [Review(f"r{i}", "v", f"c{i}", f"c{i}_a", "ann", v, task_id=f"t{i}") for i, v in enumerate(verdicts)]
+        rows += more
         with duckdb.connect() as db:
             db.register("clips", to_arrow(Clip, clips))
             db.register("reviews", to_arrow(Review, rows))
@@ -60,3 +61,6 @@ def test_the_reviews_of_a_build_decide() -> None:
     assert decide(["accept"] * 10 + ["cannot_tell"]) == ("open", size - 10)
     assert decide(["accept"] * size) == ("accepted", 0)
     assert decide(["accept", "edit"]) == ("rejected", 0)
+    known = Review("k", "v", "c20", "c20_a", "ann", "reject", task_id="t20", gold=True)
+    dissent = Review("d", "v", "c0", "c0_a", "bo", "reject", task_id="t0", holds=False)
+    assert decide(["accept"] * 10, known, dissent) == ("open", size - 10)
