@@ -34,8 +34,9 @@ $(READY): pyproject.toml requirements-models.txt requirements-review.txt constra
 demo: $(READY)
 	$(BIN)/cliploom demo --out $(DEMO)
 
+# Files side by side, on at most four processors: a worker may hold 3 GB with the models of the demo.
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Environments of their own, about 3 GB in all; a Python that is not here is skipped and said so.
 test-matrix:

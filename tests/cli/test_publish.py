@@ -16,6 +16,7 @@ def test_what_cannot_be_meant_is_one_line(cliploom: Run, tmp_path: Path, words: 
     assert "Traceback" not in said.err and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_gets_a_release_and_the_check_says_what_speaks_against_it(cliploom: Run, tmp_path: Path) -> None:
     source = releases.source(tmp_path, "virtual")
     said = cliploom("publish", source.root, "--folder", tmp_path / "out")

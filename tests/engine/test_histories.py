@@ -16,6 +16,8 @@ from cliploom.engine.preview import preview_build
 
 STEPS = 7  # of a history
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:

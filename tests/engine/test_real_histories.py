@@ -24,6 +24,8 @@ from cliploom.engine.execution.runner import RunOptions
 
 CONTENTS = ("birds_cc0_1s.mp4", "tears_of_steel_2s.webm", "made_tiny_16x16.mp4", "made_zero_bytes.mp4")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
