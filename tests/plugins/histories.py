@@ -28,6 +28,7 @@ from cliploom.engine.contract.step import (
     Split,
     StepContext,
 )
+from cliploom.engine.contract.usage import UsageCounter
 from cliploom.engine.execution import global_runs
 from cliploom.engine.storage.ledger import count
 from cliploom.schemas import Caption, Clip, Col, DatasetEntry, Score, Segment, Video
@@ -224,7 +225,7 @@ def killed_after(operations: int) -> Iterator[None]:
 class InlineWorker:
     """Stands in for the process of a ``Global`` step: runs it at once, here."""
 
-    def __init__(self, isolate: bool) -> None: ...
+    def __init__(self, isolate: bool, usage: UsageCounter) -> None: ...
 
     def submit(self, limit_s: float, call: Callable[..., Any], *args: Any) -> Future[Any]:
         """What the call gives, or the ``UserError`` that it raises."""
