@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Sound,
         Span,
         Subtitle,
+        TagLabels,
         TagMention,
         TagRelation,
         Tags,
@@ -93,7 +94,8 @@ _MODULES = {
     "engine.preview": "Forecast",
     "models.chat.step": "ChatStep",
     "schemas": "Box Caption Chapter Clip Col Doubles Embedding DatasetEntry Evidence Floats Frame Halfs Label Pair "
-    "Review ReviewMark Row Score Segment Shot Signals Sound Span Subtitle TagMention TagRelation Tags Video Word",
+    "Review ReviewMark Row Score Segment Shot Signals Sound Span Subtitle TagLabels TagMention TagRelation Tags Video "
+    "Word",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -103,7 +105,7 @@ __all__ = [  # type checkers read it and run nothing: a test compares it with th
     "Finding", "Floats", "Forecast", "Frame", "FunnelStage", "Global", "Halfs", "Item", "Label", "Map",
     "MultiOutput", "MultiOutputFunction", "OutputTable", "Pair", "Publication", "Recipe", "Requirement", "Resources",
     "Review", "ReviewMark", "Row", "RowAnswer", "RowError", "Score", "Segment", "Shot", "Signals", "Sound", "Source",
-    "Span", "Split", "Step", "StepContext", "StepUse", "Subtitle", "TagMention", "TagRelation",
+    "Span", "Split", "Step", "StepContext", "StepUse", "Subtitle", "TagLabels", "TagMention", "TagRelation",
     "Tags", "TransientError", "UserError", "Video", "Waiting", "Word", "__version__", "build", "check_release",
     "each_row", "extra", "load_recipe", "open_build", "package_requirement", "plan", "publish", "read_recipe", "step",
 ]  # fmt: skip

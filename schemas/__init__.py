@@ -17,6 +17,7 @@ from .text import (
     ReviewMark,
     Score,
     Segment,
+    TagLabels,
     TagMention,
     TagRelation,
     Tags,
@@ -24,13 +25,14 @@ from .text import (
 )
 
 ROWS: tuple[type[Row], ...] = (
-    Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, Embedding, Score, Review, DatasetEntry,
+    Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, TagLabels, Embedding, Score, Review,
+    DatasetEntry,
 )  # fmt: skip
 """Every row type, in the order in which a build makes them."""
 
 __all__ = [
     "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
     "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "ReviewMark", "Row", "Score", "Segment", "Shot",
-    "Signals", "Sound", "Span", "Subtitle", "TagMention", "TagRelation", "Tags", "Video", "Word", "arrow_schema",
-    "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow", "unwritable",
+    "Signals", "Sound", "Span", "Subtitle", "TagLabels", "TagMention", "TagRelation", "Tags", "Video", "Word",
+    "arrow_schema", "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow", "unwritable",
 ]  # fmt: skip

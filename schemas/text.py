@@ -164,6 +164,19 @@ class Tags(Row):
     relations: Annotated[list[TagRelation], Col("relations between objects, each once")] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class TagLabels(Row):
+    """The tags of one caption that are in a vocabulary, by their numbers: a target for training."""
+
+    table: ClassVar[str] = "tag_labels"
+    labels_id: Annotated[str, Col("the id of the tags")]
+    video_id: Annotated[str, Col("the video")]
+    clip_id: Annotated[str, Col("the clip")]
+    caption_id: Annotated[str, Col("the caption")]
+    numbers: Annotated[list[int], Col("places in the vocabulary's list, from 0, ascending, each once")]
+    vocabulary: Annotated[str, Col("version of the vocabulary")]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding(Row):
     """A vector of a frame, a clip or a text."""

@@ -35,7 +35,7 @@ CHEAPER = {
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_makes_its_dataset(name: str, tmp_path: Path) -> None:
-    source = "pairs" if name == "pairs" else "folder"
+    source = "pairs" if name in ("pairs", "tagalign") else "folder"
     settings = [f"builders.{source}.path={MEDIA}", *CHEAPER.get(name, ())]
     recipe = read_recipe(recipe_text(name), f"{name}.yaml", settings)
     outcome = run_build(recipe, tmp_path, RunOptions(workers=2, limit=2))

@@ -1,0 +1,1 @@
+"""Vocabularies of tags: made, frozen, and turned into training targets."""
