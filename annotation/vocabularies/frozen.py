@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -91,8 +91,9 @@ class Vocabulary:
 
 
 def _entry(told: dict[str, object]) -> VocabularyEntry:
-    tag, kind, documents, synonyms = told["tag"], told["kind"], told.get("documents", 0), told.get("synonyms", ())
-    right = isinstance(tag, str) and kind in KINDS and isinstance(documents, int) and isinstance(synonyms, Sequence)
-    if not right or isinstance(synonyms, str) or not all(isinstance(synonym, str) for synonym in synonyms):  # type: ignore[union-attr]
+    tag, kind, documents, synonyms = told["tag"], told["kind"], told.get("documents", 0), told.get("synonyms", [])
+    if not isinstance(tag, str) or not isinstance(kind, str) or kind not in KINDS or not isinstance(documents, int):
         raise ValueError(f"what is {told!r}?")
-    return VocabularyEntry(str(tag), str(kind), int(documents), tuple(synonyms))  # type: ignore[call-overload, arg-type]
+    if not isinstance(synonyms, list) or not all(isinstance(synonym, str) for synonym in synonyms):
+        raise ValueError(f"what are the synonyms of {tag!r}?")
+    return VocabularyEntry(tag, kind, documents, tuple(synonyms))

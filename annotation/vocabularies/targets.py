@@ -23,7 +23,7 @@ def multi_hot(labels: Sequence[Sequence[int]], size: int) -> Floats:
 def l1_normal(labels: Sequence[Sequence[int]], size: int) -> Floats:
     """``multi_hot`` divided by the number of tags; all zeros where there are none (TagAlign's loss is 0 there)."""
     targets = multi_hot(labels, size)
-    return targets / np.maximum(targets.sum(axis=1, keepdims=True), 1.0)
+    return np.asarray(targets / np.maximum(targets.sum(axis=1, keepdims=True), 1.0), np.float32)
 
 
 def write_indices(path: Path, labels: Mapping[str, Sequence[int]]) -> None:

@@ -76,7 +76,8 @@ def test_tags_are_ranked_by_captions_and_captions_get_their_numbers(tmp_path: Pa
         "red dog",
     ]
     assert [(row.labels_id, row.numbers) for row in found] == [
-        ("a_said", [0, 4, 5, 8]), ("b_said", [0, 2, 6, 7]), ("c_said", [0, 1, 3, 5, 9]), ("d_said", [1]), ("e_said", []),
+        ("a_said", [0, 4, 5, 8]), ("b_said", [0, 2, 6, 7]), ("c_said", [0, 1, 3, 5, 9]), ("d_said", [1]),
+        ("e_said", []),
     ]  # fmt: skip
     assert not [row for row in found if problem(row)]
     assert {row.vocabulary for row in found} == {Vocabulary.read(tmp_path / "vocabulary/vocabulary.json").version}
