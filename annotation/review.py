@@ -152,7 +152,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         how = self._how(self._folder(context), lost)
         said = f"{unanswered} of {len(asked)} reviews are open: {how}{told}" if unanswered else ""
         how = self._how(self._adjudication(context), lost)
-        senior = f"{unsettled} disagreements are open: {how}" if unsettled else ""
+        senior = f"{unsettled} of {len(asked)} are in dispute: {how}" if unsettled else ""
         raise Waiting("; ".join(filter(None, (said, senior))))
 
     def _visit_server(self, root: Path, sheet: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ...engine.build import Build
 from ...engine.storage.sql import parquet_table, quote_literal
-from ...schemas import Col, Pair, Word, arrow_schema
+from ...schemas import Col, Pair, ReviewMark, Word, arrow_schema
 from ..release.table import TEACHER, caption_views
 from .source import DatasetSource
 
@@ -98,9 +98,16 @@ class ReviewEntry:
     caption_id: Annotated[str | None, Col("the caption that was judged or chosen; null for none of them")]
     video_id: Annotated[str, Col("the source video")]
     reviewer: Annotated[int, Col("number of the person", low=1)]
-    verdict: Annotated[str, Col("the answer", choices=("accept", "edit", "reject", "cannot_tell"))]
+    kind: Annotated[str, Col("what was asked")]
+    verdict: Annotated[
+        str,
+        Col("the answer; `mark` where it is the marks", choices=("accept", "edit", "reject", "cannot_tell", "mark")),
+    ]
     text: Annotated[str, Col("the corrected text, or a remark")]
+    marks: Annotated[list[ReviewMark], Col("grades, tags, texts, spans, cuts or boxes, with times of the source video")]
     seconds: Annotated[float | None, Col("time spent", unit="s", low=0)]
+    gold: Annotated[bool | None, Col("for a question whose answer is known: is this it? null for others")]
+    holds: Annotated[bool | None, Col("where one answer of several holds: is it this one? null where each counts")]
 
 
 class SideTable(NamedTuple):
@@ -151,7 +158,8 @@ WHERE p.split = $split ORDER BY s.video_id, s.start_s, s.segment_id"""),
 SELECT s.clip_id, caption_id, s.video_id, name, value, model FROM _scores s JOIN _published p USING (clip_id)
 WHERE p.split = $split ORDER BY s.clip_id, caption_id NULLS FIRST, name, model, value"""),
     "reviews": SideTable("reviews", ReviewEntry, """
-SELECT r.clip_id, caption_id, r.video_id, n.number AS reviewer, verdict, text, seconds FROM reviews r
+SELECT r.clip_id, caption_id, r.video_id, n.number AS reviewer, kind, verdict, text, marks, seconds, gold, holds
+FROM reviews r
 JOIN _published p USING (clip_id)
 JOIN (SELECT person, row_number() OVER (ORDER BY sha256(person)) AS number FROM reviews GROUP BY person) n
     USING (person)

@@ -200,11 +200,11 @@ def test_disagreements_go_out_again_to_an_adjudicator(ids: list[str], tmp_path: 
     folder = desk.root / "review-adjudication"
     before = desk.step.external_digest(StepContext(desk.root, {}))
     rows, waiting = desk.build()
-    assert waiting == f"2 disagreements are open: fill in {folder / 'answers.csv'}, a copy of tasks.csv"
+    assert waiting == f"2 of 12 are in dispute: fill in {folder / 'answers.csv'}, a copy of tasks.csv"
     assert sorted(desk.ids("review-adjudication")) == ids[:2] and {row.holds for row in rows} == {True, False}
     desk.answer("ann", {ids[0]: "reject"}, "review-adjudication")  # the adjudicator may be one of those before
     assert before != desk.step.external_digest(StepContext(desk.root, {}))
-    assert desk.build()[1].startswith("1 disagreements are open")
+    assert desk.build()[1].startswith("1 of 12 are in dispute")
     desk.answer("ann", {ids[0]: "reject", ids[1]: "accept"}, "review-adjudication")
     rows, waiting = desk.build()
     assert not waiting and desk.dropped == {CLIPS[0].clip_id: "rejected"}

@@ -117,6 +117,7 @@ def test_people_have_numbers_and_no_names(source: DatasetSource, tmp_path: Path,
     publish_to_folder(source, tmp_path / "plain", PublishOptions("links", configs=["default", "reviews"]))
     found = [row for f in (tmp_path / "plain" / "reviews").iterdir() for row in pq.read_table(f).to_pylist()]
     assert {row["reviewer"] for row in found} == {1, 2} and len(found) == 12
+    assert {(row["kind"], row["gold"], row["holds"], len(row["marks"])) for row in found} == {("judge", None, None, 0)}
 
 
 def test_the_card_tells_the_schemas_that_the_files_have(source: DatasetSource, tmp_path: Path) -> None:
