@@ -14,7 +14,7 @@ from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import AsyncFunction, Cost, Item, RowAnswer, Source, StepContext
 from ..schemas import Col, Video
-from .downloads import hub_files, session, site
+from .downloads import hub_files, parts, session, site
 from .downloads.downloads import WebItem, open_downloads
 from .downloads.faults import ADVICE
 from .downloads.hub_files import HubVideo, list_hub, read_hub_video
@@ -51,7 +51,7 @@ class HubSource(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What reads the Hub, and what fetches addresses."""
-        return [*hub_files.requirements(), *session.requirements(), *site.requirements()]
+        return [*hub_files.requirements(), *session.requirements(), *site.requirements(), *parts.requirements()]
 
     def max_concurrency(self) -> int:
         """More than are under way: some wait for their hosts."""

@@ -23,7 +23,7 @@ from ..engine.contract.step import (
     each_row,
 )
 from ..schemas import Col, Video
-from .downloads import session, site
+from .downloads import parts, session, site
 from .downloads.downloads import WebItem, open_downloads
 from .downloads.faults import ADVICE
 from .downloads.options import DownloadOptions
@@ -101,7 +101,7 @@ class Panda70mSource(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        return [*session.requirements(), *site.requirements()] if self.download else []
+        return [*session.requirements(), *site.requirements(), *parts.requirements()] if self.download else []
 
     def max_concurrency(self) -> int:
         """Where it downloads, more than are under way: some wait for their hosts."""

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from ..engine.contract.errors import RowError, UserError
@@ -15,7 +15,7 @@ from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import AsyncFunction, Cost, Drop, Item, RowAnswer, Source, Step, StepContext
 from ..schemas import Col, Video
 from ..schemas.licenses import license_key
-from .downloads import playlists, session, site
+from .downloads import parts, playlists, session, site
 from .downloads.downloads import Downloads, WebItem, open_downloads
 from .downloads.faults import ADVICE
 from .downloads.options import DownloadOptions
@@ -69,6 +69,9 @@ class Urls(Source[Video]):
         str, Col("csv, tsv, json, jsonl, Parquet or txt file with addresses and more columns", local=True)
     ] = ""
     column: Annotated[str, Col("its column of addresses; empty for url, contentUrl, video_url, link, …")] = ""
+    only_spans: Annotated[
+        bool, Col("fetch only the seconds that the list's captions are about, a video for each span of seconds")
+    ] = False
     licenses: Annotated[
         tuple[str, ...],
         Col("licences to take, such as `cc-by-4.0`; others leave with `license`; empty: all", local=True),
@@ -110,7 +113,9 @@ class Urls(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        needed = [*session.requirements(), *site.requirements(), *playlists.requirements()]
+        needed = [
+            *session.requirements(), *site.requirements(), *playlists.requirements(), *parts.requirements(),
+        ]  # fmt: skip
         return [*dict.fromkeys(needed)]
 
     def max_concurrency(self) -> int:
@@ -131,9 +136,8 @@ class Urls(Source[Video]):
                 continue
             seen.add(url)
             reason = self._verdict(row, url, archive)
-            said = json.dumps([url, row.told, row.captions, row.problem, reason], sort_keys=True, default=str)
-            digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
-            yield Item(make_video_id(_name(url), url or row.where), digest, (WebItem(url, row), reason))
+            for wanted in _wanted(url, row, self.only_spans):
+                yield _item(wanted, reason)
 
     @asynccontextmanager
     async def open_async(self, context: StepContext) -> AsyncIterator[AsyncFunction[Item, Video]]:
@@ -178,6 +182,27 @@ class Urls(Source[Video]):
             self.automatic_captions, self.yt_dlp, self.obey, self.at_once, self.per_host, self.delay_s,
             self.cool_down_s,
         )  # fmt: skip
+
+
+def _wanted(url: str, row: ManifestRow, only_spans: bool) -> list[WebItem]:
+    """The whole video, or the seconds that its captions are about."""
+    spans = sorted({(c.start_s, c.end_s) for c in row.captions if c.start_s is not None and c.end_s is not None})
+    if not only_spans or not spans or row.problem:
+        return [WebItem(url, row)]
+    return [
+        WebItem(url, replace(row, captions=[c for c in row.captions if (c.start_s, c.end_s) == span]), seconds=span)
+        for span in spans
+    ]
+
+
+def _item(wanted: WebItem, reason: tuple[str, str] | None) -> Item:
+    url, row = wanted.url, wanted.line
+    assert row is not None
+    said = [url, row.told, row.captions, row.problem, reason, *([wanted.seconds] if wanted.seconds else [])]
+    raw = json.dumps(said, sort_keys=True, default=str).encode("utf-8", "surrogateescape")
+    part = f"#{wanted.seconds[0]:g}-{wanted.seconds[1]:g}" if wanted.seconds else ""
+    video_id = make_video_id(_name(url), (url or row.where) + part)
+    return Item(video_id, hashlib.sha256(raw).hexdigest(), (wanted, reason))
 
 
 def _name(url: str) -> str:

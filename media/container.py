@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..engine.contract.errors import RowError
 
@@ -49,24 +49,32 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
         RowError: ``unreadable``, with the reason in plain words, or ``too_large`` where a header
             claims a picture of more than 16384 px a side or 100 megapixels.
     """
+    real = os.path.abspath(path)  # a relative name such as `concat:a` would be read as a protocol
+    with open_source(real, os.path.basename(real)) as container:
+        yield container
+
+
+@contextmanager
+def open_source(source: str | BinaryIO, name: str) -> Iterator[InputContainer]:
+    """The same for an absolute path, or for a file object; ``name`` is for messages."""
     import av
 
-    real = os.path.abspath(path)  # a relative name such as `concat:a` would be read as a protocol
+    path = source if isinstance(source, str) else ""
     try:
         container = av.open(
-            real,
-            format=_image_format(real),
+            source,
+            format=_image_format(path) if path else None,
             options={"max_pixels": str(MAX_PIXELS)},
             container_options={"protocol_whitelist": "file", "format_whitelist": _formats()},
             **_tag_options(),
         )
     except (av.FFmpegError, OSError, EOFError, ValueError) as error:  # UnicodeDecodeError is a ValueError
-        raise RowError(f"{os.path.basename(real)}: {_reason(real, error)}", "unreadable") from error
+        raise RowError(f"{name}: {_reason(path, error) if path else error}", "unreadable") from error
     with container:
         for stream in container.streams.video:
             context = stream.codec_context
             if context is not None:
-                _check_size(real, context.width, context.height)
+                _check_size(name, context.width, context.height)
                 context.options = {"max_pixels": str(MAX_PIXELS)}  # the size may change later in the stream
         yield container
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from json import dumps
 from pathlib import Path
 
 import pytest
+from web import Reply, Web, serving
 
 from cliploom.cli.recipes import PACKAGE, recipe_names, recipe_text
 from cliploom.engine.build import Build, run_build
@@ -20,6 +22,7 @@ FAKE = [  # what asks a server; the sample videos are shorter than the paper's
 ]
 MEDIA = dumps(str(files(PACKAGE) / "media"))
 CHEAPER = {
+    "webvid": ["cards.dataset.rights={unknown: bytes}"],
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
     "sharegpt4video": [*FAKE, "brief.teachers=[{chat: fake, frames: 8}]"],
     # Nobody answers here: tests/annotation/test_asking_recipes.py does.
@@ -33,10 +36,28 @@ CHEAPER = {
 }
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[Web]:
+    """A server with the sample videos."""
+    with serving() as made:
+        for file in Path(str(files(PACKAGE) / "media")).glob("*.mp4"):
+            made.says(f"/{file.name}", Reply(file.read_bytes()))
+        yield made
+
+
+def source_settings(name: str, web: Web, folder: Path) -> list[str]:
+    """Where a recipe's videos are."""
+    if name != "webvid":
+        return [f"builders.{'pairs' if name in ('pairs', 'tagalign') else 'folder'}.path={MEDIA}"]
+    rows = (f"{n},Film number {n},1,00,PT00H00M20S,{web.url}{path}" for n, path in enumerate(sorted(web.replies)))
+    list_file = folder / "videos.csv"
+    list_file.write_text("\n".join(["videoid,name,page_idx,page_dir,duration,contentUrl", *rows]), encoding="utf-8")
+    return [f"builders.urls.list={dumps(str(list_file))}", "builders.urls.allow_private=true"]
+
+
 @pytest.mark.parametrize("name", recipe_names())
-def test_a_recipe_makes_its_dataset(name: str, tmp_path: Path) -> None:
-    source = "pairs" if name in ("pairs", "tagalign") else "folder"
-    settings = [f"builders.{source}.path={MEDIA}", *CHEAPER.get(name, ())]
+def test_a_recipe_makes_its_dataset(name: str, tmp_path: Path, web: Web) -> None:
+    settings = [*source_settings(name, web, tmp_path), *CHEAPER.get(name, ())]
     recipe = read_recipe(recipe_text(name), f"{name}.yaml", settings)
     outcome = run_build(recipe, tmp_path, RunOptions(workers=2, limit=2))
     assert not outcome.waiting

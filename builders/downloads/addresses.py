@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
+from ..sources.listing import VIDEO_EXTENSIONS
 from . import connections
 from .faults import FetchError
 
@@ -36,6 +38,17 @@ def check_address(url: str, allow_private: bool) -> None:
         ipaddress.ip_address(host.partition("%")[0])
         if not connections.is_public(host):
             raise FetchError(f"{show(url)}: {connections.refusal(host)}", "private_address")
+
+
+def url_ending(url: str) -> str:
+    """The ending of a video file, where an address has one; otherwise ""."""
+    ending = os.path.splitext(urlsplit(url).path)[1][1:].lower()
+    return ending if ending in VIDEO_EXTENSIONS else ""
+
+
+def names_video(url: str) -> bool:
+    """Whether an address is that of a file, and not of a page, as far as it shows."""
+    return bool(url_ending(url))
 
 
 @lru_cache(maxsize=4096)

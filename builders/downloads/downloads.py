@@ -18,15 +18,17 @@ from ...engine.contract.errors import RowError
 from ...engine.contract.step import StepContext
 from ...engine.storage.files import UNFINISHED
 from ...schemas import Video
-from ..sources.listing import SUBTITLE_FORMATS, VIDEO_EXTENSIONS, Sidecar, VideoFile, stamp
+from ..sources.captions import SourceCaption
+from ..sources.listing import SUBTITLE_FORMATS, Sidecar, VideoFile, stamp
 from ..sources.manifests import ManifestRow
 from . import site
-from .addresses import host_of, show
+from .addresses import host_of, names_video, show, url_ending
 from .contents import ContentIndex
 from .direct import ByteRange, DirectClient, PageReply
 from .faults import LONGEST_WAIT_S, POLICIES, FetchError, check_disk
 from .hosts import Hosts
 from .options import DownloadOptions
+from .parts import fetch_part
 from .readers import Readers, ReadOrder
 from .robots import LARGEST_BYTES, Robots
 from .session import open_session
@@ -41,6 +43,7 @@ class WebItem(NamedTuple):
     line: ManifestRow | None = None  # what a list says of it
     span: ByteRange | None = None  # where it lies in an archive
     ending: str = ""  # of the file, where the address does not say
+    seconds: tuple[float, float] | None = None  # the part that is wanted; None: all of it
 
 
 class _Arrival(NamedTuple):
@@ -94,10 +97,12 @@ class Downloads:
                 there = await self._fetch(video_id, wanted)
                 self.hosts.succeed(host)
         told = dict(wanted.line.told) if wanted.line else {}
+        begins_s = float(there.said.get("begins_s", 0.0))
+        captions = [_earlier(one, begins_s) for one in wanted.line.captions] if wanted.line else []
         line = ManifestRow(
             wanted.line.where if wanted.line else wanted.url,
             told | {"uri": show(wanted.url), "download": there.said},
-            list(wanted.line.captions) if wanted.line else [],
+            captions,
         )
         found = _with_sidecars(there.path)
         try:
@@ -112,17 +117,21 @@ class Downloads:
         robots = await self._check_robots(wanted.url) if self.options.obey else "not asked"
         folder = self.context.folder()
         began = time.strftime("%Y-%m-%d", time.gmtime())
+        if wanted.seconds:
+            path, begins_s = await self.readers.call(fetch_part, wanted.url, wanted.seconds, folder, name, self.options)
+            whole = {"robots": robots, "day": began, "begins_s": begins_s, "seconds": list(wanted.seconds)}
+            return self._note(name, wanted.url, path, whole)
         if _is_direct(wanted):
             part = folder / UNFINISHED / f"{name}.part"
             part.parent.mkdir(exist_ok=True)
             try:
                 came = await self.client.fetch(wanted.url, part, wanted.span)
             except PageReply as page:
-                if page.what == "a page" and _names_video(wanted.url):
+                if page.what == "a page" and names_video(wanted.url):
                     what = f"{show(wanted.url)}: a page came, not a video: an error or login page"
                     raise FetchError(what, "not_media") from None
                 return await self._fetch_page(name, wanted.url, robots, began)
-            ending = came.ending or wanted.ending or _ending(wanted.url) or "mp4"
+            ending = came.ending or wanted.ending or url_ending(wanted.url) or "mp4"
             path = folder / f"{name}.{ending}"
             os.replace(part, path)
             said = {"address": show(came.address), "robots": robots, "day": began, **came.headers}
@@ -199,18 +208,16 @@ async def open_downloads(options: DownloadOptions, context: StepContext) -> Asyn
         )  # fmt: skip
 
 
+def _earlier(caption: SourceCaption, by_s: float) -> SourceCaption:
+    """A caption of a file that begins so much later than the video."""
+    if not by_s or caption.start_s is None or caption.end_s is None:
+        return caption
+    return caption._replace(start_s=max(0.0, caption.start_s - by_s), end_s=caption.end_s - by_s)
+
+
 def _is_direct(wanted: WebItem) -> bool:
     """Whether it is asked for as a file first; what comes decides."""
-    return bool(wanted.span) or _names_video(wanted.url) or bool(wanted.ending)
-
-
-def _names_video(url: str) -> bool:
-    return _ending(url) in VIDEO_EXTENSIONS
-
-
-def _ending(url: str) -> str:
-    ending = os.path.splitext(urlsplit(url).path)[1][1:].lower()
-    return ending if ending in VIDEO_EXTENSIONS else ""
+    return bool(wanted.span) or names_video(wanted.url) or bool(wanted.ending)
 
 
 def _with_sidecars(path: Path) -> VideoFile:

@@ -146,8 +146,8 @@ def _download(
     shown = show(url)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with guarded_loader(_settings(shown, folder, name, how), shown, how, connections) as loader:
-            told = _one(shown, loader.extract_info(url, download=False))
+        with guarded_loader(video_settings(shown, folder, name, how), shown, how, connections) as loader:
+            told = one_video(shown, loader.extract_info(url, download=False))
             told = loader.process_ie_result(told, download=True)
     except YoutubeDLError as error:
         raise_fault(shown, error)
@@ -158,7 +158,7 @@ def _download(
     return got[0], told
 
 
-def _one(url: str, told: Any) -> dict[str, Any]:
+def one_video(url: str, told: Any) -> dict[str, Any]:
     """What was found, if it is one video that has an end."""
     found = [dict(told)] if told else []
     if found and "entries" in found[0]:
@@ -244,7 +244,8 @@ def read_options(file: str) -> Mapping[str, Any]:
     return found
 
 
-def _settings(url: str, folder: Path, name: str, how: DownloadOptions) -> dict[str, Any]:
+def video_settings(url: str, folder: Path, name: str, how: DownloadOptions) -> dict[str, Any]:
+    """What it takes to fetch one video."""
     fits = f"{_PROTOCOLS}[height<=?{how.height_px}]"
     joined = f"bv*{fits}+ba{_PROTOCOLS}/" if shutil.which("ffmpeg") else ""
     base = base_settings(how)

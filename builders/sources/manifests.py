@@ -150,7 +150,9 @@ def _line(where: str, row: ListRow, wanted: Sequence[str], first: bool) -> Manif
     file = "" if file is None else str(file).strip()
     problem = row.problem or ("" if file else f"the column {key} is empty, it should name a video file")
     rest = {k: v for k, v in values.items() if k not in (key, "") and v not in (None, "")}
-    captions, told = read_captions(rest)
+    webvid = {key: file} if key.lower() == "contenturl" else {}  # beside it, `name` is a caption
+    captions, told = read_captions(rest | webvid)
+    told = {k: v for k, v in told.items() if k not in webvid}
     return ManifestRow(where, told, captions, f"{where}: {problem}" if problem else "", file)
 
 

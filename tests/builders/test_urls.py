@@ -295,6 +295,46 @@ def test_a_list_carries_its_columns_and_licences(web: Web, tmp_path: Path) -> No
     assert "/small.mp4" not in web.paths() and "/lost.mp4" not in web.paths()
 
 
+def test_only_the_seconds_that_captions_are_about_are_fetched(web: Web, tmp_path: Path) -> None:
+    film = web.says("/long.mp4", Reply(VIDEO))
+    file = tmp_path / "spans.jsonl"
+    spans = ((10.0, 12.0), (30.5, 33.0), (99, 100))
+    rows = [{"url": film, "caption": f"From {s}.", "start": s, "end": e} for s, e in spans]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    web.sent_of.clear()
+    step = Urls(list=str(file), only_spans=True, allow_private=True)
+    run_build(Recipe("web", (step, SourceClips()), shards=1), tmp_path / "b", RunOptions(workers=1))
+    db = Build.read(tmp_path / "b").connect()
+    found = db.execute(
+        "SELECT c.start_s, c.end_s, v.path, v.duration_s, v.metadata FROM clips c JOIN videos v USING (video_id)"
+        " ORDER BY json_extract(v.metadata, '$.download.begins_s')::DOUBLE"
+    ).fetchall()
+    assert len(found) == 2 and [kind for (kind,) in db.execute("SELECT kind FROM errors").fetchall()] == ["past_end"]
+    for (start_s, end_s, path, length_s, metadata), (wanted_s, until_s) in zip(found, spans[:2], strict=True):
+        begins_s = json.loads(metadata)["download"]["begins_s"]
+        assert begins_s <= wanted_s and (start_s + begins_s, end_s + begins_s) == pytest.approx(
+            (wanted_s, until_s), abs=0.001
+        )
+        assert length_s < 20 and same_picture(path, start_s, wanted_s)
+    assert web.sent_of["/long.mp4"] < 1.3 * len(VIDEO), "two parts, and three looks at 128 KiB"
+
+
+def same_picture(path: str, at_s: float, source_s: float) -> bool:
+    """Whether a part shows at a time what the film shows at another."""
+    import av
+    import numpy as np
+
+    def picture(file: str, when_s: float) -> Any:
+        with av.open(file) as container:
+            for frame in container.decode(video=0):
+                if frame.time is not None and frame.time >= when_s - 0.001:
+                    return frame.to_ndarray(format="gray")
+        raise AssertionError("it is shorter")
+
+    one, other = picture(path, at_s), picture(str(MEDIA / "sintel_trailer_270p.mp4"), source_s)
+    return bool(np.abs(one.astype(int) - other.astype(int)).mean() < 1.0)
+
+
 @pytest.mark.parametrize("ending", ["txt", "tsv", "jsonl", "parquet"])
 def test_lists_of_other_kinds(ending: str, tmp_path: Path) -> None:
     import pyarrow as pa
@@ -315,6 +355,18 @@ def test_lists_of_other_kinds(ending: str, tmp_path: Path) -> None:
     if ending != "txt":
         with pytest.raises(UserError, match="no column nowhere"):
             [*Urls(list=str(file), column="nowhere").find()]
+
+
+def test_webvid_s_csv(web: Web, tmp_path: Path) -> None:
+    file = tmp_path / "results_2M_train.csv"
+    file.write_text(
+        "videoid,name,page_idx,page_dir,duration,contentUrl\n"
+        f"21179416,Aerial shot of a lake,1,006001_006050,PT00H00M11S,{web.url}/21179416.mp4\n",
+        encoding="utf-8",
+    )
+    (item,) = Urls(list=str(file)).find()
+    line = item.payload[0].line
+    assert [caption.text for caption in line.captions] == ["Aerial shot of a lake"] and line.told["videoid"]
 
 
 def test_an_archive_is_passed_over(tmp_path: Path) -> None:

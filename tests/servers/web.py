@@ -37,6 +37,7 @@ class Web:
         self.times_s: list[float] = []  # when
         self.ranges: list[str] = []
         self.sent = 0  # bytes of what never ends
+        self.sent_of: Counter[str] = Counter()  # bytes by path
         self.agents: Counter[str] = Counter()
         self.most = self.under_way = 0  # requests at once
         self._lock = threading.Lock()
@@ -103,6 +104,7 @@ class Web:
         if request.command != "GET":
             return
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.sent_of[request.path] += len(body)
             request.wfile.write(body)
             while reply.length == -1:
                 time.sleep(reply.pause_s)
