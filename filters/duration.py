@@ -23,8 +23,6 @@ class Duration(Filter[Clip]):
     The length is that of the times, not of a cut file. Reasons: ``too_short``, ``too_long``.
     """
 
-    batch = 65_536  # it takes tables
-
     min_s: Annotated[float, Col("shortest clip that stays", unit="s", low=0)] = 2.0
     max_s: Annotated[float, Col("longest clip that stays", unit="s", low=0)] = 60.0
 
@@ -39,6 +37,10 @@ class Duration(Filter[Clip]):
         if seconds < self.min_s:
             return "too_short"
         return "too_long" if seconds > self.max_s else None
+
+    def table_columns(self) -> Sequence[str]:
+        """The times."""
+        return "start_s", "end_s"
 
     def drop_table(self, table: pa.Table) -> pa.Array:
         """As ``drop``, for many clips at once."""

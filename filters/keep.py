@@ -12,7 +12,7 @@ from ..engine.contract.errors import RowError, UserError, nearest
 from ..engine.contract.step import Filter, Step, StepContext
 from ..engine.expressions.expression import bind, columns_of, connect, judge, judge_table
 from ..schemas import Col, memoize
-from .sql.columns import KeepInput, base_schema, clip_columns, clip_table, full_schema, to_table
+from .sql.columns import KeepInput, base_schema, clip_columns_for, clip_table, full_schema, to_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,14 +54,12 @@ class Keep(Filter[KeepInput]):
         finally:
             db.close()
 
-    def rows_per_call(self) -> int:
-        """Many where it takes tables."""
-        return 65_536 if _asks_of_clips_alone(self.where) else self.batch
+    def table_columns(self) -> Sequence[str]:
+        """What the rule names, where that is nothing but columns of the clip itself."""
+        return clip_columns_for(_columns(self.where))
 
-    def drop_table(self, table: pa.Table) -> pa.Array | None:
-        """As ``open``, where the rule names nothing but columns of the clip itself."""
-        if not _asks_of_clips_alone(self.where):
-            return None
+    def drop_table(self, table: pa.Table) -> pa.Array:
+        """As ``open``, for many clips at once."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -87,8 +85,8 @@ def _database(thread: int) -> duckdb.DuckDBPyConnection:
 
 
 @memoize
-def _asks_of_clips_alone(where: str) -> bool:
-    return columns_of(_database(get_ident()), where) <= {name.lower() for name in clip_columns()}
+def _columns(where: str) -> frozenset[str]:
+    return frozenset(columns_of(_database(get_ident()), where))
 
 
 def _reason(value: bool | None) -> str | None:

@@ -1,7 +1,7 @@
 """What flows between the steps: one row type per table, declared once."""
 
 from .arrow import arrow_schema, from_arrow, to_arrow
-from .check import problem, unwritable
+from .check import are_sound, problem, unwritable
 from .col import Col, Field, Row, id_name, memoize, row_fields
 from .media import Chapter, Clip, Doubles, Floats, Frame, Shot, Signals, Sound, Span, Subtitle, Video
 from .text import (
@@ -34,5 +34,6 @@ __all__ = [
     "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
     "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "ReviewMark", "Row", "Score", "Segment", "Shot",
     "Signals", "Sound", "Span", "Subtitle", "TagLabels", "TagMention", "TagRelation", "Tags", "Video", "Word",
-    "arrow_schema", "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow", "unwritable",
+    "are_sound", "arrow_schema", "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow",
+    "unwritable",
 ]  # fmt: skip

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import is_dataclass
-from typing import Any, NamedTuple, get_args, get_origin
+from itertools import chain
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 import numpy as np
 
 from .col import Col, Field, memoize, row_fields
 
 Check = Callable[[Any], str | None]
+ColumnCheck = Callable[[list[Any]], bool]
 
 _EXACT = 1 << 53  # from here on a float64 skips whole numbers
 _INT64 = 1 << 63
@@ -21,13 +23,18 @@ _INT64 = 1 << 63
 
 def problem(row: Any) -> str | None:
     """The first thing wrong with a row, as ``column: what`` - or None for a sound one."""
-    names, checks, quick, values_of = _checks(type(row))
-    if all(map(operator.call, quick, values_of(row))):
-        return None
-    for name, check in zip(names, checks, strict=True):
+    for name, check in _checks(type(row)):
         if said := check(getattr(row, name)):
             return f"{type(row).__name__}.{name}: {said}"
     return None
+
+
+def are_sound(rows: Sequence[Any]) -> bool:
+    """Is nothing wrong with any of these rows of one type, for sure? Looks at a whole column in one go.
+
+    False for some that are sound too, such as those with arrays or with text that is not ASCII: ``problem`` tells.
+    """
+    return not rows or all(check(list(map(get, rows))) for get, check in _column_checks(type(rows[0])))
 
 
 def unwritable(value: object) -> str | None:
@@ -37,45 +44,49 @@ def unwritable(value: object) -> str | None:
     return _text(value) if value else "is empty"
 
 
-class _RowChecks(NamedTuple):
-    """How the rows of a type are checked: by the quick checks, and by the others where one of those says no."""
-
-    names: tuple[str, ...]
-    checks: tuple[Check, ...]
-    quick: tuple[Callable[[Any], bool], ...]
-    values_of: Callable[[Any], tuple[Any, ...]]
+@memoize
+def _checks(row: type) -> tuple[tuple[str, Check], ...]:
+    return tuple((f.name, _check(f)) for f in row_fields(row))
 
 
 @memoize
-def _checks(row: type) -> _RowChecks:
+def _column_checks(row: type) -> tuple[tuple[Callable[[Any], Any], ColumnCheck], ...]:
     fields = row_fields(row)
-    names = tuple(f.name for f in fields)
-    get = operator.attrgetter(*names)
-    values_of = get if len(names) > 1 else lambda value: (get(value),)
-    return _RowChecks(names, tuple(map(_check, fields)), tuple(map(_quick_check, fields)), values_of)
+    return tuple((operator.attrgetter(f.name), _column_check(f.type, f.col, f.optional)) for f in fields)
 
 
-def _quick_check(f: Field) -> Callable[[Any], bool]:
-    """Whether a value is sound for sure: of the plainest kind of its column."""
-    low = -sys.float_info.max if f.col.low is None else f.col.low
-    high = sys.float_info.max if f.col.high is None else f.col.high
-    choices, optional = f.col.choices, f.optional
-    if f.type is str and not choices:
-        return lambda value: value.isascii() if type(value) is str else optional and value is None
-    if f.type is float:
-        least, most = max(low, -_EXACT), min(high, _EXACT)
-        return lambda value: (
-            low <= value <= high if type(value) is float
-            else least <= value <= most if type(value) is int else optional and value is None
-        )  # fmt: skip
-    if f.type is int:
-        least, most = max(low, -_INT64), min(high, _INT64 - 1)
-        return lambda value: least <= value <= most if type(value) is int else optional and value is None
-    if f.type is bool:
-        return lambda value: type(value) is bool or (optional and value is None)
-    if get_origin(f.type) is list:
-        return lambda value: not value if type(value) is list else optional and value is None
-    return lambda value: optional and value is None
+def _column_check(hint: Any, col: Col, optional: bool) -> ColumnCheck:
+    of_type = _values_check(hint, col)
+    allowed = {float, int} if hint is float else {get_origin(hint) or hint}
+
+    def check(values: list[Any]) -> bool:
+        found = {*map(type, values)}
+        if optional and NoneType in found:
+            values = [value for value in values if value is not None]
+            found.remove(NoneType)
+        return not values or (found <= allowed and of_type(values))
+
+    return check
+
+
+def _values_check(hint: Any, col: Col) -> ColumnCheck:
+    """Whether some values of a type, at least one, are sound for sure."""
+    low = -math.inf if col.low is None else col.low
+    high = math.inf if col.high is None else col.high
+    if hint is str:
+        return lambda values: {*values} <= {*col.choices} if col.choices else "".join(values).isascii()
+    if hint is float:  # a number that is not finite makes the sum so; a whole one must be one that a float can be
+        low, high = max(low, -_EXACT), min(high, _EXACT)
+        return lambda values: math.isfinite(sum(values)) and low <= min(values) and max(values) <= high
+    if hint is int:
+        low, high = max(low, -_INT64), min(high, _INT64 - 1)
+        return lambda values: low <= min(values) and max(values) <= high
+    if get_origin(hint) is list:
+        items = _column_check(get_args(hint)[0], col, False)
+        return lambda values: items([*chain.from_iterable(values)])
+    if is_dataclass(hint) and isinstance(hint, type):
+        return lambda values: are_sound(values)
+    return lambda values: hint in (bool, bytes) and not col.choices
 
 
 def _check(f: Field) -> Check:

@@ -25,6 +25,8 @@ Said = TypeVar("Said")
 
 Cost = Literal["row", "io", "cpu", "llm", "gpu"]
 
+_ROWS_PER_TABLE = 65_536
+
 
 class Drop(NamedTuple):
     """A verdict: what has this id leaves the build here, and why.
@@ -242,12 +244,20 @@ class Filter(Step, Generic[In]):
         """Why the row leaves, or None for one that stays."""
         raise NotImplementedError
 
-    def drop_table(self, table: pa.Table) -> pa.Array | None:
-        """The same for all rows of a table of the first type that it reads: a text or null for each.
+    def table_columns(self) -> Sequence[str]:
+        """The columns of the first row type that it reads by which ``drop_table`` judges; none: it judges rows."""
+        return ()
 
-        None, or an error, where they must be judged one by one.
+    def drop_table(self, table: pa.Table) -> pa.Array:
+        """As ``drop``, for all rows of a table with these columns: a text or null for each.
+
+        Where it raises, or answers otherwise, the rows are judged one by one.
         """
-        return None
+        raise NotImplementedError
+
+    def rows_per_call(self) -> int:
+        """Many where it judges tables."""
+        return _ROWS_PER_TABLE if self.table_columns() else self.batch
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[Callable[[list[In]], Sequence[str | None | RowError]]]:

@@ -73,8 +73,8 @@ class AsyncWorker:
         unit = OpenUnit(self._store, self.node, window, closing)
 
         async def do(batch: Batch) -> None:
-            unit.add(await self._job.do(batch), len(batch.ids))
-            self._done += len(batch.ids)
+            unit.add(await self._job.do(batch), len(batch))
+            self._done += len(batch)
 
         if len(window):
             try:

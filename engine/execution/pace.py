@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .result_buffer import MOST_ROWS, MOST_S
+from .result_buffer import MOST_S
 
 _FASTEST_GROWTH = 8
+_MOST_ROWS = 5000  # whose names travel to a worker at once
 
 
 class Pace:
@@ -18,5 +19,5 @@ class Pace:
         if not rows:
             return
         fitting = int(rows * MOST_S / max(seconds, 1e-3))
-        wanted = max(self._least, min(fitting, self.rows * _FASTEST_GROWTH, MOST_ROWS))
+        wanted = max(self._least, min(fitting, self.rows * _FASTEST_GROWTH, _MOST_ROWS))
         self.rows = wanted // self._least * self._least

@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from ...schemas import arrow_schema
 from ..contract.errors import RowError, TransientError, UserError, Waiting
 from ..contract.step import EachRow, Filter, Item, MultiOutput, StepContext
 from ..planning.plan import Node
 from ..storage.join import Batch, rows_of
-from .answers import BatchOutcome, TimedAnswer, judge_batch, judge_table
+from .answers import BatchOutcome, TimedAnswer, judge_batch, judge_table, merge_outcomes
 from .call_progress import CallProgress
 from .failures import (
     Attempt,
@@ -73,10 +72,19 @@ class Job:
             UserError: the step cannot go on.
             WorkerLost: this process cannot: its GPU has failed.
         """
-        if (whole := self._judge_table(batch, first)) is not None:
-            return whole
+        if batch.by_rows is None:
+            return self._do_rows(batch, first)
+        if (judged := self._judge_table(batch, first)) is not None:
+            return judged
+        made = []
+        for some in batch.by_rows():
+            made.append(self._do_rows(some, first))
+            first += len(some)
+        return merge_outcomes(made)
+
+    def _do_rows(self, batch: Batch, first: int) -> BatchOutcome:
         rows = rows_of(batch, self.node.reads)
-        lacks = [_missing(self.node, row) for row in rows]
+        lacks = [_missing(self.node, row) for row in rows] if _may_lack(self.node) else [None] * len(rows)
         tried = [(first + at, row) for at, (row, lack) in enumerate(zip(rows, lacks, strict=True)) if not lack]
         given = iter(self._answers(tried, batch.wanted))
         answers = [TimedAnswer(lack) if lack else next(given) for lack in lacks]
@@ -86,15 +94,11 @@ class Job:
         return found
 
     def _judge_table(self, batch: Batch, first: int) -> BatchOutcome | None:
-        """What a filter that takes tables says of the batch; None where its rows must be made."""
-        step, anchor = self.node.step, self.node.reads.anchor
-        if not isinstance(step, Filter) or type(step).drop_table is Filter.drop_table or anchor is None:
-            return None
-        assert batch.anchor is not None
-        table = batch.anchor.select(arrow_schema(anchor).names)
-        self.progress.begin(first, len(batch.ids))
+        """What a filter says of the batch as a table; None where its rows must be made."""
+        assert isinstance(self.node.step, Filter)
+        self.progress.begin(first, len(batch))
         started = time.monotonic()
-        done = attempt(step.drop_table, table)
+        done = attempt(self.node.step.drop_table, batch.anchor)
         self.progress.end()
         self.check()
         return judge_table(self.node, batch, done.value, time.monotonic() - started) if done.error is None else None
@@ -264,6 +268,11 @@ def _result(done: Attempt, node: Node, what: str) -> Any:
     if isinstance(done.error, (UserError, Waiting)):
         raise done.error
     raise as_user_error(done.error, node.step, node.name, what) from done.error
+
+
+def _may_lack(node: Node) -> bool:
+    """Are there rows of the step that cannot even be tried?"""
+    return node.reads.anchor is None or any(join.required and not join.many for join in node.reads.joins)
 
 
 def _missing(node: Node, row: Any) -> RowError | None:

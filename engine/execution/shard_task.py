@@ -14,11 +14,10 @@ from ..contract.step import Item, Source
 from ..planning.plan import Node, TableRef
 from ..storage.hashes import hash_column
 from ..storage.join import Batch, InputReader, Inputs, Window, inputs_of, output_versions
-from ..storage.ledger import FAILED, LedgerEntry, Standing, compare
+from ..storage.ledger import FAILED, LedgerEntry, Standing, compare, to_ledger
 from ..storage.manifest import Manifest
-from ..storage.shard import Shard
+from ..storage.shard import Results, Shard
 from ..storage.store import Store, shard_of
-from .answers import TableOutcome
 from .failures import Timeout, WorkerLost
 from .result_buffer import MOST_BYTES, ResultBuffer
 from .sources import items_of
@@ -36,7 +35,7 @@ class Call(NamedTuple):
     @property
     def rows(self) -> Window:
         """The rows of the batch as a window of their own."""
-        return self.window.slice(self.first, self.first + len(self.batch.ids))
+        return self.window.slice(self.first, self.first + len(self.batch))
 
 
 class Task:
@@ -154,7 +153,7 @@ class Task:
         self._ahead = None
         return call
 
-    def land(self, outcomes: Mapping[str, TableOutcome], tries: Mapping[str, int]) -> RowTally:
+    def land(self, outcomes: Mapping[str, Results], tries: Mapping[str, int]) -> RowTally:
         """Take a batch's outcome; commits when enough has come together. Returns how the batch's inputs went."""
         for name, outcome in outcomes.items():
             self._buffers[name].add(outcome, tries)
@@ -196,7 +195,7 @@ class Task:
     def _fail(self, window: Window, error: WorkerLost) -> RowTally:
         ids, videos, digests = window.inputs
         entry = LedgerEntry(ids[0].as_py(), videos[0].as_py(), int(digests[0]), FAILED, error.kind, error.message)
-        outcome = TableOutcome([entry], None)
+        outcome = Results(to_ledger([entry]))
         return self.land({self.node.table(part).name: outcome for part in window.wanted}, window.tries)
 
     def _commit(self, name: str) -> None:
@@ -229,7 +228,7 @@ def _calls(reader: InputReader, window: Window) -> Iterator[Call]:
     first = 0
     for batch in reader.batches(window):
         yield Call(batch, window, first)
-        first += len(batch.ids)
+        first += len(batch)
 
 
 def deal_items(nodes: Sequence[Node], limit: int | None, shards: int) -> dict[int, dict[int, list[Item]]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ..contract.errors import UserError
-from ..storage.ledger import FAILED, LedgerEntry
-from .answers import TableOutcome
+from ..storage.ledger import FAILED, LedgerEntry, entries_of, own_lines
+from ..storage.shard import Results
 
 _FEW = 20  # rows after which max_bad counts
 _LONGEST_MESSAGE = 200
@@ -23,28 +26,21 @@ class RowTally:
     causes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)  # cause -> a message
 
-    def add(self, entries: Iterable[LedgerEntry]) -> None:
-        """Take inputs that were dealt with."""
-        for entry in entries:
-            self.rows += 1
-            if entry.status == FAILED:
-                self.failed += 1
-                self.causes[entry.kind] += 1
-                self.examples.setdefault(entry.kind, entry.message)
-
-    def add_outcomes(self, outcomes: Mapping[str, TableOutcome]) -> None:
+    def add_outcomes(self, outcomes: Mapping[str, Results]) -> None:
         """Take what became of a batch. An input has failed where it failed in any of a step's tables."""
-        if len(outcomes) == 1:
-            [outcome] = outcomes.values()
-            self.rows += outcome.ledger.num_rows if outcome.ledger is not None else 0
-            self.add([entry for entry in outcome.entries if not entry.part_of])
-            return
-        complete: dict[str, LedgerEntry] = {}
-        for outcome in outcomes.values():
-            for entry in outcome.entries:
-                if not entry.part_of and (entry.status == FAILED or entry.id not in complete):
-                    complete[entry.id] = entry
-        self.add(complete.values())
+        ledgers = [own_lines(outcome.ledger) for outcome in outcomes.values()]
+        if len(ledgers) == 1:
+            self.rows += ledgers[0].num_rows
+        else:
+            self.rows += pc.count_distinct(pa.concat_tables(ledgers).column("id")).as_py()
+        failures: dict[str, LedgerEntry] = {}
+        for ledger in ledgers:
+            failed = ledger.filter(pc.equal(ledger.column("status"), FAILED))
+            failures |= {entry.id: entry for entry in entries_of(failed)}
+        for entry in failures.values():
+            self.failed += 1
+            self.causes[entry.kind] += 1
+            self.examples.setdefault(entry.kind, entry.message)
 
     def merge(self, other: RowTally) -> None:
         """Take what another has counted."""

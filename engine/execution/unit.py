@@ -110,7 +110,7 @@ class UnitWorker:
         unit = OpenUnit(self.store, self.node, window, closing)
         batches = self.reader.batches(window)
         for batch in read_ahead(batches) if self.node.step.cost in _ELSEWHERE else batches:
-            unit.add(self.job.do(batch, unit.rows), len(batch.ids))
+            unit.add(self.job.do(batch, unit.rows), len(batch))
             if unit.waiting or unit.full:
                 break
         return unit.write()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from ...schemas import Row, from_arrow, id_name, row_fields
 from ..contract.errors import UserError
-from ..contract.step import InputSpec, Item, JoinSpec
+from ..contract.step import Filter, InputSpec, Item, JoinSpec
 from ..planning.plan import Node, TableRef, link_columns
 from .hashes import Hashes, as_digests, combine, hash_column, hash_text, mix
 from .row_files import UNIQUE_IDS, VERSION, read_window, storage_schema, windows
@@ -33,8 +34,14 @@ class Inputs(NamedTuple):
 
     def pick(self, which: np.ndarray) -> Inputs:
         """Those at these places."""
+        if len(which) == len(self.ids):  # they come in order
+            return self
         at = pa.array(which)
         return Inputs(self.ids.take(at), self.videos.take(at), self.digests[which])
+
+    def part(self, start: int, stop: int) -> Inputs:
+        """Those from one place up to another; it shares their memory."""
+        return Inputs(self.ids[start:stop], self.videos[start:stop], self.digests[start:stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,8 @@ class Window:
 
     def slice(self, start: int, stop: int) -> Window:
         """The rows from one place up to another."""
-        ids, videos, digests = self.inputs
-        part = Inputs(_copy(ids[start:stop]), _copy(videos[start:stop]), digests[start:stop].copy())
+        ids, videos, digests = self.inputs.part(start, stop)
+        part = Inputs(_copy(ids), _copy(videos), digests.copy())
         return Window(self.number, part, self.wanted, self.items[start:stop], self.tries)
 
 
@@ -64,15 +71,20 @@ def _copy(part: pa.Array) -> pa.Array:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The input rows of one call of a step, as tables: rows are made where they are used."""
+    """The input rows of one call of a step, as tables: rows are made where they are used.
 
-    ids: list[str]
-    videos: list[str]
-    digests: list[int]
+    For a filter that judges tables they have the columns that it asks for; ``by_rows`` reads them whole.
+    """
+
+    inputs: Inputs
     wanted: frozenset[str]
-    items: Sequence[Item]
+    items: Sequence[Item] = ()
     anchor: pa.Table | None = None
     joined: tuple[pa.Table, ...] = ()
+    by_rows: Callable[[], Iterator[Batch]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs.ids)
 
 
 def find_dropped_ids(nodes: Sequence[Node], node: Node, store: Store, number: int) -> dict[str, pa.Array]:
@@ -98,7 +110,7 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
     if table is None or not table.num_rows:
         return Inputs(pa.array([], pa.string()), pa.array([], pa.string()), np.empty(0, np.int64))
     ids, videos = table.column(key).combine_chunks(), table.column("video_id").combine_chunks()
-    if pc.count_distinct(ids).as_py() < len(ids):
+    if not is_increasing(ids) and pc.count_distinct(ids).as_py() < len(ids):
         found = pc.value_counts(ids)
         raise duplicate_id_error(node, found.field("values")[pc.index(pc.greater(found.field("counts"), 1), True)])
     if watch:
@@ -110,6 +122,11 @@ def inputs_of(nodes: Sequence[Node], node: Node, store: Store, number: int) -> I
         for join, tables in zip(node.reads.joins, node.joined, strict=True)
     ]
     return Inputs(ids, videos, as_digests(combine([versions, *joins])))
+
+
+def is_increasing(ids: pa.Array) -> bool:
+    """Are they in order, and each there once?"""
+    return len(ids) < 2 or bool(pc.all(pc.less(ids[:-1], ids[1:])).as_py())
 
 
 def duplicate_id_error(node: Node, id_: object) -> UserError:
@@ -217,8 +234,13 @@ class _SpanTables(NamedTuple):
     number: int
     low: str
     high: str  # the first that is not in it; "" for none
+    columns: list[str] | None  # of the anchors; None for all of them, and for the rows that belong to them
     anchors: pa.Table
     joined: list[pa.Table]
+
+
+def _text(value: pa.Scalar) -> str:
+    return str(value.as_py())
 
 
 class InputReader:
@@ -230,53 +252,76 @@ class InputReader:
 
     def batches(self, window: Window) -> Iterator[Batch]:
         """The rows of a window, call by call, with what belongs to them."""
-        size = self._node.rows_per_call
-        ids, videos = window.inputs.ids.to_pylist(), window.inputs.videos.to_pylist()
-        digests = window.inputs.digests.tolist()
-        for start, anchors, joined in self._tables(window, videos):
-            for at in range(0, anchors.num_rows if anchors else len(ids), size):
-                first, last = start + at, min(start + at + size, start + (anchors.num_rows if anchors else len(ids)))
-                pick = slice(first, last)
-                some = anchors.slice(at, last - first) if anchors else None
+        step = self._node.step
+        if isinstance(step, Filter) and (columns := step.table_columns()):
+            yield from self._table_batches(window, columns, self._node.rows_per_call)
+        else:
+            yield from self._row_batches(window, self._node.rows_per_call)
+
+    def _table_batches(self, window: Window, columns: Sequence[str], size: int) -> Iterator[Batch]:
+        """Those of a filter that judges tables by some columns."""
+        assert self._node.reads.anchor is not None
+        inputs, fewer = window.inputs, min(size, self._node.step.batch)
+        read = list(dict.fromkeys([id_name(self._node.reads.anchor), "video_id", *columns]))
+        for start, anchors, _ in self._tables(window, read):
+            for at in range(0, anchors.num_rows, size):
+                some = anchors.slice(at, size).select(list(columns))
+                part = replace(window, inputs=inputs.part(start + at, start + at + some.num_rows))
+                yield Batch(part.inputs, window.wanted, (), some, (), partial(self._row_batches, part, fewer))
+
+    def _row_batches(self, window: Window, size: int) -> Iterator[Batch]:
+        if self._node.reads.anchor is None:
+            for at in range(0, len(window), size):
+                yield Batch(window.inputs.part(at, at + size), window.wanted, window.items[at : at + size])
+            return
+        for start, anchors, joined in self._tables(window):
+            for at in range(0, anchors.num_rows, size):
+                some = anchors.slice(at, size)
                 belonging = tuple(
                     _belonging(self._node, join, table, some)
                     for join, table in zip(self._node.reads.joins, joined, strict=True)
                 )
-                yield Batch(ids[pick], videos[pick], digests[pick], window.wanted, window.items[pick], some, belonging)
+                inputs = window.inputs.part(start + at, start + at + some.num_rows)
+                yield Batch(inputs, window.wanted, (), some, belonging)
 
-    def _tables(self, window: Window, videos: Sequence[str]) -> Iterator[tuple[int, pa.Table | None, list[pa.Table]]]:
-        """Parts of a window: where it begins, its anchors, and rows of which some belong to them."""
-        if self._node.reads.anchor is None:
-            yield 0, None, []
-            return
+    def _tables(
+        self, window: Window, columns: list[str] | None = None
+    ) -> Iterator[tuple[int, pa.Table, list[pa.Table]]]:
+        """Parts of a window: where it begins, its anchors, and rows of which some belong to them.
+
+        ``columns`` are those of the anchors; None for all, and for what belongs to them.
+        """
+        assert self._node.reads.anchor is not None
         key, start = id_name(self._node.reads.anchor), 0
-        for span in self._spans(window.number, videos):
-            wanted = window.inputs.ids[start:]
-            anchors = span.anchors.filter(pc.is_in(span.anchors.column(key), wanted))
+        for span in self._spans(window.number, window.inputs.videos, columns):
+            wanted, found = window.inputs.ids[start:], span.anchors.column(key).combine_chunks()
+            anchors = span.anchors
+            if not found.equals(wanted[: len(found)]):
+                anchors = anchors.filter(pc.is_in(found, wanted))
             if anchors.num_rows:
                 yield start, anchors, span.joined
                 start += anchors.num_rows
 
-    def _spans(self, number: int, videos: Sequence[str]) -> Iterator[_SpanTables]:
+    def _spans(self, number: int, videos: pa.Array, columns: list[str] | None) -> Iterator[_SpanTables]:
         """What there is of these videos, in their order."""
         node, store = self._node, self._store
         anchor_files = _files(node.anchors, store, number)
-        join_files = [_files(tables, store, number) for tables in node.joined]
+        join_files = [] if columns else [_files(tables, store, number) for tables in node.joined]
         for low, high in windows([*anchor_files, *(f for files in join_files for f in files)]):
-            first = bisect_left(videos, low)
-            if first == len(videos) or (high and videos[first] >= high):
+            first = bisect_left(videos, low, key=_text)
+            if first == len(videos) or (high and _text(videos[first]) >= high):
                 continue
             span = self._span
-            if span is None or (span.number, span.low, span.high) != (number, low, high):
+            if span is None or (span.number, span.low, span.high, span.columns) != (number, low, high, columns):
                 self._span = None  # before the next is read
-                dropped = find_dropped_ids(self._nodes, node, store, number)
-                parts = [read_window(f, None, low, high) for f in anchor_files]
+                dropped = find_dropped_ids(self._nodes, node, store, number) if join_files else {}
+                parts = [read_window(f, columns, low, high) for f in anchor_files]
                 anchors = parts[0] if len(parts) == 1 else _sort(pa.concat_tables(parts))
                 joined = [
                     _read_joined(join, files, low, high, dropped)
-                    for join, files in zip(node.reads.joins, join_files, strict=True)
+                    for join, files in zip(node.reads.joins, join_files, strict=False)
                 ]
-                self._span = span = _SpanTables(number, low, high, anchors, joined)
+                self._span = span = _SpanTables(number, low, high, columns, anchors, joined)
             yield span
 
 

@@ -70,6 +70,29 @@ def to_ledger(entries: Iterable[LedgerEntry]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=LEDGER)
 
 
+def lines_of(
+    ids: pa.Array, videos: pa.Array, digests: np.ndarray, seconds: np.ndarray | float,
+    rows: np.ndarray | None = None, reasons: pa.Array | None = None,
+) -> pa.Table:  # fmt: skip
+    """The lines of inputs that are all done or dropped: ``rows`` were made of each, or ``reasons`` drop some."""
+    n = len(ids)
+    empty = pa.repeat("", n)
+    status = pa.repeat(DONE, n) if reasons is None else pc.if_else(reasons.is_null(), DONE, DROPPED)
+    made = np.zeros(n, np.int32) if rows is None else rows.astype(np.int32)
+    each_s = np.full(n, seconds, np.float32) if isinstance(seconds, float) else seconds.astype(np.float32)
+    columns = [
+        ids, videos, pa.array(digests, pa.int64()), status, empty if reasons is None else pc.fill_null(reasons, ""),
+        empty, pa.array(np.ones(n, np.int32)), pa.array(each_s), pa.array(made), pa.array(np.ones(n, bool)), empty,
+    ]  # fmt: skip
+    return pa.Table.from_arrays(columns, schema=LEDGER)
+
+
+def own_lines(ledger: pa.Table) -> pa.Table:
+    """The lines of inputs, without those of parts."""
+    own = pc.equal(ledger.column("part_of"), "")
+    return ledger if pc.all(own).as_py() else ledger.filter(own)
+
+
 def entries_of(ledger: pa.Table) -> list[LedgerEntry]:
     """The lines of a ledger one by one: for few of them."""
     columns = [ledger.column(name).to_pylist() for name in LEDGER.names]
@@ -79,7 +102,19 @@ def entries_of(ledger: pa.Table) -> list[LedgerEntry]:
 def input_ids(ledger: pa.Table) -> pa.ChunkedArray:
     """For each line the id of the input row that it is about."""
     part_of = ledger.column("part_of")
-    return pc.if_else(pc.equal(part_of, ""), ledger.column("id"), part_of)
+    own = pc.equal(part_of, "")
+    return ledger.column("id") if pc.all(own).as_py() else pc.if_else(own, ledger.column("id"), part_of)
+
+
+def places_of(ids: pa.Array | pa.ChunkedArray, among: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """For each id whether it is among others, and at which place of theirs; 0 where it is not."""
+    whole = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    if whole.equals(among):  # as it is for all that is done in one go
+        return np.ones(len(whole), bool), np.arange(len(whole))
+    if not len(among):
+        return np.zeros(len(whole), bool), np.zeros(len(whole), np.int64)
+    at = pc.index_in(whole, value_set=among)
+    return at.is_valid().to_numpy(zero_copy_only=False), at.fill_null(0).to_numpy()
 
 
 def newest(ledger: pa.Table) -> np.ndarray:
@@ -108,12 +143,10 @@ class Standing(NamedTuple):
 
 def compare(ledger: pa.Table, ids: pa.Array, digests: np.ndarray) -> Standing:
     """What a ledger says of inputs with these ids and digests."""
-    own = ledger.filter(pc.equal(ledger.column("part_of"), ""))
-    at = pc.index_in(ids, value_set=own.column("id").combine_chunks())
-    known = at.is_valid().to_numpy(zero_copy_only=False)
+    own = own_lines(ledger)
+    known, places = places_of(ids, own.column("id").combine_chunks())
     if not own.num_rows:
         return Standing(known, known, known, np.ones(len(known), np.int64))
-    places = pc.fill_null(at, 0).to_numpy()
     same = known & (own.column("digest").to_numpy()[places] == digests)
     failed = known & pc.equal(own.column("status"), FAILED).to_numpy(zero_copy_only=False)[places]
     return Standing(known, same, failed, own.column("attempts").to_numpy()[places].astype(np.int64))
@@ -129,10 +162,13 @@ def leaving(ledger: pa.Table, judges: bool) -> pa.Table:
 
 def count(ledger: pa.Table) -> Counts:
     """Add up the live lines of a ledger."""
-    live = ledger.filter(ledger.column("live"))
-    own = live.filter(pc.equal(live.column("part_of"), ""))
+    live = ledger if pc.all(ledger.column("live")).as_py() else ledger.filter(ledger.column("live"))
+    own = own_lines(live)
     statuses = _tally(own.column("status"))
-    kinds = {s: _tally(live.filter(pc.equal(live.column("status"), s)).column("kind")) for s in (DROPPED, FAILED)}
+    if statuses.keys() <= {DONE} and own.num_rows == live.num_rows:
+        kinds: dict[str, dict[str, int]] = {DROPPED: {}, FAILED: {}}
+    else:
+        kinds = {s: _tally(live.filter(pc.equal(live.column("status"), s)).column("kind")) for s in (DROPPED, FAILED)}
     return Counts(
         done=statuses.get(DONE, 0), dropped=statuses.get(DROPPED, 0), failed=statuses.get(FAILED, 0),
         rows=pc.sum(live.column("rows")).as_py() or 0,

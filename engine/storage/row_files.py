@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...schemas import Row, arrow_schema, id_name, row_fields
+from ...schemas import Row, arrow_schema, id_name, memoize, row_fields
 from ..contract.errors import UserError
 from .files import intact
 from .manifest import FORMAT
@@ -21,6 +21,7 @@ IN, VERSION = "_in", "_v"
 
 UNIQUE_IDS = "the step that writes them must give each row an id of its own, made from the id of its input"
 
+_LITTLE_BYTES = 64 << 10
 _WINDOW_BYTES = 64 << 20
 _HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
 
@@ -32,11 +33,37 @@ class RowSource(NamedTuple):
     ids: pa.Array | None
 
 
+@memoize
 def storage_schema(row: type[Row]) -> pa.Schema:
     """A row type's schema with the hidden columns."""
     schema = arrow_schema(row)
     metadata = {**(schema.metadata or {}), b"cliploom.format": str(FORMAT).encode()}
     return schema.append(pa.field(IN, pa.string())).append(pa.field(VERSION, pa.int64())).with_metadata(metadata)
+
+
+def parquet_bytes(table: pa.Table, row_group: int, own_id: str) -> bytes:
+    """A table as a Parquet file in memory."""
+    sink = pa.BufferOutputStream()
+    stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), b"cliploom.format": str(FORMAT).encode()})
+    pq.write_table(stamped, sink, row_group_size=row_group, **parquet_options(table, own_id))
+    return bytes(sink.getvalue())
+
+
+def parquet_options(table: pa.Table, own_id: str) -> dict[str, Any]:
+    """How a table like this one is encoded: text by dictionary where it repeats; little is not worth compressing."""
+    repeats = [path for field in table.schema if field.name != own_id for path in _text_columns(field.type, field.name)]
+    return {"use_dictionary": repeats, "compression": "zstd" if table.nbytes > _LITTLE_BYTES else "none"}
+
+
+def _text_columns(type_: pa.DataType, path: str) -> Iterator[str]:
+    """Columns of text, by their paths in a Parquet file."""
+    if pa.types.is_string(type_):
+        yield path
+    elif pa.types.is_list(type_):
+        yield from _text_columns(type_.value_type, f"{path}.list.element")
+    elif pa.types.is_struct(type_):
+        for field in type_:
+            yield from _text_columns(field.type, f"{path}.{field.name}")
 
 
 def group_rows(row: type[Row]) -> int:

@@ -9,8 +9,9 @@ same rows in the same order whatever the order of work was, and sweeps up what t
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +23,24 @@ import pyarrow.parquet as pq
 from ...schemas import id_name
 from .files import intact
 from .filesystem import FileSystem
-from .ledger import LEDGER, Counts, count, input_ids, leaving, newest
-from .manifest import FORMAT, Chunk, Manifest
-from .row_files import VERSION, RowSource, group_rows, merge_rows, pick_rows, regroup, sort_rows, storage_schema
+from .hashes import hash_column
+from .ledger import LEDGER, Counts, count, input_ids, leaving, newest, places_of
+from .manifest import Chunk, Manifest
+from .row_files import (
+    VERSION,
+    RowSource,
+    group_rows,
+    merge_rows,
+    parquet_bytes,
+    parquet_options,
+    pick_rows,
+    regroup,
+    sort_rows,
+    storage_schema,
+)
 from .table_folder import TableFolder, manifest_place
+
+_HELD_BYTES = 8 << 20  # a table that is written in memory: a file more is slow where there are many
 
 
 class RowPart(NamedTuple):
@@ -183,9 +198,8 @@ class Shard:
             chunk = write_chunk(self.table.files, self.folder, rest, self.row_group)
             before, rest = before._replace(chunks=(*before.chunks, chunk)), None
         lines = self._lines(before, rest)
-        at = pc.index_in(input_ids(lines.ledger), value_set=ids).combine_chunks()
-        here = at.is_valid().to_numpy(zero_copy_only=False)
-        now = digests[at.fill_null(0).to_numpy()] if len(digests) else np.zeros(len(here), np.int64)
+        here, at = places_of(input_ids(lines.ledger), ids)
+        now = digests[at] if len(digests) else np.zeros(len(here), np.int64)
         known = lines.ledger.column("digest").to_numpy()
         keep = ~here | (now == known)  # the others were made of something that has changed since
         was_live = lines.ledger.column("live").to_numpy().astype(bool)
@@ -203,8 +217,10 @@ class Shard:
 
     def _token(self, rows: str, ledger: pa.Table) -> str:
         gone = leaving(ledger, self.row is None)
-        drops = list(zip(*(gone.column(c).to_pylist() for c in ("part_of", "id", "kind")), strict=True))
-        return _hash([rows, drops]) if rows or drops else ""
+        if not gone.num_rows and not rows:
+            return ""
+        drops = [hash_column(gone.column(c)).tobytes() for c in ("part_of", "id", "kind")] if gone.num_rows else []
+        return hashlib.blake2b(b"".join([rows.encode(), *drops]), digest_size=8).hexdigest()
 
     def _merge(
         self, kind: str, lines: LedgerLines, ledger: pa.Table, which: np.ndarray, rest: Results | None
@@ -229,20 +245,22 @@ class Shard:
     def _write(self, kind: str, tables: Iterable[pa.Table]) -> _RowObject:
         assert self.row is not None
         hasher, strays, schema = hashlib.blake2b(digest_size=8), 0, storage_schema(self.row)
-        part = self.table.files.scratch()
+        groups = regroup(tables, self.row_group)
+        first = next(groups, schema.empty_table())
+        in_memory = first.num_rows < self.row_group and first.nbytes <= _HELD_BYTES  # it is all there is
+        sink = pa.BufferOutputStream() if in_memory else self.table.files.scratch()
         try:
-            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-                for table in regroup(tables, self.row_group):
+            with pq.ParquetWriter(sink, schema, **parquet_options(first, id_name(self.row))) as writer:
+                for table in chain([first], groups):
                     ids, videos = (table.column(c).to_pylist() for c in (id_name(self.row), "video_id"))
                     strays += sum(not id_.startswith(video) for id_, video in zip(ids, videos, strict=True))
                     hasher.update("\n".join(ids).encode())
                     hasher.update(table.column(VERSION).to_numpy().tobytes())
                     writer.write_table(table.cast(schema), row_group_size=self.row_group)
-            with part.open("rb") as file:
-                name = f"{kind}-{hashlib.file_digest(file, _blake).hexdigest()}.parquet"
-            self.table.files.put_if_absent(f"{self.folder}/{name}", part)
+            name = _put(self.table.files, self.folder, kind, bytes(sink.getvalue()) if in_memory else sink)
         finally:
-            part.unlink(missing_ok=True)
+            if not in_memory:
+                sink.unlink(missing_ok=True)
         return _RowObject(name, hasher.hexdigest(), strays)
 
     def out_ids(self) -> pa.Array:
@@ -262,8 +280,8 @@ class Shard:
 
     def _read(self, name: str) -> pa.Table:
         file = self._file(name)
-        with intact(file, manifest_place(file)):
-            return pq.read_table(file, partitioning=None, use_threads=False).select(LEDGER.names).cast(LEDGER)
+        with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
+            return parquet.read(LEDGER.names, use_threads=False).select(LEDGER.names).cast(LEDGER)
 
 
 def _is_sorted(ledger: pa.Table) -> bool:
@@ -285,18 +303,16 @@ def write_chunk(files: FileSystem, folder: str, results: Results, row_group: int
 
 
 def _put_parquet(files: FileSystem, folder: str, kind: str, table: pa.Table, row_group: int) -> str:
-    sink = pa.BufferOutputStream()
-    stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), b"cliploom.format": str(FORMAT).encode()})
-    pq.write_table(stamped, sink, compression="zstd", row_group_size=row_group)
-    data = sink.getvalue().to_pybytes()
-    name = f"{kind}-{_blake(data).hexdigest()}.parquet"
+    data = parquet_bytes(table, row_group, table.column_names[0])
+    return _put(files, folder, kind, data)
+
+
+def _put(files: FileSystem, folder: str, kind: str, data: bytes | Path) -> str:
+    with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+        name = f"{kind}-{hashlib.file_digest(file, _blake).hexdigest()}.parquet"
     files.put_if_absent(f"{folder}/{name}", data)
     return name
 
 
-def _blake(data: bytes = b"") -> hashlib.blake2b:
-    return hashlib.blake2b(data, digest_size=12)
-
-
-def _hash(value: object) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
+def _blake() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=12)

@@ -50,19 +50,27 @@ def full_schema(scores: Iterable[str]) -> pa.Schema:
     return pa.schema([*base, *(pa.field(s, pa.float64()) for s in scores if s.lower() not in taken)])
 
 
-def clip_columns() -> list[str]:
-    """The columns that follow from the clip alone."""
-    return [*arrow_schema(Clip).names, "seconds", "n_shots"]
+_CLIP_MADE = {"seconds": ("start_s", "end_s"), "n_shots": ("shots",)}
+
+
+def clip_columns_for(names: frozenset[str]) -> list[str]:
+    """The columns of clips that ``clip_table`` makes these of, in lower case; none where one is not of the clip."""
+    own = {name.lower(): (name,) for name in arrow_schema(Clip).names} | _CLIP_MADE
+    if not names <= own.keys():
+        return []
+    return sorted({column for name in names for column in own[name]}) or ["start_s"]  # of `true` too
 
 
 def clip_table(clips: pa.Table) -> pa.Table:
-    """A table of clips with these columns."""
+    """A table of some columns of clips, and what is made of these."""
     import pyarrow.compute as pc
 
-    seconds = pc.subtract(clips.column("end_s"), clips.column("start_s"))
-    shots = pc.list_value_length(clips.column("shots")).cast(pa.int64())
-    columns = [clips.column(name) for name in arrow_schema(Clip).names]
-    return pa.table([*columns, seconds, shots], names=clip_columns())
+    made = {}
+    if {"start_s", "end_s"} <= {*clips.column_names}:
+        made["seconds"] = pc.subtract(clips.column("end_s"), clips.column("start_s"))
+    if "shots" in clips.column_names:
+        made["n_shots"] = pc.list_value_length(clips.column("shots")).cast(pa.int64())
+    return pa.table({**dict(zip(clips.column_names, clips.columns, strict=True)), **made})
 
 
 def to_table(rows: Sequence[KeepInput], scores: Iterable[str]) -> pa.Table:

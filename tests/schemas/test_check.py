@@ -24,6 +24,7 @@ from cliploom.schemas import (
     Signals,
     Span,
     Video,
+    are_sound,
     problem,
     row_fields,
 )
@@ -131,3 +132,27 @@ def test_arrays() -> None:
 
 def test_the_first_problem_in_the_order_of_the_columns_is_named() -> None:
     assert problem(replace(CLIP, video_id=None, end_s=math.nan)) == "Clip.video_id: is null"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+@given(data=st.data())
+@quick
+def test_rows_that_are_sound_for_sure_have_no_problem(row: type, data: st.DataObject) -> None:
+    rows = data.draw(st.lists(drawn.rows(row), max_size=3))
+    odd = st.sampled_from(
+        [None, math.nan, -math.inf, 10**400, 2**53 + 1, -(2**63), True, "\ud800", "é", [], [None], [""], b"", -1.5]
+    )
+    for at in range(len(rows)):
+        if data.draw(st.booleans()):
+            field = data.draw(st.sampled_from(row_fields(row)))
+            rows[at] = replace(rows[at], **{field.name: data.draw(odd)})
+    assert not are_sound(rows) or not any(map(problem, rows))
+
+
+def test_plain_rows_are_sound_for_sure() -> None:
+    assert are_sound([])
+    assert are_sound([CLIP, replace(CLIP, shots=[], cut="copy", video_s=1, file="x")])
+    assert are_sound([VIDEO, CAPTION][:1])
+    assert not are_sound([CLIP, replace(CLIP, cut="torn")])
+    assert not are_sound([CLIP, replace(CLIP, shots=[Span(0.0, math.nan)])])
+    assert not are_sound([CLIP, replace(CLIP, end_s=math.inf)])

@@ -11,6 +11,7 @@ from typing import Any
 import drawn
 import hostile
 import numpy as np
+import pyarrow as pa
 import pytest
 import toys
 from hypothesis import HealthCheck, given, settings
@@ -19,11 +20,11 @@ from hypothesis import strategies as st
 from cliploom.engine.contract.errors import RowError, Waiting
 from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Drop, Filter, Step
-from cliploom.engine.execution.answers import TableOutcome, TimedAnswer, judge_batch, to_stored_table, wrong_row
+from cliploom.engine.execution.answers import TimedAnswer, judge_batch, to_stored_table, wrong_row
 from cliploom.engine.execution.failures import Attempt, attempt
 from cliploom.engine.planning.plan import Node, make_plan
-from cliploom.engine.storage.join import Batch
-from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, entries_of, to_ledger
+from cliploom.engine.storage.join import Batch, Inputs
+from cliploom.engine.storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, entries_of
 from cliploom.schemas import ROWS, Caption, Clip, row_fields
 
 IDS = ["v00001_0", "v00001_1", "v00001_2"]
@@ -43,10 +44,14 @@ def node(step: Step, part: str = "") -> Node:
 WRITES, KEEPS, FANS = node(hostile.InWorker()), node(Keep()), node(toys.Voices())
 
 
-def outcome(of: Node, answers: Sequence[Any], part: str = "", ids: Sequence[str] = IDS) -> TableOutcome:
-    batch = Batch(list(ids), ["v00001"] * len(ids), [7] * len(ids), frozenset([part]), [])
-    [found] = judge_batch(of, batch, [TimedAnswer(a, 0.5) for a in answers]).tables.values()
-    return found
+def batch(ids: Sequence[str] = IDS, part: str = "") -> Batch:
+    videos = pa.repeat("v00001", len(ids))
+    return Batch(Inputs(pa.array(ids), videos, np.full(len(ids), 7)), frozenset([part]))
+
+
+def outcome(of: Node, answers: Sequence[Any], part: str = "", ids: Sequence[str] = IDS) -> list[LedgerEntry]:
+    [found] = judge_batch(of, batch(ids, part), [TimedAnswer(a, 0.5) for a in answers]).tables.values()
+    return entries_of(found.ledger)
 
 
 def verdict(of: Node, answer: Any, part: str = "") -> LedgerEntry:
@@ -56,8 +61,8 @@ def verdict(of: Node, answer: Any, part: str = "") -> LedgerEntry:
     if part:
         sound = last = {part: []}
     found = outcome(of, [sound, answer, last], part)
-    assert [e.status for e in found.entries if e.id in (IDS[0], IDS[2])] == [DONE, DONE], "the others land"
-    return next(e for e in found.entries if e.id == IDS[1])
+    assert [e.status for e in found if e.id in (IDS[0], IDS[2])] == [DONE, DONE], "the others land"
+    return next(e for e in found if e.id == IDS[1])
 
 
 CLIP = hostile.clip(IDS[1])
@@ -115,7 +120,7 @@ def test_none_of_a_row_is_an_answer_and_so_is_dropping_it_or_a_part() -> None:
     dropped = verdict(WRITES, [Drop(IDS[1], "v00001", "dull", "nothing \ud800 in it")])
     assert (dropped.status, dropped.kind, dropped.message) == (DROPPED, "dull", "nothing \\ud800 in it")
     found = outcome(WRITES, [[SOUND, Drop("part", "v00001", "dull")]], ids=IDS[1:2])
-    assert [(e.id, e.status, e.part_of) for e in found.entries] == [(IDS[1], DONE, ""), ("part", DROPPED, IDS[1])]
+    assert [(e.id, e.status, e.part_of) for e in found] == [(IDS[1], DONE, ""), ("part", DROPPED, IDS[1])]
 
 
 @pytest.mark.parametrize("answer", [1, 0, True, False, 1.5, b"dull", ["dull"], "", "\ud800"])
@@ -145,9 +150,8 @@ def test_the_words_of_a_failure_can_be_written() -> None:
 
 
 def test_rows_that_were_not_reached_have_no_entry() -> None:
-    batch = Batch(IDS, ["v00001"] * 3, [7] * 3, frozenset([""]), [])
-    found = judge_batch(WRITES, batch, [TimedAnswer([]), TimedAnswer(Waiting("a server \ud800")), TimedAnswer([])])
-    assert [e.id for e in found.tables["s"].entries] == [IDS[0], IDS[2]]
+    found = judge_batch(WRITES, batch(), [TimedAnswer([]), TimedAnswer(Waiting("a server \ud800")), TimedAnswer([])])
+    assert found.tables["s"].ledger.column("id").to_pylist() == [IDS[0], IDS[2]]
     assert found.waiting == "a server \\ud800"
 
 
@@ -187,11 +191,20 @@ ROW_LIKE = st.one_of(HOSTILE, st.just(SOUND), st.builds(Drop, HOSTILE, HOSTILE, 
 @often
 def test_any_answers_at_all_become_entries_that_can_be_written(answers: list[Any], of: tuple[Node, str]) -> None:
     found = outcome(of[0], answers, of[1])
-    assert [e.id for e in found.entries if not e.part_of] == IDS
-    assert json.dumps([e[:6] for e in found.entries], ensure_ascii=False).encode()
-    assert all(isinstance(e.kind, str) and (e.kind or e.status == DONE) for e in found.entries)
+    assert [e.id for e in found if not e.part_of] == IDS
+    assert json.dumps([e[:6] for e in found], ensure_ascii=False).encode()
+    assert all(isinstance(e.kind, str) and (e.kind or e.status == DONE) for e in found)
 
 
-def test_what_is_judged_is_what_the_ledger_holds() -> None:
-    found = outcome(WRITES, [WRONG_ROWS["a surrogate in a text"][0], (SOUND,), RowError("a \ud800 b")])
-    assert entries_of(to_ledger(found.entries)) == found.entries
+def test_a_batch_without_a_fault_is_judged_as_its_rows_are() -> None:
+    """Judged at once where all answers are lists of sound rows, and row by row where one is a tuple."""
+    answers = [[hostile.caption(hostile.clip(id_)), replace(SOUND, caption_id=f"{id_}_d")] for id_ in IDS]
+    for some in (answers, [answers[0], [], answers[2]]):
+        by_row = [TimedAnswer(tuple(answer), 0.5) for answer in some]
+        at_once = [TimedAnswer(answer, 0.5) for answer in some]
+        assert judge_batch(WRITES, batch(), at_once) == judge_batch(WRITES, batch(), by_row)
+    words = [None, "dull", None]
+    [found] = judge_batch(KEEPS, batch(), [TimedAnswer(word, 0.5) for word in words]).tables.values()
+    assert [e for e in entries_of(found.ledger)] == [
+        verdict(KEEPS, word)._replace(id=id_) for id_, word in zip(IDS, words, strict=True)
+    ]

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import hostile
+import numpy as np
 import pyarrow as pa
 import pytest
 import toys
@@ -28,7 +29,7 @@ from cliploom.engine.execution.result_buffer import ResultBuffer
 from cliploom.engine.execution.row_loop import AsyncJob, Job, answers_of_all, time_limit
 from cliploom.engine.execution.tally import RowTally
 from cliploom.engine.planning.plan import Node, make_plan
-from cliploom.engine.storage.join import Batch
+from cliploom.engine.storage.join import Batch, Inputs
 from cliploom.engine.storage.ledger import entries_of
 from cliploom.engine.storage.row_files import storage_schema
 from cliploom.schemas import Caption, Clip, to_arrow
@@ -41,18 +42,19 @@ def node(step: Step) -> Node:
     return make_plan(Recipe("loop", (toys.Numbers(), toys.Pieces(), step)))[-1]
 
 
-def batch(clips: list[Clip]) -> Batch:
-    ids = [clip.clip_id for clip in clips]
+def batch(clips: list[Clip], by_table: bool = False) -> Batch:
+    inputs = Inputs(pa.array([clip.clip_id for clip in clips]), pa.repeat("v00001", len(clips)), np.full(len(clips), 7))
     anchor = to_arrow(Clip, clips)
     assert anchor.column_names == storage_schema(Clip).names[: anchor.num_columns]
-    return Batch(ids, ["v00001"] * len(ids), [7] * len(ids), frozenset([""]), [], anchor)
+    rows = [batch(clips[:1]), batch(clips[1:])] if by_table else []
+    return Batch(inputs, frozenset([""]), anchor=anchor, by_rows=rows.__iter__ if by_table else None)
 
 
 def done(step: Step, clips: list[Clip] = CLIPS, check: Callable[[], None] = lambda: None) -> BatchOutcome:
     job = Job(node(step), SITE, check)
     job.open()
     try:
-        return job.do(batch(clips))
+        return job.do(batch(clips, isinstance(step, ByTable)))
     finally:
         job.close()
 
@@ -60,7 +62,7 @@ def done(step: Step, clips: list[Clip] = CLIPS, check: Callable[[], None] = lamb
 def kinds(outcome: BatchOutcome) -> dict[str, str]:
     """The kinds of the failed rows, by id."""
     [table] = outcome.tables.values()
-    return {e.id: e.kind for e in table.entries if e.status == "failed"}
+    return {e.id: e.kind for e in entries_of(table.ledger) if e.status == "failed"}
 
 
 calls: list[str] = []
@@ -154,7 +156,7 @@ def test_any_wish_for_a_pause_is_a_pause(monkeypatch: pytest.MonkeyPatch, after:
 def test_what_a_step_waits_for_leaves_the_rows_that_are_done() -> None:
     found = done(raising(Waiting("a server is gone")), CLIPS[:4])
     [table] = found.tables.values()
-    assert [e.id for e in table.entries] == ["v00001_0"]
+    assert table.ledger.column("id").to_pylist() == ["v00001_0"]
     assert found.waiting == "a server is gone"
     assert calls == ["v00001_0", "v00001_1"], "nobody else is asked"
 
@@ -308,7 +310,10 @@ class ByTable(Filter[Clip]):
     def drop(self, row: Clip) -> str | None:
         return "by row"
 
-    def drop_table(self, table: pa.Table) -> pa.Array | None:
+    def table_columns(self) -> Sequence[str]:
+        return ("start_s",)
+
+    def drop_table(self, table: pa.Table) -> pa.Array:
         if isinstance(self.answer, Exception):
             raise self.answer
         every_second = [None if k % 2 else "even" for k in range(table.num_rows)]

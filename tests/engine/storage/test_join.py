@@ -110,17 +110,17 @@ def test_batches_hold_the_wanted_rows_with_what_belongs_to_them(filled: Store, n
     inputs = inputs_of(nodes, tell, filled, 0)
     [batch] = InputReader(nodes, tell, filled).batches(window(inputs, "v_0", "v_1", "w_1"))
     rows = rows_of(batch, tell.reads)
-    assert [row.clip.clip_id for row in rows] == batch.ids == ["v_0", "v_1", "w_1"]
+    assert [row.clip.clip_id for row in rows] == batch.inputs.ids.to_pylist() == ["v_0", "v_1", "w_1"]
     assert [row.video for row in rows] == [V, V, W]
     assert [[s.text for s in row.segments] for row in rows] == [["ho"], ["hi", "ho"], []], "by time"
-    assert batch.digests == [digests_of(inputs)[id_] for id_ in batch.ids]
+    assert digests_of(batch.inputs) == {id_: digests_of(inputs)[id_] for id_ in ("v_0", "v_1", "w_1")}
 
 
 def test_a_reader_takes_one_window_after_another(filled: Store, nodes: list[Node]) -> None:
     tell = node_of(nodes, "Tell")
     inputs, reader = inputs_of(nodes, tell, filled, 0), InputReader(nodes, tell, filled)
     for ids in (["w_1"], ["v_0"], ["v_1", "w_0"], ["v_0"]):
-        assert [batch.ids for batch in reader.batches(window(inputs, *ids))] == [ids]
+        assert [batch.inputs.ids.to_pylist() for batch in reader.batches(window(inputs, *ids))] == [ids]
 
 
 def test_batches_are_no_larger_than_the_step_takes(
@@ -129,11 +129,11 @@ def test_batches_are_no_larger_than_the_step_takes(
     tell = node_of(nodes, "Tell")
     inputs = inputs_of(nodes, tell, filled, 0)
     every = window(inputs, *(clip.clip_id for clip in CLIPS))
-    assert [len(batch.ids) for batch in InputReader(nodes, tell, filled).batches(every)] == [3, 1]
+    assert [len(batch) for batch in InputReader(nodes, tell, filled).batches(every)] == [3, 1]
     monkeypatch.setattr("cliploom.engine.storage.row_files._WINDOW_BYTES", 1)
-    assert [id_ for batch in InputReader(nodes, tell, filled).batches(every) for id_ in batch.ids] == [
-        clip.clip_id for clip in CLIPS
-    ]
+    assert [
+        id_ for batch in InputReader(nodes, tell, filled).batches(every) for id_ in batch.inputs.ids.to_pylist()
+    ] == [clip.clip_id for clip in CLIPS]
 
 
 def test_a_window_is_cut_where_it_is_asked_to_be(filled: Store, nodes: list[Node]) -> None:
