@@ -42,7 +42,7 @@ class Keep(Filter[KeepInput]):
         """``UserError`` for a rule that is no expression, or that names a column or score that nothing makes."""
         measured = {name.lower(): name for step in earlier for name in step.measures}
         known = {name.lower(): name for name in base_schema().names} | measured
-        db = connect()
+        db = _database(get_ident())
         try:
             for column in sorted(columns_of(db, self.where)):
                 if column not in known:
@@ -51,8 +51,6 @@ class Keep(Filter[KeepInput]):
             bind(db, self.where, full_schema(measured))
         except UserError as error:
             raise UserError(f"filters.keep.where: {error.message}", error.hint) from None
-        finally:
-            db.close()
 
     def table_columns(self) -> Sequence[str]:
         """What the rule names, where that is nothing but columns of the clip itself."""
@@ -70,17 +68,13 @@ class Keep(Filter[KeepInput]):
     @contextmanager
     def open(self, context: StepContext) -> Iterator[Callable[[list[KeepInput]], Verdicts]]:
         """Yield a function that judges a batch in one query."""
-        db = connect()
-        try:
-            scores = sorted(columns_of(db, self.where) - {name.lower() for name in base_schema().names})
-            yield lambda rows: [_reason(v) for v in judge(db, self.where, to_table(rows, scores))]
-        finally:
-            db.close()
+        scores = sorted(_columns(self.where) - {name.lower() for name in base_schema().names})
+        yield lambda rows: [_reason(v) for v in judge(_database(get_ident()), self.where, to_table(rows, scores))]
 
 
 @memoize
 def _database(thread: int) -> duckdb.DuckDBPyConnection:
-    """One for all tables of a thread: to open it takes longer than to judge some."""
+    """One for all rules of a thread: to open it takes longer than to judge many rows."""
     return connect()
 
 

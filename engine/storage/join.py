@@ -19,7 +19,7 @@ from ..contract.errors import UserError
 from ..contract.step import Filter, InputSpec, Item, JoinSpec
 from ..planning.plan import Node, TableRef, link_columns
 from .hashes import Hashes, as_digests, combine, hash_column, hash_text, mix
-from .row_files import UNIQUE_IDS, VERSION, read_window, storage_schema, windows
+from .row_files import UNIQUE_IDS, VERSION, count_rows, read_window, storage_schema, windows
 from .store import Store
 
 Digests = np.ndarray[Any, np.dtype[np.int64]]
@@ -145,12 +145,12 @@ def _load_links(
 def _group_hashes(
     node: Node, join: JoinSpec, tables: Sequence[TableRef], anchors: pa.Table, joined: pa.Table | None
 ) -> Hashes:
-    """For each anchor a hash of the set of rows that belong to it, 0 for none."""
+    """For each anchor a hash of the set of rows that belong to it, 0 for none; a single 0 where none has any."""
     assert node.reads.anchor is not None
     on = join_column(node.reads.anchor, join.row)
     keys = anchors.column(on).combine_chunks()
     if joined is None or not joined.num_rows:
-        return np.zeros(len(keys), np.uint64)
+        return np.zeros(1, np.uint64)
     groups = pc.unique(keys)
     group = pc.index_in(joined.column(on), value_set=groups).combine_chunks()
     belongs = group.is_valid().to_numpy(zero_copy_only=False)
@@ -262,7 +262,10 @@ class InputReader:
         """Those of a filter that judges tables by some columns."""
         assert self._node.reads.anchor is not None
         inputs, fewer = window.inputs, min(size, self._node.step.batch)
-        read = list(dict.fromkeys([id_name(self._node.reads.anchor), "video_id", *columns]))
+        files = _files(self._node.anchors, self._store, window.number)
+        read = list(columns)
+        if len(files) > 1 or count_rows(files[0]) != len(inputs.ids):  # the ids say which rows are meant
+            read = list(dict.fromkeys([id_name(self._node.reads.anchor), "video_id", *columns]))
         for start, anchors, _ in self._tables(window, read):
             for at in range(0, anchors.num_rows, size):
                 some = anchors.slice(at, size).select(list(columns))
@@ -294,10 +297,11 @@ class InputReader:
         assert self._node.reads.anchor is not None
         key, start = id_name(self._node.reads.anchor), 0
         for span in self._spans(window.number, window.inputs.videos, columns):
-            wanted, found = window.inputs.ids[start:], span.anchors.column(key).combine_chunks()
             anchors = span.anchors
-            if not found.equals(wanted[: len(found)]):
-                anchors = anchors.filter(pc.is_in(found, wanted))
+            if key in anchors.column_names:
+                wanted, found = window.inputs.ids[start:], anchors.column(key).combine_chunks()
+                if not found.equals(wanted[: len(found)]):
+                    anchors = anchors.filter(pc.is_in(found, wanted))
             if anchors.num_rows:
                 yield start, anchors, span.joined
                 start += anchors.num_rows

@@ -137,6 +137,12 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
     return list(zip(["", *edges], [*edges, ""], strict=True)) if groups else []
 
 
+def count_rows(file: Path) -> int:
+    """How many rows a file has."""
+    with intact(file, manifest_place(file)):
+        return int(pq.read_metadata(file).num_rows)
+
+
 def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
     """The rows of a file with ``low <= video_id < high``."""
     with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
@@ -147,9 +153,11 @@ def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> p
             stats = meta.row_group(i).column(column).statistics
             if str(stats.max) >= low and (not high or str(stats.min) < high):
                 wanted.append(i)
-        table = parquet.read_row_groups(wanted, columns=columns, use_threads=False)
-    if not low and not high:
-        return table
+        if not low and not high:
+            return parquet.read_row_groups(wanted, columns=columns, use_threads=False)
+        read = None if columns is None else list(dict.fromkeys([*columns, "video_id"]))
+        table = parquet.read_row_groups(wanted, columns=read, use_threads=False)
     video = table.column("video_id")
     mask = pc.greater_equal(video, low)
-    return table.filter(pc.and_(mask, pc.less(video, high)) if high else mask)
+    found = table.filter(pc.and_(mask, pc.less(video, high)) if high else mask)
+    return found if columns is None else found.select(columns)
