@@ -52,7 +52,8 @@ def run_global(
                 sink.add(answer)
         except Waiting as error:
             waiting = plain_text(error)
-        sink.finish()
+        with store.together():
+            sink.finish()
     return GlobalState(key, store.global_token(node.depends_on), waiting, came)
 
 

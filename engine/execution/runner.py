@@ -172,22 +172,23 @@ class Runner:
             self.tell("step", node.name, state="done")
 
     def _work_inline(self) -> bool:
-        worked = False
-        for task in self._by_priority():
-            if task.node.step.cost != "row":
-                continue
-            worked = True
-            if task.node.name in self.waiting:
-                self._leave(task)
-            elif (call := task.next_call(self.readers[task.node.index])) is None:
-                task.finish()
-                self._finish(task)
-            else:
-                tally, waiting = self.inline.do(task, call)
-                self._count(task.node, tally)
-                if waiting:
-                    self._wait(task.node, waiting)
-        return worked
+        tasks = [task for task in self._by_priority() if task.node.step.cost == "row"]
+        with self.store.together():
+            for task in tasks:
+                self._work_at(task)
+        return bool(tasks)
+
+    def _work_at(self, task: Task) -> None:
+        if task.node.name in self.waiting:
+            self._leave(task)
+        elif (call := task.next_call(self.readers[task.node.index])) is None:
+            task.finish()
+            self._finish(task)
+        else:
+            tally, waiting = self.inline.do(task, call)
+            self._count(task.node, tally)
+            if waiting:
+                self._wait(task.node, waiting)
 
     def _by_priority(self) -> list[Task]:
         """Later steps first: what is begun gets finished."""

@@ -80,6 +80,10 @@ class OpenUnit:
         """Write what has come of it."""
         seconds, number = time.monotonic() - self._began, self._window.number
         results = {name: some for name, buffer in self._buffers.items() if (some := buffer.take())}
+        with self._store.together():
+            return self._write_results(results, number, seconds)
+
+    def _write_results(self, results: dict[str, Results], number: int, seconds: float) -> UnitResult:
         if self._closing is not None and self.rows == len(self._window) and not self.waiting:
             manifests = fold_shards(fresh_shards(self._store, self._node.tables, number), self._closing, results)
             return UnitResult(self.rows, self._tally, {}, manifests, "", seconds)

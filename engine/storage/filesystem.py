@@ -6,16 +6,17 @@ swapped: whoever swaps it says which version he has read, and one of two who do 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-_SWAP_LOCK = "swap.lock"
-_COARSEST_NS = 2_000_000_000  # a file system may keep times of modification no finer than this
+from .files import replace_file
+from .pending_writes import ABSENT, PendingWrites, VersionConflict, sync_path, version_of
+
+__all__ = ["ABSENT", "Content", "FileSystem", "LocalFolder", "StoredObject", "VersionConflict"]
 
 
 class StoredObject(NamedTuple):
@@ -31,10 +32,6 @@ class Content(NamedTuple):
 
     data: bytes
     version: str
-
-
-class VersionConflict(Exception):
-    """An object is no longer what its reader has read."""
 
 
 class FileSystem(Protocol):
@@ -53,7 +50,10 @@ class FileSystem(Protocol):
         """Write an object that must not be there yet; whether it was written. A file given is used up."""
 
     def replace_if_unchanged(self, name: str, data: bytes, version: str) -> str:
-        """Swap an object that has this version; its new version. ``VersionConflict`` where it has another."""
+        """Swap an object that has this version, ``ABSENT`` for none; its new version.
+
+        ``VersionConflict`` where it has another.
+        """
 
     def list(self, folder: str) -> list[StoredObject]:
         """All objects below a folder, by their names from there on, in order; none where there is no such folder."""
@@ -63,6 +63,12 @@ class FileSystem(Protocol):
 
     def local_copy(self, name: str) -> Path:
         """A file of this machine that has the object's content, for libraries that read files."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Inside, this thread's writes may all wait for the end, where the last of them would have counted anyway.
+
+        Many small commits cost little more than one so. It raises ``VersionConflict`` at the end.
+        """
 
     def scratch(self) -> Path:
         """The name of a new file of this machine, for what is written bit by bit before it is put."""
@@ -80,51 +86,59 @@ class LocalFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()  # libraries take a relative ``~`` or ``s3:/x`` for another
+        self._here = threading.local()  # has the ``pending`` writes of a thread that writes several together
 
     def read(self, name: str) -> Content:
         """As ``FileSystem`` says."""
-        with open(self.root / name, "rb") as file:
-            return Content(file.read(), _version(os.fstat(file.fileno())))
+        with open(self.local_copy(name), "rb") as file:
+            return Content(file.read(), version_of(os.fstat(file.fileno())))
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:
         """As ``FileSystem`` says."""
-        with open(self.root / name, "rb") as file:
+        with open(self.local_copy(name), "rb") as file:
             file.seek(start)
             return file.read(stop - start)
 
     def put(self, name: str, data: bytes) -> None:
         """As ``FileSystem`` says."""
-        path = self._make_room(name)
-        with self._part(path, data) as part:
-            os.replace(part, path)
-        _sync(path.parent)
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_file(path) as part:
+            part.write_bytes(data)
+        sync_path(path.parent)
 
     def put_if_absent(self, name: str, data: bytes | Path) -> bool:
         """As ``FileSystem`` says."""
-        path = self._make_room(name)
-        if path.exists():
-            return False
-        with self._part(path, data) as part, self._swapping():
-            if path.exists():
-                return False
-            os.replace(part, path)
-        _sync(path.parent)
-        return True
+        if (pending := self._pending) is not None:
+            return pending.put(name, data)
+        pending = PendingWrites(self.root)
+        return pending.put(name, data) and name not in pending.finish()
 
     def replace_if_unchanged(self, name: str, data: bytes, version: str) -> str:
         """As ``FileSystem`` says."""
-        path = self.root / name
-        with self._part(path, data) as part, self._swapping():
-            try:
-                before = path.stat()
-            except FileNotFoundError:
-                raise VersionConflict(name) from None
-            if _version(before) != version:
-                raise VersionConflict(name)
-            new = _make_later(part, before.st_mtime_ns)
-            os.replace(part, path)
-        _sync(path.parent)
-        return new
+        if (pending := self._pending) is not None:
+            return pending.swap(name, data, version)
+        pending = PendingWrites(self.root)
+        made = pending.swap(name, data, version)
+        pending.finish()
+        return made
+
+    @property
+    def _pending(self) -> PendingWrites | None:
+        return getattr(self._here, "pending", None)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """As ``FileSystem`` says."""
+        if self._pending is not None:
+            yield
+            return
+        pending = self._here.pending = PendingWrites(self.root)
+        try:
+            yield
+        finally:
+            self._here.pending = None
+            pending.finish()
 
     def list(self, folder: str) -> list[StoredObject]:
         """As ``FileSystem`` says."""
@@ -138,20 +152,23 @@ class LocalFolder:
                         inside.append(f"{below}{entry.name}/")
                     elif entry.is_file() and not entry.name.endswith(".part"):
                         facts = entry.stat()
-                        found.append(StoredObject(f"{below}{entry.name}", _version(facts), facts.st_size))
-        return sorted(found)
+                        found.append(StoredObject(f"{below}{entry.name}", version_of(facts), facts.st_size))
+        if self._pending is not None:
+            for name in self._pending.names(folder):
+                facts = self.local_copy(f"{folder}/{name}" if folder else name).stat()
+                found.append(StoredObject(name, version_of(facts), facts.st_size))
+        return sorted({one.name: one for one in found}.values())
 
     def delete(self, name: str) -> None:
         """As ``FileSystem`` says."""
-        path = self.root / name
-        path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder == self.root or not _remove_empty(folder):
-                break
+        pending = self._pending or PendingWrites(self.root)
+        pending.delete(name)
+        if pending is not self._pending:
+            pending.finish()
 
     def local_copy(self, name: str) -> Path:
         """As ``FileSystem`` says; here it is the file itself."""
-        return self.root / name
+        return (self._pending and self._pending.find(name)) or self.root / name
 
     def scratch(self) -> Path:
         """As ``FileSystem`` says."""
@@ -161,66 +178,3 @@ class LocalFolder:
     def place(self, name: str) -> str:
         """As ``FileSystem`` says."""
         return str(self.root / name)
-
-    def _make_room(self, name: str) -> Path:
-        path = self.root / name
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @contextmanager
-    def _part(self, path: Path, data: bytes | Path) -> Iterator[Path]:
-        """The content in a file beside its place, on disk; gone afterwards, if it has not become the object."""
-        part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            if isinstance(data, bytes):
-                part.write_bytes(data)
-            else:
-                os.replace(data, part)
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-            yield part
-        except OSError as error:
-            error.filename = error.filename or str(path)  # a full disk is told without one
-            raise
-        finally:
-            part.unlink(missing_ok=True)
-
-    @contextmanager
-    def _swapping(self) -> Iterator[None]:
-        """Alone in all processes of this machine, for the moment of looking and renaming."""
-        with open(self.root / _SWAP_LOCK, "ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-
-def _remove_empty(folder: Path) -> bool:
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True
-
-
-def _version(facts: os.stat_result) -> str:
-    return f"{facts.st_mtime_ns:x}-{facts.st_size:x}"
-
-
-def _make_later(part: Path, than_ns: int) -> str:
-    """See to it that a file's time is later than another's, as far as the file system can tell; its version."""
-    facts = part.stat()
-    for later_ns in (1, 1000, _COARSEST_NS, 2 * _COARSEST_NS):
-        if facts.st_mtime_ns > than_ns:
-            break
-        os.utime(part, ns=(facts.st_atime_ns, than_ns + later_ns))
-        facts = part.stat()
-    return _version(facts)
-
-
-def _sync(folder: Path) -> None:
-    """Wait until the names in a folder are on disk: content alone may come back nameless after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

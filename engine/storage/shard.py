@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -248,7 +248,7 @@ class Shard:
         groups = regroup(tables, self.row_group)
         first = next(groups, schema.empty_table())
         in_memory = first.num_rows < self.row_group and first.nbytes <= _HELD_BYTES  # it is all there is
-        sink = pa.BufferOutputStream() if in_memory else self.table.files.scratch()
+        sink: Any = pa.BufferOutputStream() if in_memory else self.table.files.scratch()
         try:
             with pq.ParquetWriter(sink, schema, **parquet_options(first, id_name(self.row))) as writer:
                 for table in chain([first], groups):

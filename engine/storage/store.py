@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +18,10 @@ from ..contract.options import digest
 from ..contract.step import Item
 from ..planning.plan import TableRef
 from .files import intact
-from .filesystem import LocalFolder
+from .filesystem import LocalFolder, VersionConflict
 from .row_files import UNIQUE_IDS, read_window
 from .shard import Shard
-from .table_folder import Lease, TableFolder
+from .table_folder import Lease, TableFolder, taken_over
 
 _POINTER = "global.json"  # of a ``Global`` step's table: which of its folders counts
 _KEPT_VERDICTS = 256  # lists of ids
@@ -54,6 +55,19 @@ class Store:
         self._lease, self._listed = lease, listed
         self._tables: dict[tuple[str, str], _Table] = {}
         self._verdicts: OrderedDict[tuple[str, int, str], pa.Array] = OrderedDict()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, commits may wait for the end, where all are done in one go.
+
+        Raises:
+            LeaseLost: somebody else has changed one of the shards meanwhile.
+        """
+        try:
+            with self.files.together():
+                yield
+        except VersionConflict as error:
+            raise taken_over(self.files.place(str(error))) from None
 
     def place(self, table: TableRef) -> str:
         """The folder of a table, of all its keys."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from ...schemas import Row
 from ..contract.errors import UserError
 from .files import intact
-from .filesystem import FileSystem, VersionConflict
+from .filesystem import ABSENT, FileSystem, VersionConflict
 from .manifest import MANIFESTS, Manifest, decode_manifest, encode_manifest, make_manifest, plain_manifest
 
 _SUMMARY = "summary.json"
@@ -116,17 +116,13 @@ class TableFolder:
             self._lease.check()
             manifest = manifest._replace(epoch=self._lease.epoch)
             if before is not None and before.epoch > manifest.epoch:
-                raise _taken_over(self.files.place(self.folder))
+                raise taken_over(self.files.place(self.folder))
         name, data = self._name(number), encode_manifest(manifest)
         try:
-            if before is None:
-                if not self.files.put_if_absent(name, data):
-                    raise VersionConflict(name)
-                self._versions[number] = self.files.read(name).version
-            else:
-                self._versions[number] = self.files.replace_if_unchanged(name, data, self._versions[number])
+            version = ABSENT if before is None else self._versions[number]
+            self._versions[number] = self.files.replace_if_unchanged(name, data, version)
         except VersionConflict:
-            raise _taken_over(self.files.place(self.folder)) from None
+            raise taken_over(self.files.place(self.folder)) from None
         self._known[number] = manifest
 
     def forget(self) -> None:
@@ -143,7 +139,8 @@ class TableFolder:
         return f"{self.folder}/{MANIFESTS}/{number:04d}.json"
 
 
-def _taken_over(place: str) -> LeaseLost:
+def taken_over(place: str) -> LeaseLost:
+    """What to say where another build has changed something meanwhile."""
     return LeaseLost(f"{place} was changed by another build meanwhile", "build again: all that is finished is kept")
 
 
