@@ -14,6 +14,7 @@ from ...schemas import Row, arrow_schema, id_name, memoize, row_fields
 from ..contract.errors import UserError
 from .files import intact
 from .manifest import FORMAT
+from .recent_tables import MOST_BYTES_EACH, file_name, keep_table, recent_table
 from .table_folder import manifest_place
 
 IN, VERSION = "_in", "_v"
@@ -121,6 +122,9 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
     """
     groups: list[tuple[str, int]] = []
     for file in files:
+        if (table := recent_table(file)) is not None:
+            groups += [(table.column("video_id")[0].as_py(), table.nbytes)] if table.num_rows else []
+            continue
         with intact(file, manifest_place(file)):
             meta = pq.read_metadata(file)
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
@@ -137,26 +141,39 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
     return list(zip(["", *edges], [*edges, ""], strict=True)) if groups else []
 
 
+def _read_groups(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
+    """All rows of the row groups that have some of these videos."""
+    with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
+        meta = parquet.metadata
+        if not low and not high:
+            wanted = list(range(meta.num_row_groups))
+            if len(wanted) == 1 and meta.row_group(0).total_byte_size <= MOST_BYTES_EACH:
+                columns = None  # it will be asked for again
+        else:
+            column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
+            stats = [meta.row_group(i).column(column).statistics for i in range(meta.num_row_groups)]
+            wanted = [i for i, s in enumerate(stats) if str(s.max) >= low and (not high or str(s.min) < high)]
+            columns = None if columns is None else list(dict.fromkeys([*columns, "video_id"]))
+        table = parquet.read_row_groups(wanted, columns=columns, use_threads=False)
+        if columns is None and len(wanted) == meta.num_row_groups:
+            keep_table(file_name(file), table, file.stat().st_size)
+    return table
+
+
 def count_rows(file: Path) -> int:
     """How many rows a file has."""
+    if (table := recent_table(file)) is not None:
+        return int(table.num_rows)
     with intact(file, manifest_place(file)):
         return int(pq.read_metadata(file).num_rows)
 
 
 def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
     """The rows of a file with ``low <= video_id < high``."""
-    with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
-        meta = parquet.metadata
-        column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
-        wanted = []
-        for i in range(meta.num_row_groups):
-            stats = meta.row_group(i).column(column).statistics
-            if str(stats.max) >= low and (not high or str(stats.min) < high):
-                wanted.append(i)
-        if not low and not high:
-            return parquet.read_row_groups(wanted, columns=columns, use_threads=False)
-        read = None if columns is None else list(dict.fromkeys([*columns, "video_id"]))
-        table = parquet.read_row_groups(wanted, columns=read, use_threads=False)
+    if (table := recent_table(file)) is None:
+        table = _read_groups(file, columns, low, high)
+    if not low and not high:
+        return table if columns is None else table.select(columns)
     video = table.column("video_id")
     mask = pc.greater_equal(video, low)
     found = table.filter(pc.and_(mask, pc.less(video, high)) if high else mask)

@@ -26,6 +26,7 @@ from .filesystem import FileSystem
 from .hashes import hash_column
 from .ledger import LEDGER, Counts, count, input_ids, leaving, newest, places_of
 from .manifest import Chunk, Manifest
+from .recent_tables import keep_table
 from .row_files import (
     VERSION,
     RowSource,
@@ -257,7 +258,10 @@ class Shard:
                     hasher.update("\n".join(ids).encode())
                     hasher.update(table.column(VERSION).to_numpy().tobytes())
                     writer.write_table(table.cast(schema), row_group_size=self.row_group)
-            name = _put(self.table.files, self.folder, kind, bytes(sink.getvalue()) if in_memory else sink)
+            data = bytes(sink.getvalue()) if in_memory else sink
+            name = _put(self.table.files, self.folder, kind, data)
+            if in_memory:
+                keep_table(name.removesuffix(".parquet"), first.cast(schema), len(data))
         finally:
             if not in_memory:
                 sink.unlink(missing_ok=True)
