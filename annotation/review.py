@@ -136,7 +136,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
             db.register("_answered", to_arrow(ReviewRow, rows))
             clips = [one for one in outcomes(db, self, "_answered") if one.outcome.reason]
             yield from (Drop(one.clip_id, one.video_id, one.outcome.reason) for one in clips)
-        told = _uncounted(len(outside - set(tasks)), found.broken, ignored)
+        told = _ignore_note(len(outside - set(tasks)), found.broken, ignored)
         self._wait(context, asked, settled, told, lost)
 
     def _wait(
@@ -173,7 +173,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         return ReviewFolder(context.root, f"{self.sheet}{ADJUDICATION}", self.form(), 1, self.page)
 
 
-def _uncounted(gone: int, broken: Sequence[str], ignored: int) -> str:
+def _ignore_note(gone: int, broken: Sequence[str], ignored: int) -> str:
     """What became of answers that are not counted."""
     stale = f" ({gone} answers are to captions that have changed since)" if gone else ""
     stale += f" ({len(broken)} answers break the rules, such as {broken[0]})" if broken else ""

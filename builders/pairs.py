@@ -20,7 +20,7 @@ from .sources.ids import make_video_id
 from .sources.listing import VIDEO_EXTENSIONS, VideoFile, list_shard, list_videos, stamp
 from .sources.local_files import collect_metadata, hash_file, readable, readable_path, unpack_file
 from .sources.pair_lists import PairLine, is_video_link, merge_lines, read_pair_list
-from .sources.picture_tables import TableCell, read_cell, saved_tables
+from .sources.picture_tables import TableCell, dataset_tables, read_cell
 from .sources.probe import probe
 from .sources.sidecars import VideoMetadata, tell
 
@@ -91,17 +91,17 @@ class Pairs(Source[Video]):
             if root.lower().endswith(".tar"):
                 yield from map(_file_item, list_shard(root, os.path.basename(root), IMAGE_EXTENSIONS))
             else:
-                yield from self._listed([(root, "")], os.path.dirname(root))
+                yield from self._list_items([(root, "")], os.path.dirname(root))
             return
-        tables = saved_tables(root)
+        tables = dataset_tables(root)
         tables = tables or [(path, "") for name in _BESIDE if os.path.isfile(path := os.path.join(root, name))][:1]
         if tables:
-            yield from self._listed(tables, root)
+            yield from self._list_items(tables, root)
             return
         found = list_videos(root, self.recursive, IMAGE_EXTENSIONS)
         yield from map(_file_item, sorted(found, key=lambda one: os.fsencode(one.relative)))
 
-    def _listed(self, tables: list[tuple[str, str]], folder: str) -> Iterator[Item]:
+    def _list_items(self, tables: list[tuple[str, str]], folder: str) -> Iterator[Item]:
         lines = (line for path, split in tables for line in read_pair_list(path, self.image, self.captions, split))
         for line in merge_lines(lines):
             yield _line_item(line, folder)

@@ -24,7 +24,7 @@ from ..models.asr.whisper_torch import load_original
 from ..models.asr.whisper_weights import WEIGHTS, local_folder
 from ..schemas import Col, Segment, Sound
 from ..schemas import Word as SpokenWord
-from ..schemas.ids import span_id, unused_id
+from ..schemas.ids import free_id, span_id
 from .sources.ids import slug
 from .subtitles.sentences import Sentence, TextPiece, sentences
 
@@ -183,7 +183,7 @@ def _segment(heard: _Sentence, sound: Sound, ear: Recognizer, used: set[str]) ->
     sentence = heard.sentence
     start_s = sentence.start_s
     end_s = max(sentence.end_s, start_s + _SHORTEST_S)
-    key = unused_id(span_id(f"{sound.video_id}_speech-{slug(ear.name)}", start_s, end_s), used)
+    key = free_id(span_id(f"{sound.video_id}_speech-{slug(ear.name)}", start_s, end_s), used)
     used.add(key)
     return Segment(
         segment_id=key,

@@ -11,7 +11,7 @@ from ..engine.contract.errors import RowError
 from ..engine.contract.step import Drop, RowAnswer, Split
 from ..media.container import open_media
 from ..schemas import Col, Segment, Subtitle, Video, Word
-from ..schemas.ids import span_id, unused_id
+from ..schemas.ids import free_id, span_id
 from .sources.languages import bcp47
 from .sources.probe import start_of
 from .subtitles.cues import Cue, words
@@ -155,7 +155,7 @@ def _segment(video_id: str, sentence: Sentence, read: _CleanTrack, used: set[str
     shift_s = read.shift_s
     start_s, end_s = sentence.start_s + shift_s, sentence.end_s + shift_s
     source = f"subtitle-{read.language}" if read.language else "subtitle"
-    key = unused_id(span_id(f"{video_id}_{source}", start_s, end_s), used)
+    key = free_id(span_id(f"{video_id}_{source}", start_s, end_s), used)
     used.add(key)
     said = [Word(w.start_s + shift_s, w.end_s + shift_s, w.text) for w in sentence.words]
     return Segment(key, video_id, start_s, end_s, sentence.text, said, read.language, "subtitle")

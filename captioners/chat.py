@@ -110,7 +110,7 @@ class Chat(ChatStep[ChatInput, Caption]):
         values = _values(heard.text if heard else "", video, read, row.clip.seconds, len(shown))
         if not any(values[known] for known in ("frames", "transcript", "title", "description", "captions")):
             return []
-        prompt = self.loaded(self.prompt)
+        prompt = self.open_prompt(self.prompt)
         text, raw = await ask_text(model, self.model, prompt.messages(values, as_parts(shown, self.model)))
         author = Author(self, model, prompt.hash, self.model.seed, self.name, self.kind, self.language)
         return [author.caption(row.clip, text, raw, read)]

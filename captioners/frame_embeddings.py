@@ -41,7 +41,7 @@ class FrameEmbeddings(EncoderOptions, Map[Frame, Embedding]):
     def open(self, context: StepContext) -> Iterator[BatchFunction[Frame, Embedding]]:
         """Load the encoder."""
         threads = 1 if self.is_embedded else min(16, os.cpu_count() or 1)
-        with one_thread(), ThreadPoolExecutor(threads) as pool, self.loaded() as encoder:
+        with one_thread(), ThreadPoolExecutor(threads) as pool, self.open_encoder() as encoder:
             yield lambda frames: _encode(frames, encoder, pool.map)
 
 

@@ -175,7 +175,7 @@ class Guard(ChatStep[GuardInput, Caption]):
     async def _repair(
         self, row: GuardInput, checked: CaptionCheck, model: ChatModel, english: EnglishParser
     ) -> Caption:
-        caption, prompt = checked.caption, self.loaded(self.prompt)
+        caption, prompt = checked.caption, self.open_prompt(self.prompt)
         values: dict[str, Any] = {
             "text": caption.text, "words": checked.words, "sources": [c.text for c in checked.sources],
             "transcript": checked.transcript,

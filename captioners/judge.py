@@ -80,7 +80,7 @@ class Judge(ChatStep[JudgeInput, Score]):
             raise RowError("none of the stored frames lies in the clip; raise builders.scan.frames_per_s", "no_frames")
         texts = sorted({c.text for c in rated}, key=lambda text: shuffle_key(row.clip.clip_id, text))
         values = _values(texts, self.marks, len(shown), row.clip.seconds)
-        messages = self.loaded(self.prompt).messages(values, as_parts(shown, self.model))
+        messages = self.open_prompt(self.prompt).messages(values, as_parts(shown, self.model))
         options = replace(self.model, max_tokens=max(self.model.max_tokens, _TOKENS_EACH * len(texts)))
         given = (await ask_structured(model, options, messages, _shape(len(texts), self.marks))).value
         verdicts = {text: getattr(given, f"candidate_{i + 1}") for i, text in enumerate(texts)}

@@ -44,7 +44,7 @@ class LabelEmbeddings(Split[Evidence, Embedding]):
 
 
 def _encode(rows: Sequence[Evidence], encoder: Conse) -> list[RowAnswer[Embedding]]:
-    model, vectors = model_of(encoder), encoder.seen([row.labels for row in rows])
+    model, vectors = model_of(encoder), encoder.from_labels([row.labels for row in rows])
     return [
         []
         if vector is None

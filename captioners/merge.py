@@ -95,7 +95,7 @@ class Merge(ChatStep[MergeInput, Caption]):
             return []
         if len(notes.captions) + (notes.heard is not None) == 1:
             return [self._keep_single(row.clip, notes)]
-        prompt = self.loaded(self.prompt)
+        prompt = self.open_prompt(self.prompt)
         messages = prompt.messages(_values(notes, row.clip.seconds))
         merged, raw = await ask_structured(model, self.model, messages, MergeAnswer)
         author = Author(self, model, prompt.hash, self.model.seed, self.teacher, "merge", self.language)

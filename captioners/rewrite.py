@@ -75,7 +75,7 @@ class Rewrite(ChatStep[RewriteInput, Caption]):
         transcript = heard.text if heard and all(heard.text != text for _, text in notes) else ""
         if not notes and not transcript:
             return []
-        prompt = self.loaded(self.prompt)
+        prompt = self.open_prompt(self.prompt)
         messages = prompt.messages(_values(notes, transcript, row.clip.seconds))
         merged, raw = await ask_structured(model, self.model, messages, RewriteAnswer)
         author = Author(self, model, prompt.hash, self.model.seed, self.teacher, self.kind, self.language)

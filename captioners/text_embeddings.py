@@ -36,7 +36,7 @@ class TextEmbeddings(EncoderOptions, Map[Caption, Embedding]):
     @contextmanager
     def open(self, context: StepContext) -> Iterator[BatchFunction[Caption, Embedding]]:
         """Load the encoder. With ``conse`` or ``minilm`` a caption of 20 words takes some 25 ms of one core."""
-        with self.loaded() as encoder, open_text_cache(encoder, self.precision) as known:
+        with self.open_encoder() as encoder, open_text_cache(encoder, self.precision) as known:
             yield lambda captions: _encode(captions, encoder, known)
 
 

@@ -123,7 +123,7 @@ class Translate(ChatStep[Caption, Caption]):
             raise RowError(
                 f"the caption has {len(row.text)} characters, at most {DATA_CHARS} are translated", "too_long"
             )
-        prompt = self.loaded(self.prompt)
+        prompt = self.open_prompt(self.prompt)
         messages = prompt.messages(_values(row.text, row.language, code))
         given = await ask_structured(model, self.model, messages, TranslationAnswer)
         if model.name != FAKE and (wrong := self._wrong(given.value.translation, row, code)):

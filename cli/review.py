@@ -75,7 +75,7 @@ def _push_to_server(found: ReviewFolder, folder: Path, url: str, token: str, pla
     from ..annotation.backends.label_studio.sync import push as push_tasks
     from .screen.places import open_build
 
-    server = open_server(_checked(url), token)
+    server = open_server(_check_url(url), token)
     count = push_tasks(server, found, open_build(folder).name, ClipPlace(found.path, *place), _tell)
     print(f"{count.made:,} tasks are new, {count.there:,} were there")
     if count.removed or count.kept:
@@ -141,7 +141,7 @@ def _pull_from_server(found: ReviewFolder, url: str, token: str) -> list[str]:
     from ..annotation.backends.label_studio.sync import pull as pull_answers
     from .screen.formatting import printable
 
-    count = pull_answers(open_server(_checked(url), token), found)
+    count = pull_answers(open_server(_check_url(url), token), found)
     lines = [f"{printable(name)}: {number:,} answers" for name, number in sorted(count.by_person.items())]
     lines.append(
         f"{count.answers:,} answers, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there"
@@ -224,7 +224,7 @@ def open_(folder: Folder, sheet: Sheet = None) -> None:
     print(*filter(None, places), sep="\n")
 
 
-def _checked(url: str) -> str:
+def _check_url(url: str) -> str:
     """The address without a slash at its end; ``UserError`` for one that is none."""
     from urllib.parse import urlsplit
 

@@ -228,11 +228,11 @@ class Build:
         db = connect()
         ledgers = Ledgers(self.store, self.tables())
         sources: dict[type[Row], list[TableRef]] = {}
-        missed: list[pa.Table] = [_named(LEDGER.empty_table(), "")]
+        missed: list[pa.Table] = [_with_step_name(LEDGER.empty_table(), "")]
         for _, table in self.tables():
             if table.row is not None and ledgers.current[table.name]:
                 sources.setdefault(table.row, []).append(table)
-            missed += [_named(lines, table.name) for lines in ledgers.misses(table)]
+            missed += [_with_step_name(lines, table.name) for lines in ledgers.misses(table)]
         with readable(self.root):
             add_views(db, sources, ledgers.store)
             self._add_dataset(db, DatasetEntry in sources)
@@ -259,7 +259,7 @@ def _stage(ledgers: Ledgers, step: dict[str, Any], table: TableRef, waits: bool)
     )  # fmt: skip
 
 
-def _named(ledger: pa.Table, step: str) -> pa.Table:
+def _with_step_name(ledger: pa.Table, step: str) -> pa.Table:
     """Lines of a ledger with the name of the step that it is of."""
     import pyarrow as pa
 

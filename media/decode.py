@@ -105,7 +105,7 @@ def decode_all(container: InputContainer, watched: list[StreamObservers]) -> str
         one.context.thread_type, one.context.thread_count = "SLICE", 1
     stopped: list[str] = []
     streams = [one.stream for one in watched]
-    for packet in demuxed(container, streams, stopped) if streams else ():  # no streams would mean all of them
+    for packet in demux_packets(container, streams, stopped) if streams else ():  # no streams would mean all of them
         # The empty packets at the end have a right stream, but stream_index 0.
         by_index[packet.stream.index].take(packet)
     for one in watched:
@@ -115,7 +115,7 @@ def decode_all(container: InputContainer, watched: list[StreamObservers]) -> str
     return "".join(stopped)
 
 
-def demuxed(container: InputContainer, streams: Sequence[Stream], stopped: list[str]) -> Iterator[Packet[Any]]:
+def demux_packets(container: InputContainer, streams: Sequence[Stream], stopped: list[str]) -> Iterator[Packet[Any]]:
     """All packets and, at the end, the empty ones that empty the decoders; why it ends early goes into ``stopped``."""
     import av
 

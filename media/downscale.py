@@ -52,7 +52,7 @@ class _PlanarFrame:
         self._frame.color_range = _FULL_RANGE if layout.format == "yuvj420p" else layout.colour_range
         self.planes = [_view(p, (height, p.width), (p.line_size, 1)) for p in self._frame.planes]
 
-    def converted(self, form: str, channels: int) -> Pixels:
+    def convert(self, form: str, channels: int) -> Pixels:
         """``(height, width, channels)`` uint8."""
         plane = self._scaler.reformat(self._frame, format=form, interpolation="BICUBIC", threads=1).planes[0]
         return _view(plane, (self._height, plane.width, channels), (plane.line_size, channels, 1))
@@ -86,7 +86,7 @@ class SinglePixels:
             source = _view(plane, target.shape, strides, y // 2 * line + x // 2)
             for between in (0, 1):
                 np.copyto(target[..., between], source[..., between])
-        pairs = self._sheet.converted("bgra", 4).view("<u4")[:, ::2, 0]
+        pairs = self._sheet.convert("bgra", 4).view("<u4")[:, ::2, 0]
         pixels = np.ascontiguousarray(pairs).view(np.uint8).reshape(height, width, 4)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
 
@@ -122,7 +122,7 @@ class PairsOfRows:
             source = _view(plane, (plane.height, target.shape[1]), (plane.line_size, 1))
             for places, row in self._phases:
                 np.copyto(target[places], source[row >> (nth > 0) :: self._steps[nth]])
-        picture = self._sheet.converted("bgr24", 3)
+        picture = self._sheet.convert("bgr24", 3)
         if self._spread is not None:
             self._spread[self._places] = picture
             picture = self._spread

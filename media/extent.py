@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .clock import Clock
 from .container import best_audio, best_video, fraction, is_joinable
-from .decode import demuxed
+from .decode import demux_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -65,7 +65,7 @@ def read_extent(container: InputContainer) -> Extent:
 
 def _last_end(container: InputContainer, streams: Sequence[Stream]) -> float:
     last_s = 0.0
-    for packet in demuxed(container, streams, []):
+    for packet in demux_packets(container, streams, []):
         tick = fraction(packet.time_base)
         if packet.pts is not None and tick is not None:
             last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * tick))
@@ -75,7 +75,7 @@ def _last_end(container: InputContainer, streams: Sequence[Stream]) -> float:
 def _end_of_parts(container: InputContainer, stream: Stream) -> float:
     """The end of the last recording, where the clock of each goes on where that of the one before ended."""
     clock, tick_s = Clock(joinable=True), float(stream.time_base or 0)
-    for packet in demuxed(container, [stream], []):
+    for packet in demux_packets(container, [stream], []):
         if packet.dts is not None:
             clock.tell(packet.dts * tick_s, (packet.duration or 0) * tick_s)
     return clock.end_s

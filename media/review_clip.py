@@ -68,7 +68,7 @@ def write_review_clip(source: str, start_s: float, end_s: float, path: Path, max
                 target.codec_context.thread_count = 1
                 sound = _sound(container, out, start_s, clip)
                 packets = list(_pictures(container, video, sound, target, _Span(start_s, clip, max_px)))
-                for packet in heapq.merge(packets, sound.packets(), key=_sent_s):  # streams are known only now
+                for packet in heapq.merge(packets, sound.packets(), key=_packet_time_s):  # streams are known only now
                     out.mux_one(packet)
         os.replace(part, path)
     finally:
@@ -136,7 +136,7 @@ class _Sound:
         return self.cut.packets
 
 
-def _sent_s(packet: Any) -> float:
+def _packet_time_s(packet: Any) -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 

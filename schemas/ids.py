@@ -14,6 +14,6 @@ def span_id(of: str, start_s: float, end_s: float) -> str:
     return f"{of}_{round(start_s * 1000):09d}_{round(end_s * 1000):09d}"
 
 
-def unused_id(wanted: str, used: Collection[str]) -> str:
+def free_id(wanted: str, used: Collection[str]) -> str:
     """``wanted``, or the first of ``wanted-2``, ``wanted-3``, … that is not in ``used``."""
     return next(id_ for n in count(1) if (id_ := wanted if n == 1 else f"{wanted}-{n}") not in used)

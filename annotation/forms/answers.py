@@ -122,7 +122,7 @@ def _boxes(form: Form, answer: ReviewAnswer) -> str:
 
 def _timeline(line: TimelinePart, task: ReviewTask, marks: tuple[ReviewMark, ...]) -> Iterator[str]:
     if line.grade is not None:
-        yield from _graded(line.grade, task, marks)
+        yield from _check_grades(line.grade, task, marks)
         return
     labels = line.labels or tuple(mark.name for mark in task.marks)
     for mark in marks:
@@ -133,7 +133,7 @@ def _timeline(line: TimelinePart, task: ReviewTask, marks: tuple[ReviewMark, ...
         yield from _amount(line, task, marks)
 
 
-def _graded(axis: Axis, task: ReviewTask, marks: tuple[ReviewMark, ...]) -> Iterator[str]:
+def _check_grades(axis: Axis, task: ReviewTask, marks: tuple[ReviewMark, ...]) -> Iterator[str]:
     if [(m.name, m.start_s, m.end_s) for m in marks] != [(m.name, m.start_s, m.end_s) for m in task.marks]:
         yield "its spans are others than those that were to be graded"
     for mark in marks:

@@ -119,7 +119,7 @@ def _measures(form: Form, shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[
         return
     line = form.timeline
     if form.axes or (line is not None and line.grade is not None):
-        yield from _graded(shared)
+        yield from _grade_agreement(shared)
     elif line is not None and not line.points:
         pairs = [pair for group in shared for pair in combinations(group, 2)]
         yield AgreementMeasure("temporal IoU", mean(span_overlap(_spans(a), _spans(b)) for a, b in pairs))
@@ -131,7 +131,7 @@ def _measures(form: Form, shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[
         yield from _answers(shared)
 
 
-def _graded(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
+def _grade_agreement(shared: Sequence[Sequence[ReviewAnswer]]) -> Iterator[AgreementMeasure]:
     """Of each axis; of cells all together, since their numbers tell nothing."""
     units: dict[str, list[list[float]]] = defaultdict(list)
     for group in shared:

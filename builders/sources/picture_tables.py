@@ -29,13 +29,13 @@ class TableCell(NamedTuple):
     path: str = ""  # the name that the table gives it, or the file that it is in
 
 
-def saved_tables(folder: str) -> list[tuple[str, str]]:
+def dataset_tables(folder: str) -> list[tuple[str, str]]:
     """Arrow files and their splits (empty for none) of a folder that ``datasets`` saved; none for another folder."""
     root = Path(folder)
     try:
         if (root / "dataset_dict.json").is_file():
             splits = json.loads((root / "dataset_dict.json").read_text("utf-8"))["splits"]
-            return [(file, split) for split in splits for file, _ in saved_tables(str(root / split))]
+            return [(file, split) for split in splits for file, _ in dataset_tables(str(root / split))]
         if (root / "state.json").is_file() and (root / "dataset_info.json").is_file():
             files = json.loads((root / "state.json").read_text("utf-8"))["_data_files"]
             return [(str(root / os.path.basename(one["filename"])), "") for one in files]
@@ -56,7 +56,7 @@ def table_rows(path: str, file: BinaryIO | None = None) -> Iterator[ListRow]:
 
     name, number = os.path.basename(path), 0
     try:
-        with _opened(path, file) as source:
+        with _open_table(path, file) as source:
             pictures = _picture_columns(source.schema)
             for batch in source.batches(pictures):
                 for row in batch:
@@ -110,7 +110,7 @@ class _PictureTable(NamedTuple):
 
 
 @contextmanager
-def _opened(path: str, file: BinaryIO | None = None) -> Iterator[_PictureTable]:
+def _open_table(path: str, file: BinaryIO | None = None) -> Iterator[_PictureTable]:
     if path.lower().endswith(".arrow"):
         table = _arrow_table(path)
         yield _PictureTable(table.schema, None, table)

@@ -60,7 +60,7 @@ def decode(raw: bytes, name: str, language: str = "", kind: str = "bad_subtitle"
     """
     encoding = "iso2022_jp" if b"\x1b$" in raw and raw.isascii() else unicode_encoding(raw)
     try:
-        return _decoded_once(raw.decode("utf-8-sig" if encoding == "utf-8" else encoding))
+        return _undo_misreading(raw.decode("utf-8-sig" if encoding == "utf-8" else encoding))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
     text = raw.decode(encoding, "replace")
@@ -74,7 +74,7 @@ def decode(raw: bytes, name: str, language: str = "", kind: str = "bad_subtitle"
     raise RowError(f"{name}:{line}: this is in no encoding that can be told; save it as UTF-8", kind)
 
 
-def _decoded_once(text: str) -> str:
+def _undo_misreading(text: str) -> str:
     """The text, also where its UTF-8 was taken for Windows-1252 and saved again: ``CafÃ©`` is ``Café``."""
     runs = _MISREAD.findall(text)
     read = {run: _read_again(run) for run in set(runs)}

@@ -22,7 +22,7 @@ from ..rights.takedown import Tombstones, tombstone_text
 from .citation import own_citation, paper
 from .examples import CardExample
 from .figures import Figure
-from .limits import known_limits
+from .limits import limits_of
 from .opinions import ReviewSummary, TeacherRecord
 from .statistics import Statistics
 
@@ -78,10 +78,10 @@ def make_card(wishes: CardOptions, facts: Facts, story: Provenance, contents: Ca
         wishes.template,
         front=yaml.safe_dump(front_matter(wishes, facts, story), sort_keys=False, allow_unicode=True, width=100),
         wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores), shown=contents,
-        sources=_source_words(facts.kinds), rights=contents.rights, gone=_gone(contents.rights),
+        sources=_source_words(facts.kinds), rights=contents.rights, gone=_takedown_note(contents.rights),
         license=card_license(wishes.license), title=title, captions=facts.captions, numbers=contents.numbers,
         examples=sum(s.examples for s in facts.splits), seconds=sum(s.seconds for s in facts.splits),
-        videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, limits=known_limits(wishes.with_files, facts),
+        videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, limits=limits_of(wishes.with_files, facts),
         most=_MOST_ROWS, homepage=_link(wishes.homepage), contact=_contact(wishes.contact),
         kinds={step.kind for step in story.steps}, papers=[paper(text) for text in wishes.papers],
         own=own_citation(story.name, title, wishes.authors, wishes.homepage, story.version),
@@ -123,7 +123,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.3g}"
 
 
-def _gone(rights: RightsSummary | None) -> str:
+def _takedown_note(rights: RightsSummary | None) -> str:
     return tombstone_text(Tombstones(rights.takedown_videos, rights.takedown_clips) if rights else Tombstones())
 
 

@@ -17,7 +17,7 @@ from ..release.licenses import card_license
 from ..release.provenance import Provenance, StepRecord
 from .card import CardContents, CardOptions
 from .citation import own_citation
-from .limits import known_limits
+from .limits import limits_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,7 +136,7 @@ def _responsible(
         ),
     )
     yield "dataAnnotationAnalysis", _agreement(contents)
-    yield "dataLimitations", known_limits(wishes.with_files, facts)
+    yield "dataLimitations", limits_of(wishes.with_files, facts)
     yield "dataBiases", "No measure of bias was taken. The card shows how durations, words, tags and sources spread."
     yield "personalSensitiveInformation", "The videos may show people who were not asked; nobody looked for them."
     yield "dataReleaseMaintenancePlan", _plan(wishes, contents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..release.facts import Facts
 
 
-def known_limits(with_files: bool, facts: Facts) -> list[str]:
+def limits_of(with_files: bool, facts: Facts) -> list[str]:
     """The limits, one sentence or two each, in Markdown."""
     clips = sum(split.examples for split in facts.splits)
     told = list(_of_captions(facts))

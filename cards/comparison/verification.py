@@ -94,7 +94,7 @@ def verify_build(
             if row is not DatasetEntry
             for check in _tables(db, (before, after), row, listed, wide & steps)
         ]
-        checks += _published(db, before, after, listed)
+        checks += _compare_release(db, before, after, listed)
         names = [(build.root / file, folder / file, file) for file in _files(before, listed)]
     there = [(a, b, name) for a, b, name in names if a.is_file() and b.is_file()]
     others = [name for a, b, name in there if _digest(a) != _digest(b)]
@@ -155,7 +155,7 @@ def _check(db: duckdb.DuckDBPyConnection, step: str, key: str, columns: Sequence
     return TableCheck(step or "dataset", rows, rows - missing - different, different, missing, new, wide, ids)
 
 
-def _published(
+def _compare_release(
     db: duckdb.DuckDBPyConnection, before: duckdb.DuckDBPyConnection, after: duckdb.DuckDBPyConnection, listed: str
 ) -> list[TableCheck]:
     """The published rows of the clips of these videos that both have; file names and splits depend on all of them."""

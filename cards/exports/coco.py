@@ -41,7 +41,8 @@ class CocoFormat(ExportFormat):
                 out.text('\n], "annotations": [')
                 told = [0]
                 out.values(
-                    _annotation(n, *said) for n, said in _count(self._said(clips, split, first), first_said, told)
+                    _annotation(n, *said)
+                    for n, said in _count(self._numbers_and_texts(clips, split, first), first_said, told)
                 )
                 out.text("\n]}\n")
             first, first_said = first + images[0], first_said + told[0]
@@ -59,7 +60,7 @@ class CocoFormat(ExportFormat):
         for text in texts(clip, self.sentences):
             yield ExportRecord(clip.split, "", text, clip.file)
 
-    def _said(self, clips: ExportClips, split: str, first: int) -> Iterator[tuple[int, str]]:
+    def _numbers_and_texts(self, clips: ExportClips, split: str, first: int) -> Iterator[tuple[int, str]]:
         for number, clip in enumerate(clips.of(split), first):
             yield from ((number, text) for text in texts(clip, self.sentences))
 

@@ -99,7 +99,7 @@ class HubClient:
         from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
         from huggingface_hub.errors import RevisionNotFoundError as NoRevision
 
-        def tried() -> T | None:
+        def attempt() -> T | None:
             try:
                 return call(*args, **options)
             except GatedRepoError:
@@ -109,7 +109,7 @@ class HubClient:
                     raise
                 return None
 
-        return self.ask(tried)
+        return self.ask(attempt)
 
     def _judge(self, error: Exception) -> Trouble:
         chain = list(_causes(error))

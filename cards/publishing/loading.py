@@ -78,7 +78,7 @@ def _load(folder: Path, info: dict[str, Any], streaming: bool, every: int) -> It
         if split["name"] not in got.value:
             yield Finding(f"{how} has no split {split['name']}", _AGAIN)
             continue
-        data = _undecoded(got.value[split["name"]], streaming)
+        data = _without_decoding(got.value[split["name"]], streaming)
         if data.features is not None and set(data.features) != set(wanted):
             odd = ", ".join(sorted(set(data.features) ^ set(wanted)))
             yield Finding(f"{how} has other columns than its card says: {odd}", _AGAIN)
@@ -93,7 +93,7 @@ def _load(folder: Path, info: dict[str, Any], streaming: bool, every: int) -> It
             yield Finding(said, _AGAIN)
 
 
-def _undecoded(data: Any, streaming: bool) -> Any:
+def _without_decoding(data: Any, streaming: bool) -> Any:
     import datasets
 
     if streaming:

@@ -39,9 +39,9 @@ class PublishOptions:
         """Raise ``UserError`` for what cannot be."""
         for name in self.configs:
             if name not in CONFIGS:
-                raise UserError(f"there is no table {name} to publish{nearest(name, CONFIGS)}", _known(CONFIGS))
+                raise UserError(f"there is no table {name} to publish{nearest(name, CONFIGS)}", _choices_text(CONFIGS))
         if self.layout and self.layout not in LAYOUTS:
-            raise UserError(f"there is no layout {self.layout}{nearest(self.layout, LAYOUTS)}", _known(LAYOUTS))
+            raise UserError(f"there is no layout {self.layout}{nearest(self.layout, LAYOUTS)}", _choices_text(LAYOUTS))
         if self.embed and self.layout not in ("", PARQUET):
             raise UserError(
                 f"the layout {self.layout} has no bytes in its table", "leave `embed` out, or use `parquet`"
@@ -55,9 +55,9 @@ def make_options(options: Mapping[str, Any]) -> PublishOptions:
     names = [field.name for field in fields(PublishOptions)]
     for name in options:
         if name not in names:
-            raise UserError(f"publishing has no option {name}{nearest(name, names)}", _known(names))
+            raise UserError(f"publishing has no option {name}{nearest(name, names)}", _choices_text(names))
     return PublishOptions(**options)
 
 
-def _known(names: Iterable[str]) -> str:
+def _choices_text(names: Iterable[str]) -> str:
     return f"there are {', '.join(names)}"

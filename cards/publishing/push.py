@@ -157,7 +157,7 @@ class _Push:
         return Path(path).read_text(encoding="utf-8")
 
     def _listing(self, revision: str) -> dict[str, RemoteFile]:
-        def listed() -> dict[str, RemoteFile]:
+        def list_files() -> dict[str, RemoteFile]:
             found: Iterable[Any] = self.client.api.list_repo_tree(
                 self.client.repo, repo_type="dataset", revision=revision, recursive=True
             )
@@ -167,7 +167,7 @@ class _Push:
                 if hasattr(one, "blob_id")  # no folder
             }
 
-        return self.client.ask(listed)
+        return self.client.ask(list_files)
 
     def _change(self, remote: Mapping[str, RemoteFile]) -> Change:
         """From what a revision holds to what it should hold. Of other people's files none is touched."""
@@ -221,15 +221,15 @@ class _Push:
         api, repo = self.client.api, self.client.repo
         title = f"{_TITLE} {version} ({self._key()} on {base[:12]})"
 
-        def listed() -> list[Any]:
+        def list_requests() -> list[Any]:
             found = api.get_repo_discussions(repo, discussion_type="pull_request", repo_type="dataset")
             return [one for one in found if one.status in ("open", "draft") and one.title.startswith(_TITLE)]
 
         def found_or_made() -> int:
-            same = [one.num for one in listed() if one.title == title]
+            same = [one.num for one in list_requests() if one.title == title]
             return int(min(same) if same else api.create_pull_request(repo, title, repo_type="dataset").num)
 
-        for one in self.client.ask(listed):
+        for one in self.client.ask(list_requests):
             if f" on {base[:12]})" not in one.title:
                 self.client.ask(api.change_discussion_status, repo, one.num, "closed", repo_type="dataset")
         return self.client.ask(found_or_made)

@@ -74,20 +74,20 @@ def write_release(source: DatasetSource, folder: Path, options: PublishOptions) 
 
 def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> ConfigFiles:
     if layout == VIDEOFOLDER:
-        return _linked_videos(source, folder)
+        return _link_videos(source, folder)
     if layout == WEBDATASET:
         tars = TarConfig(DEFAULT, folder, "data", source.schema)
         for split in source.tables:
             tars.write(split, read_split(source, split), source.root / split)
-        return tars.described()
+        return tars.config_files()
     if layout == PARQUET and not source.with_files:
-        return _linked_tables(source, folder)
+        return _link_tables(source, folder)
     schema = _table_schema(source.schema, layout, embed)
     tables = TableConfig(DEFAULT, folder, "data", schema)
     for split in source.tables:
         rows = read_split(source, split)
         tables.write(split, _with_bytes(rows, source.root / split, schema) if embed else rows)
-    return tables.described()
+    return tables.config_files()
 
 
 def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
@@ -133,7 +133,7 @@ def _videos(folder: Path, names: Sequence[str | None]) -> pa.Array:
     return pa.StructArray.from_arrays([contents, paths], ["bytes", "path"], mask=contents.is_null())
 
 
-def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
+def _link_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
     for files in source.tables.values():
         for file in files:
             put_file(file, folder / "data" / file.name)
@@ -141,7 +141,7 @@ def _linked_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
     return describe_tables(DEFAULT, folder, patterns, features_yaml(source.schema))
 
 
-def _linked_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
+def _link_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
     for split, files in source.tables.items():
         for table in read_split(source, split):
             for name in table.column(FILE).drop_null().to_pylist():  # null: its times alone may be passed on
@@ -159,8 +159,8 @@ def _side(side: SideTables, table: SideTable, source: DatasetSource, folder: Pat
         tars = TarConfig(table.name, folder, table.name, table.schema)
         for split in source.tables:
             tars.write(split, side.read(table, split))
-        return tars.described()
+        return tars.config_files()
     tables = TableConfig(table.name, folder, table.name, table.schema, as_metadata=layout == VIDEOFOLDER)
     for split in source.tables:
         tables.write(split, side.read(table, split))
-    return tables.described()
+    return tables.config_files()

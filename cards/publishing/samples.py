@@ -51,7 +51,7 @@ class TarConfig:
         if out is not None:
             self.samples[split] = out.finish()
 
-    def described(self) -> ConfigFiles:
+    def config_files(self) -> ConfigFiles:
         """What was written."""
         sizes = []
         for split, samples in self.samples.items():

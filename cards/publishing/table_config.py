@@ -51,7 +51,7 @@ class TableConfig:
         self.patterns[split] = f"{self.folder}/{split}-*.parquet"
         return TableFiles(self.root / self.folder, split, self.schema, sharded=True)
 
-    def described(self) -> ConfigFiles:
+    def config_files(self) -> ConfigFiles:
         """What was written."""
         found = features_yaml(self.schema)
         if self.as_metadata:

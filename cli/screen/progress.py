@@ -48,7 +48,7 @@ class StepProgress:
         rows = sum(n for at, n in self.recent if at >= since)
         return rows / max(now - since, 0.1)
 
-    def left(self, now: float) -> str:
+    def time_left(self, now: float) -> str:
         """How long what is known to be left will take, in words; empty where nobody can say."""
         speed = self.per_second(now)
         if self.state != "runs" or not speed or self.done >= self.to_do:
@@ -134,7 +134,13 @@ def live_table(board: Board) -> Table:
     table.add_column(duration(now - board.began), no_wrap=True, style="dim")
     for name, line in board.lines.items():
         speed = rate(line.per_second(now)) if line.state == "runs" and line.done else ""
-        cells = [number(line.done), number(max(line.to_do - line.done, 0)), speed, line.left(now), number(line.failed)]
+        cells = [
+            number(line.done),
+            number(max(line.to_do - line.done, 0)),
+            speed,
+            line.time_left(now),
+            number(line.failed),
+        ]
         style = {"runs": "bold", "done": "dim", "waits": "yellow"}.get(line.state)
         table.add_row(name, *cells, line.state, style=style)
     return table
@@ -205,7 +211,7 @@ class PlainLines:
     def _going(self, step: str, line: StepProgress, now: float) -> str:
         if not line.to_do:
             return f"{step}: reads all that reaches it"
-        left = line.left(now)
+        left = line.time_left(now)
         parts = [
             f"{step}: {line.done:,} of {line.to_do:,} rows",
             rate(line.per_second(now)) if line.done else "",

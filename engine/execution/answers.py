@@ -81,7 +81,7 @@ def merge_outcomes(outcomes: Sequence[BatchOutcome]) -> BatchOutcome:
 def _outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> Results:
     """The whole batch at once where all answers are sound, as nearly all are; else row by row."""
     sound = attempt(_sound_outcome, node, table, part, batch, answers).value
-    return sound or _mixed_outcome(node, table, part, batch, answers)
+    return sound or _row_by_row_outcome(node, table, part, batch, answers)
 
 
 def _sound_outcome(
@@ -120,7 +120,9 @@ def _are_sound(row_type: type[Row], rows: Sequence[Row], videos: pa.Array) -> bo
     return len(ids) == len(rows) and "" not in ids and [*map(attrgetter("video_id"), rows)] == videos.to_pylist()
 
 
-def _mixed_outcome(node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]) -> Results:
+def _row_by_row_outcome(
+    node: Node, table: TableRef, part: str, batch: Batch, answers: Sequence[TimedAnswer]
+) -> Results:
     entries: list[LedgerEntry] = []
     rows: list[Row] = []
     origins: list[str] = []

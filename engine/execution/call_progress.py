@@ -44,7 +44,7 @@ class CallProgress:
         return CallState(self._numbers[0], self._numbers[1], self._time[2])
 
 
-def shared_memory() -> int:
+def open_memory() -> int:
     """The descriptor of a few bytes of memory, all zero, that may be handed to another process."""
     with tempfile.TemporaryFile() as file:
         file.truncate(_BYTES)

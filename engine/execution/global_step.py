@@ -73,7 +73,7 @@ class _Sink:
 
     def __init__(self, node: Node, store: Store, key: str) -> None:
         self.node, self.key, self.number_of_shards = node, key, store.shards
-        self.folder = store.keyed(node.tables[0], key)
+        self.folder = store.key_folder(node.tables[0], key)
         self.entries: dict[int, list[LedgerEntry]] = defaultdict(list)
         self.rows: dict[int, list[Row]] = defaultdict(list)
         self.held = 0

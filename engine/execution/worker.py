@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from ..contract.errors import UserError
 from ..contract.usage import UsageCounter
 from ..contract.usage_relay import UsageRelay
-from .call_progress import CallProgress, shared_memory
+from .call_progress import CallProgress, open_memory
 from .failures import Attempt, Timeout, WorkerLost, attempt, plain_text
 from .worker_main import Bootstrap, pack
 
@@ -122,7 +122,7 @@ class _Process:
 
     def __init__(self, bootstrap: Bootstrap) -> None:
         self._connection, theirs = connection.Pipe()
-        memory = shared_memory()
+        memory = open_memory()
         try:
             self.progress = CallProgress(memory)
             with theirs:
@@ -161,15 +161,15 @@ class _Process:
     def _has_message(self, limit_s: float, step_limit_s: float) -> bool:
         """Wait for the process to say something; False where it has ended."""
         ends: list[Any] = [self._connection, self._sentinel]
-        while not connection.wait(ends, min(self._left_s(limit_s, step_limit_s), step_limit_s)):
-            if self._left_s(limit_s, step_limit_s) <= 0.0:
+        while not connection.wait(ends, min(self._remaining_s(limit_s, step_limit_s), step_limit_s)):
+            if self._remaining_s(limit_s, step_limit_s) <= 0.0:
                 first, count, _ = self.progress.state
                 self.kill()
                 limit = step_limit_s if count else limit_s
                 raise Timeout("timeout", f"took longer than {limit:g} s", first, count)
         return self._connection.poll()
 
-    def _left_s(self, limit_s: float, step_limit_s: float) -> float:
+    def _remaining_s(self, limit_s: float, step_limit_s: float) -> float:
         """How long what is under way may still take."""
         _, count, since = self.progress.state
         return max(0.0, min(since + (step_limit_s if count else limit_s) - time.monotonic(), _LONGEST_S))

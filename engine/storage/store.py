@@ -21,7 +21,7 @@ from .files import intact
 from .filesystem import LocalFolder, VersionConflict
 from .row_files import UNIQUE_IDS, read_window
 from .shard import Shard
-from .table_folder import Lease, TableFolder, taken_over
+from .table_folder import Lease, TableFolder, takeover_error
 
 _POINTER = "global.json"  # of a ``Global`` step's table: which of its folders counts
 _KEPT_VERDICTS = 256  # lists of ids
@@ -67,7 +67,7 @@ class Store:
             with self.files.together():
                 yield
         except VersionConflict as error:
-            raise taken_over(self.files.place(str(error))) from None
+            raise takeover_error(self.files.place(str(error))) from None
 
     def place(self, table: TableRef) -> str:
         """The folder of a table, of all its keys."""
@@ -130,7 +130,7 @@ class Store:
         """One shard; of a ``Global`` step's table that of the current key."""
         return Shard(self._table(table).folder, number)
 
-    def keyed(self, table: TableRef, key: str) -> TableFolder:
+    def key_folder(self, table: TableRef, key: str) -> TableFolder:
         """The folder of a ``Global`` step's table that has this key."""
         return TableFolder(self.files, f"{self.place(table)}/{key}", table.row, self._lease)
 

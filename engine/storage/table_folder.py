@@ -116,13 +116,13 @@ class TableFolder:
             self._lease.check()
             manifest = manifest._replace(epoch=self._lease.epoch)
             if before is not None and before.epoch > manifest.epoch:
-                raise taken_over(self.files.place(self.folder))
+                raise takeover_error(self.files.place(self.folder))
         name, data = self._name(number), encode_manifest(manifest)
         try:
             version = ABSENT if before is None else self._versions[number]
             self._versions[number] = self.files.replace_if_unchanged(name, data, version)
         except VersionConflict:
-            raise taken_over(self.files.place(self.folder)) from None
+            raise takeover_error(self.files.place(self.folder)) from None
         self._known[number] = manifest
 
     def forget(self) -> None:
@@ -139,7 +139,7 @@ class TableFolder:
         return f"{self.folder}/{MANIFESTS}/{number:04d}.json"
 
 
-def taken_over(place: str) -> LeaseLost:
+def takeover_error(place: str) -> LeaseLost:
     """What to say where another build has changed something meanwhile."""
     return LeaseLost(f"{place} was changed by another build meanwhile", "build again: all that is finished is kept")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..container import decoder
-from ..decode import demuxed
+from ..decode import demux_packets
 from ..deinterlace import Deinterlacer
 from .clip_file import AFTER, BEFORE, ClipFile
 from .index import reorder
@@ -63,7 +63,7 @@ class RequestWindow:
             self._active.append(self._waiting.popleft())
         return self._active
 
-    def ended(self, position: float) -> list[FrameRequest]:
+    def pop_until(self, position: float) -> list[FrameRequest]:
         """Those that end at or before the position; each is told once."""
         over = [w for w in self.at(position) if w.last <= position]
         if over:
@@ -152,7 +152,7 @@ class Cutter:
     def _read(self) -> None:
         streams: list[Stream] = [self._source.stream, *([self._audio] if self._audio is not None else [])]
         sounding = {s.index for s in streams[1:]}  # joined files grow new streams on the way
-        for packet in demuxed(self._container, streams, []):
+        for packet in demux_packets(self._container, streams, []):
             if packet.stream_index == self._source.stream.index:
                 if packet.size:
                     self._see(packet)
@@ -167,7 +167,7 @@ class Cutter:
     def _see(self, packet: Packet[Any]) -> None:
         number, self._number = self._number, self._number + 1
         ticks = self._source.index.ticks(packet.pts) if packet.pts is not None else 0
-        for want in self._copies.ended(number):
+        for want in self._copies.pop_until(number):
             self._over(want.clip)
         for want in self._copies.at(number):
             self._file(want.clip).copy(packet, ticks)
@@ -205,7 +205,7 @@ class Cutter:
         else:
             ticks = index.ticks(pts)
         window = self._stages[0].window
-        self._end_stretches(window.ended(ticks))
+        self._end_stretches(window.pop_until(ticks))
         for want in window.at(ticks):
             self._file(want.clip).encode(want.part, frame, ticks)
 
@@ -219,7 +219,7 @@ class Cutter:
         stage = self._stages.popleft()
         self._context.flush_buffers()
         self._context.reorder_depth = self._reorder  # flushing forgets it, and frames would be lost
-        self._end_stretches(stage.window.ended(float("inf")))
+        self._end_stretches(stage.window.pop_until(float("inf")))
 
     def _end_stretches(self, wants: list[FrameRequest]) -> None:
         for want in wants:
@@ -257,7 +257,7 @@ class Cutter:
             self._end_sounds(heard.run_s + heard.first / rate)
 
     def _end_sounds(self, time_s: float) -> None:
-        for want in self._sounds.ended(time_s):
+        for want in self._sounds.pop_until(time_s):
             self._over(want.clip)
 
     def _over(self, clip: int) -> None:

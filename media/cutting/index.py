@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...engine.contract.errors import RowError
 from ..clock import JUMP_S, Clock
 from ..container import best_video, fraction, is_joinable, open_media
-from ..decode import StreamObservers, decode_all, demuxed
+from ..decode import StreamObservers, decode_all, demux_packets
 from .h264 import IDR, PPS, SPS, BitstreamError, ParameterSets, begins_anew, nal_units, parameter_sets, read_sps
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _from_packets(container: InputContainer, stream: VideoStream) -> FrameIndex 
     step = max(1, round(1 / float(stream.guessed_rate or 25) / tick))
     sets = _plain_sets(stream)
     reader = _PacketReader(sets, _length_size(stream))
-    for packet in demuxed(container, [stream], []):
+    for packet in demux_packets(container, [stream], []):
         if packet.size:
             reader.add(packet)
     if not reader.is_sane(round(JUMP_S / base) if is_joinable(container) else None):

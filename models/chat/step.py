@@ -81,7 +81,7 @@ class ChatStep(Split[In, Out]):
     def _made_from(self) -> str:
         return digest(plain_options(self, hashed=True), self.revision())  # steps are opened as copies: it holds for one
 
-    def loaded(self, name: str) -> Prompt:
+    def open_prompt(self, name: str) -> Prompt:
         """A prompt as it was when the step was opened: a file that changes meanwhile changes nothing."""
         if name not in self._prompts:
             self._prompts[name] = load_prompt(name)

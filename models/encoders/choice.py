@@ -142,7 +142,7 @@ class EncoderOptions:
         return f"{package}, {weights}"
 
     @contextmanager
-    def loaded(self) -> Iterator[Encoder]:
+    def open_encoder(self) -> Iterator[Encoder]:
         """The encoder.
 
         Raises:

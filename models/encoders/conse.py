@@ -51,14 +51,14 @@ class Conse:
         names, likely = imagenet.class_names(), self._classifier.posteriors(images)
         best = np.argsort(-likely, axis=1, kind="stable")[:, :_BEST]
         labels = [[Label(names[i], float(row[i])) for i in some] for row, some in zip(likely, best, strict=True)]
-        vectors = [vector for vector in self.seen(labels) if vector is not None]  # probabilities: there are all
+        vectors = [vector for vector in self.from_labels(labels) if vector is not None]  # probabilities: there are all
         return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
 
     def texts(self, texts: Sequence[str]) -> Floats:
         """As ``Encoder.texts``."""
         return self._sentences.encode(texts)
 
-    def seen(self, pictures: Sequence[Sequence[Label]]) -> list[Floats | None]:
+    def from_labels(self, pictures: Sequence[Sequence[Label]]) -> list[Floats | None]:
         """The ``(dim,)`` vectors of pictures with these labels, the likeliest first; None for one without any."""
         best = [[label for label in labels[:_BEST] if label.score > 0] for labels in pictures]
         unknown = sorted({_plain(label.name) for labels in best for label in labels} - self._names.keys())

@@ -65,12 +65,12 @@ class OpenClip:
         import torch
         from PIL import Image
 
-        def prepared(image: Picture) -> Any:
+        def prepare_image(image: Picture) -> Any:
             return self._net.prepare(Image.fromarray(image))
 
         vectors = [np.zeros((0, self.dim), np.float32)]
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool, torch.inference_mode():
-            ready = pool.map(prepared, images)
+            ready = pool.map(prepare_image, images)
             while some := list(islice(ready, self._per_batch)):
                 batch = torch.stack(some).to(self._net.device, self._net.dtype)
                 vectors.append(_units(self._net.model.encode_image(batch)))

@@ -22,7 +22,7 @@ class Ruling(NamedTuple):
 
 def by_majority(votes: Votes) -> Ruling:
     """What most said; what as many said as something else is left to a senior."""
-    return _ruled(votes, Counter(votes.values()), "majority")
+    return _make_ruling(votes, Counter(votes.values()), "majority")
 
 
 def by_unanimity(votes: Votes) -> Ruling:
@@ -37,7 +37,7 @@ def by_weight(votes: Votes, accuracy: Mapping[str, float]) -> Ruling:
     for person, value in votes.items():
         right = min(max(accuracy.get(person, 0.6), 0.05), 0.99)
         weights[value] += np.log(right / (1 - right))
-    return _ruled(votes, weights, "weighted")
+    return _make_ruling(votes, weights, "weighted")
 
 
 def by_senior(votes: Votes, senior: str) -> Ruling:
@@ -77,7 +77,7 @@ def dawid_skene(answers: Sequence[Votes], rounds: int = 50) -> list[Ruling]:
     ]
 
 
-def _ruled(votes: Votes, weights: Counter[Hashable], rule: str) -> Ruling:
+def _make_ruling(votes: Votes, weights: Counter[Hashable], rule: str) -> Ruling:
     best = weights.most_common(2)
     if not best or (len(best) == 2 and best[0][1] == best[1][1]):
         return Ruling(None, rule, ())

@@ -43,7 +43,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pictures_are_squeezed_normalised_and_encoded_in_batches(checkpoint: Path) -> None:
     dice = np.random.default_rng(0)
     pictures = [dice.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((90, 160), (224, 224), (300, 50))]
-    with EncoderOptions("imagebind", pretrained=str(checkpoint), device="cpu", per_batch=2).loaded() as encoder:
+    with EncoderOptions("imagebind", pretrained=str(checkpoint), device="cpu", per_batch=2).open_encoder() as encoder:
         found = encoder.images(pictures)
         assert found.shape == (3, 1024) and found.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
@@ -66,6 +66,6 @@ def test_what_is_wrong_is_one_line(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.pth").write_bytes(b"no checkpoint")
     with (
         pytest.raises(UserError, match="cannot load"),
-        EncoderOptions("imagebind", pretrained=str(tmp_path / "bad.pth")).loaded(),
+        EncoderOptions("imagebind", pretrained=str(tmp_path / "bad.pth")).open_encoder(),
     ):
         pass

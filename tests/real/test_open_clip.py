@@ -56,7 +56,7 @@ def choice(checkpoint: Path) -> EncoderOptions:
 
 @pytest.fixture(scope="module")
 def encoder(choice: EncoderOptions) -> Iterator[Encoder]:
-    with choice.loaded() as made:
+    with choice.open_encoder() as made:
         yield made
 
 
@@ -89,7 +89,7 @@ def test_its_name_and_revision_say_which_weights(encoder: Encoder, choice: Encod
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_is_near_to_single(precision: str, choice: EncoderOptions, encoder: Encoder) -> None:
     some = pictures(2)
-    with replace(choice, precision=precision).loaded() as half:
+    with replace(choice, precision=precision).open_encoder() as half:
         np.testing.assert_allclose(half.images(some), encoder.images(some), atol=0.02)
         np.testing.assert_allclose(half.texts(TEXTS[:2]), encoder.texts(TEXTS[:2]), atol=0.02)
 
@@ -132,7 +132,7 @@ def rows_of(answers: Any) -> list[Embedding]:
 
 
 def assert_refused(choice: EncoderOptions, match: str) -> None:
-    with pytest.raises(UserError, match=match), choice.loaded():
+    with pytest.raises(UserError, match=match), choice.open_encoder():
         pass
 
 

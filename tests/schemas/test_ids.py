@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliploom.schemas.ids import SAME_TIME_S, span_id, unused_id
+from cliploom.schemas.ids import SAME_TIME_S, free_id, span_id
 
 
 def test_a_span_id_holds_whole_milliseconds() -> None:
@@ -20,5 +20,5 @@ def test_a_time_read_back_from_an_id_is_the_same_time(time_s: float) -> None:
 
 
 def test_ids_in_use_get_a_number() -> None:
-    assert unused_id("a", set()) == "a"
-    assert unused_id("a", {"a", "a-2"}) == "a-3"
+    assert free_id("a", set()) == "a"
+    assert free_id("a", {"a", "a-2"}) == "a-3"

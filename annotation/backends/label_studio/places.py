@@ -31,7 +31,7 @@ class ClipPlace:
         if self.root is not None and self._clips() == self.root.resolve():
             raise UserError(f"{self.root} is the clips' own folder: Label Studio wants one above it")
 
-    def shown(self, clip: PlayableClip) -> ShownClip:
+    def show(self, clip: PlayableClip) -> ShownClip:
         """The clip as the server shows it; an empty address for one that could not be made."""
         if not clip.file:
             return ShownClip("", clip.fps)

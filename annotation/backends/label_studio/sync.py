@@ -79,7 +79,7 @@ def push(
     check_form(label_config(folder.form))
     project = _project(server, folder, title)
     place.connect(server, project)
-    there, spare = _known(server, project)
+    there, spare = _server_tasks(server, project)
     wanted = set[str]()
     made = 0
     for batch in _batches(_new_tasks(folder, place, there, wanted), _BATCH):
@@ -161,7 +161,7 @@ def _update(server: LabelStudioServer, number: int, changed: Mapping[str, Any]) 
         raise
 
 
-def _known(server: LabelStudioServer, project: int) -> tuple[dict[str, tuple[int, int]], list[int]]:
+def _server_tasks(server: LabelStudioServer, project: int) -> tuple[dict[str, tuple[int, int]], list[int]]:
     """The tasks of ours that are there, with their numbers of answers; and those that are there twice without any."""
     there: dict[str, tuple[int, int]] = {}
     spare: list[int] = []
@@ -187,7 +187,7 @@ def _new_tasks(
     for task, clip in zip(tasks, make_clips(folder.root, folder.path, again), strict=True):
         wanted.add(task.task_id)
         if task.task_id not in there:
-            made = as_labeling_task(folder.form, task, place.shown(clip))
+            made = as_labeling_task(folder.form, task, place.show(clip))
             made["meta"] |= {"at": [task.start_s, task.end_s, clip.fps], "marks": [asdict(m) for m in task.marks]}
             yield made
 

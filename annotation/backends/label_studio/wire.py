@@ -41,7 +41,7 @@ def as_labeling_task(form: Form, task: ReviewTask, clip: ShownClip) -> dict[str,
     if form.tags:
         data["options"] = [_option(str(i), mark.name) for i, mark in enumerate(task.marks)] or [_option("-", "none")]
     made: dict[str, Any] = {"data": data, "meta": {"cliploom": task.task_id}}  # the list of tasks shows no meta
-    result, guess = list(_given(form, task, clip.fps)), task.suggestion
+    result, guess = list(_initial_results(form, task, clip.fps)), task.suggestion
     if guess is not None:
         made["predictions"] = [{"model_version": guess.model, "score": guess.score, "result": result}]
     elif result:
@@ -67,7 +67,7 @@ def _seconds(task: ReviewTask, mark: ReviewMark) -> str:
     return f"{(mark.start_s or 0) - task.start_s:.1f} to {(mark.end_s or 0) - task.start_s:.1f} s"
 
 
-def _given(form: Form, task: ReviewTask, fps: float) -> Iterator[dict[str, Any]]:
+def _initial_results(form: Form, task: ReviewTask, fps: float) -> Iterator[dict[str, Any]]:
     """What the task gives, as results that stand in the form to begin with."""
     if form.choice and task.suggestion is not None:
         yield _result(config.CHOICE, "choices", {"choices": [str(task.suggestion.choice)]}, "suggested")
@@ -199,7 +199,7 @@ def _regions(form: Form, task: ReviewTask, fps: float, found: _Results) -> list[
     if line is None:
         return []
     if line.grade is not None:
-        return _graded(line.grade, task, fps, found)
+        return _grade_marks(line.grade, task, fps, found)
     spans = sorted(_spans(task, fps, found), key=lambda mark: (mark.start_s or 0, mark.name))
     if line.points:
         return [ReviewMark(mark.name, mark.text, None, mark.start_s) for mark in spans]
@@ -240,7 +240,7 @@ def _cells(mark: ReviewMark, grid_s: float, task: ReviewTask) -> Sequence[int]:
     return cell_numbers(mark, grid_s, task.start_s) or [middle]
 
 
-def _graded(axis: Axis, task: ReviewTask, fps: float, found: _Results) -> list[ReviewMark]:
+def _grade_marks(axis: Axis, task: ReviewTask, fps: float, found: _Results) -> list[ReviewMark]:
     """A grade for each given span, from the region that begins where it does."""
     grades = {}
     for region in found.regions.values():

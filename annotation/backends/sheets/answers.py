@@ -60,14 +60,14 @@ def read_sheet(path: Path, form: Form) -> Iterator[AnswerLine]:
     columns = answer_columns(form)
     needed = ("task_id", *(c for c in columns if c not in _OPTIONAL))
     typed = [column for column in columns if column not in _OPTIONAL]
-    read = _caption_answer if form.kind in CAPTION_KINDS else partial(_marked, form)
+    read = _caption_answer if form.kind in CAPTION_KINDS else partial(_mark_answer, form)
     for row in read_answers(path, needed, _OPTIONAL):
         line = _Line(path, row)
         if any(line.cell(column) for column in typed):
             yield AnswerLine(line.cell("task_id"), f"{path}:{row.line}", partial(read, line))
 
 
-def _marked(form: Form, line: _Line, task: ReviewTask) -> ReviewAnswer:
+def _mark_answer(form: Form, line: _Line, task: ReviewTask) -> ReviewAnswer:
     verdict = _verdict(line)
     if verdict:
         if verdict not in form.verdicts:

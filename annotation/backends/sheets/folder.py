@@ -12,7 +12,7 @@ from ...tasks.task import ReviewTask
 from ..port import AnswerLine, digest_files
 from .answers import answer_columns, answer_files, read_answer_lines
 from .cells import sheet
-from .marks import given_cell, mark_columns
+from .marks import mark_columns, task_cell
 
 _MANUAL = """\
 # How to review
@@ -78,10 +78,10 @@ def manual(form: Form, asked: Sequence[ReviewTask]) -> str:
     see = f", and read its {' and '.join(f'`{name}`' for name in shown)}" if shown else ""
     see = ", and read the numbered `candidates`" if form.choice else see
     guideline = f"\n{form.guideline.strip()}\n" if form.guideline.strip() else ""
-    return _MANUAL.format(count=tasks, see=see, columns=columns, guideline=guideline, shared=_shared(asked))
+    return _MANUAL.format(count=tasks, see=see, columns=columns, guideline=guideline, shared=_sharing_note(asked))
 
 
-def _shared(asked: Sequence[ReviewTask]) -> str:
+def _sharing_note(asked: Sequence[ReviewTask]) -> str:
     """Which lines several people answer, where those are some and not all."""
     people = [task.people for task in asked if task.people > 1]
     if not people or len(people) == len(asked):
@@ -99,7 +99,7 @@ def _clip_columns(form: Form) -> tuple[str, ...]:
 def _clip_cells(form: Form, task: ReviewTask) -> list[str]:
     texts = [candidate.text for candidate in task.candidates]
     lines = (f"{i}. {' '.join(text.split())}" for i, text in enumerate(texts, 1))  # no text starts a line of its own
-    cells = {"candidates": "\n".join(lines), "given": given_cell(form, task)}
+    cells = {"candidates": "\n".join(lines), "given": task_cell(form, task)}
     return [cells[name] if name in cells else texts[0] for name in _clip_columns(form)]
 
 

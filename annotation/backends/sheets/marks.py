@@ -49,14 +49,14 @@ def _about_spans(line: TimelinePart) -> str:
     return f"each span{name}, in seconds from the beginning of the clip{grid}: `2-8; 14-20`"
 
 
-def given_cell(form: Form, task: ReviewTask) -> str:
+def task_cell(form: Form, task: ReviewTask) -> str:
     """What a task gives, as people read it."""
     if form.tags:
         return "; ".join(mark.name for mark in task.marks)
-    return "\n".join(_given(form, task, mark) for mark in task.marks)
+    return "\n".join(_mark_text(form, task, mark) for mark in task.marks)
 
 
-def _given(form: Form, task: ReviewTask, mark: ReviewMark) -> str:
+def _mark_text(form: Form, task: ReviewTask, mark: ReviewMark) -> str:
     start = f"{(mark.start_s or 0) - task.start_s:.2f}"
     span = start if mark.end_s is None else f"{start}-{mark.end_s - task.start_s:.2f}"
     text = f": {' '.join(mark.text.split())}" if mark.text else ""
@@ -76,7 +76,7 @@ def read_marks(form: Form, task: ReviewTask, cell: Callable[[str], str]) -> tupl
     tags = [ReviewMark(name) for name in _parts(cell("tags"))] if form.tags else []
     spans: list[ReviewMark] = []
     if line is not None and line.grade is not None:
-        spans = list(_graded(task, cell("grades")))
+        spans = list(_read_grades(task, cell("grades")))
     elif line is not None:
         spans = [_span(line, task, part) for part in _parts(cell("spans"), line.text)]
     return (*grades, *texts, *tags, *spans)
@@ -100,7 +100,7 @@ def _grade(name: str, cell: str) -> float | None:
     return value
 
 
-def _graded(task: ReviewTask, cell: str) -> Iterator[ReviewMark]:
+def _read_grades(task: ReviewTask, cell: str) -> Iterator[ReviewMark]:
     grades = re.split(r"[\s;,]+", cell.strip())
     if len(grades) != len(task.marks):
         raise ValueError(f"there are {len(grades)} grades for {len(task.marks)} spans")

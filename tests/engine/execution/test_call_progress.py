@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from cliploom.engine.execution.call_progress import CallProgress, shared_memory
+from cliploom.engine.execution.call_progress import CallProgress, open_memory
 
 
 def test_who_looks_sees_the_rows_of_the_call_and_since_when() -> None:
-    memory = shared_memory()
+    memory = open_memory()
     writer, reader = CallProgress(memory), CallProgress(memory)
     os.close(memory)
     assert (reader.state.rows, reader.state.since) == (0, 0.0)

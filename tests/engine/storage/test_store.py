@@ -78,7 +78,7 @@ def test_equal_tokens_mean_equal_inputs(tmp_path: Path) -> None:
 def test_a_table_of_a_whole_step_is_empty_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     store = Store(tmp_path, 1)
     state = GlobalState("key", "inputs", "", 3)
-    shard = Shard(store.keyed(CLIPS, "key"), 0)
+    shard = Shard(store.key_folder(CLIPS, "key"), 0)
     rows = to_stored_table(Clip, [Clip("v_1", "v", 0.0, 1.0, [])], ["v"], [1])
     finish(shard, [LedgerEntry("v", "v", 1, DONE, rows=1)], rows, "key")
     assert not store.has_rows([CLIPS], 0)

@@ -53,10 +53,10 @@ def test_a_picture_is_where_its_labels_are() -> None:
     encoder, net, [one] = Conse(), ImageClassifier(), pictures(1)
     likely = net.posteriors([one])[0]
     labels = [Label(class_names()[i], float(likely[i])) for i in np.argsort(-likely, kind="stable")[:12]]
-    [seen] = encoder.seen([labels])
+    [seen] = encoder.from_labels([labels])
     assert seen is not None
     np.testing.assert_allclose(encoder.images([one])[0], seen, atol=1e-5)
-    assert encoder.seen([[], [Label("dog", 0.0)]]) == [None, None]
+    assert encoder.from_labels([[], [Label("dog", 0.0)]]) == [None, None]
 
 
 def test_the_second_to_last_layer_is_what_the_classes_are_told_from() -> None:
@@ -190,6 +190,6 @@ def test_revisions_tell_weights_apart(tmp_path: Path, cache: Path) -> None:
 def test_a_missing_package_is_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open_clip", None)
     choice = EncoderOptions("open_clip", "ViT-B-32", "laion2b_s34b_b79k")
-    with pytest.raises(UserError, match="open_clip is not installed") as caught, choice.loaded():
+    with pytest.raises(UserError, match="open_clip is not installed") as caught, choice.open_encoder():
         pass
     assert 'pip install "cliploom[clip]"' in caught.value.hint
