@@ -19,6 +19,6 @@ def clean(
     build = open_build(folder)
     found = find_stale(build) if dry_run else remove_stale(build)
     for leftover in found:
-        print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.path.relative_to(build.root)}")
+        print(f"{leftover.size_bytes / 1e6:10,.1f} MB  {leftover.name}")
     total = sum(leftover.size_bytes for leftover in found) / 1e6
     print(f"{total:10,.1f} MB  {'would be' if dry_run else 'were'} deleted" if found else "nothing to delete")

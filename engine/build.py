@@ -29,7 +29,7 @@ from .storage.files import read_json, write_json, write_text
 from .storage.ledger import DROPPED, LEDGER
 from .storage.ledgers import Ledgers
 from .storage.manifest import FORMAT
-from .storage.sql import add_views, connect, parquet_table, quote_literal, readable
+from .storage.sql import add_views, connect, parquet_files, parquet_table, quote_literal, readable
 from .storage.store import Store
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class Build:
         return db
 
     def _add_dataset(self, db: duckdb.DuckDBPyConnection, published: bool) -> None:
-        files = sorted((self.root / "dataset").glob("**/*.parquet")) if published else []
+        files = parquet_files(self.store.files, "dataset") if published else []
         if files:
             db.execute(f"CREATE VIEW dataset AS SELECT * FROM {parquet_table(files, ', union_by_name=true')}")
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .build import Build
 from .contract.catalog import row_types
 from .contract.errors import UserError
-from .storage.sql import literal_path
+from .storage.sql import literal_path, parquet_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,8 +43,8 @@ def open_query(build: Build, query: str) -> Iterator[tuple[duckdb.DuckDBPyConnec
 
 def _close(db: duckdb.DuckDBPyConnection, build: Build) -> None:
     """Leave only the files behind the views within reach."""
-    found = [f for place in ("tables", "dataset") for f in (build.root / place).glob("**/*.parquet")]
-    files = {path for file in found for path in (str(file.absolute()), literal_path(file))}
+    found = parquet_files(build.store.files, "tables", "dataset")
+    files = {path for file in found for path in (str(file), literal_path(file))}
     db.execute("SET python_enable_replacements = false")
     db.execute("SET allowed_paths = $files", {"files": sorted(files)}) if files else None
     db.execute("SET enable_external_access = false")

@@ -55,8 +55,11 @@ class FileSystem(Protocol):
         ``VersionConflict`` where it has another.
         """
 
-    def list(self, folder: str) -> list[StoredObject]:
-        """All objects below a folder, by their names from there on, in order; none where there is no such folder."""
+    def list(self, folder: str, unfinished: bool = False) -> list[StoredObject]:
+        """All objects below a folder, by their names from there on, in order; none where there is no such folder.
+
+        ``unfinished``: with what is left of writes that a kill has cut short.
+        """
 
     def delete(self, name: str) -> None:
         """Remove an object; one that is not there is fine."""
@@ -140,7 +143,7 @@ class LocalFolder:
             self._here.pending = None
             pending.finish()
 
-    def list(self, folder: str) -> list[StoredObject]:
+    def list(self, folder: str, unfinished: bool = False) -> list[StoredObject]:
         """As ``FileSystem`` says."""
         found: list[StoredObject] = []
         inside = [""]
@@ -150,7 +153,7 @@ class LocalFolder:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         inside.append(f"{below}{entry.name}/")
-                    elif entry.is_file() and not entry.name.endswith(".part"):
+                    elif entry.is_file() and (unfinished or not entry.name.endswith(".part")):
                         facts = entry.stat()
                         found.append(StoredObject(f"{below}{entry.name}", version_of(facts), facts.st_size))
         if self._pending is not None:

@@ -14,6 +14,7 @@ from ...schemas import Row, arrow_schema
 from ..contract.catalog import row_types
 from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
+from .filesystem import FileSystem
 from .join import find_dropped_ids
 from .row_files import IN
 from .store import Store
@@ -31,6 +32,16 @@ def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         config={"memory_limit": memory, "autoinstall_known_extensions": "false", "preserve_insertion_order": "true"}
     )
+
+
+def parquet_files(files: FileSystem, *folders: str) -> list[Path]:
+    """The Parquet files below some folders."""
+    return [
+        files.local_copy(f"{folder}/{one.name}")
+        for folder in folders
+        for one in files.list(folder)
+        if one.name.endswith(".parquet")
+    ]
 
 
 def step_database(nodes: Sequence[Node], node: Node, store: Store) -> duckdb.DuckDBPyConnection:
