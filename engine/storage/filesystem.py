@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from .files import replace_file
-from .pending_writes import ABSENT, PendingWrites, VersionConflict, sync_path, version_of
+from .pending_writes import ABSENT, PendingWrites, VersionConflict, name_in_errors, sync_path, version_of
 
 __all__ = ["ABSENT", "Content", "FileSystem", "LocalFolder", "StoredObject", "VersionConflict"]
 
@@ -106,7 +106,7 @@ class LocalFolder:
         """As ``FileSystem`` says."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replace_file(path) as part:
+        with name_in_errors(path), replace_file(path) as part:
             part.write_bytes(data)
         sync_path(path.parent)
 

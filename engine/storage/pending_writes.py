@@ -144,12 +144,12 @@ def _fill(part: Path, data: bytes | Path) -> None:
     if not isinstance(data, bytes):
         os.replace(data, part)
         return
-    with _name_in_errors(part):
+    with name_in_errors(part):
         part.write_bytes(data)
 
 
 @contextmanager
-def _name_in_errors(path: Path) -> Iterator[None]:
+def name_in_errors(path: Path) -> Iterator[None]:
     """Inside, errors of the system tell this path: a full disk is told without one."""
     try:
         yield
@@ -184,7 +184,7 @@ def sync_path(path: Path) -> None:
     """Wait until a file's content is on disk, or the names in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        with _name_in_errors(path):
+        with name_in_errors(path):
             os.fsync(handle)
     finally:
         os.close(handle)
