@@ -166,7 +166,7 @@ class VocabularyStep(Global[VocabularyInput, TagLabels]):
     def _vectors(self, options: EncoderOptions, tags: Sequence[str]) -> Floats:
         """``(tags, D)`` float32, of length 1: the mean over the templates."""
         total: Floats | None = None
-        with options.loaded() as encoder:
+        with options.open_encoder() as encoder:
             for template in self.templates:
                 vectors = np.asarray(encoder.texts([template.replace("{}", tag) for tag in tags]), np.float32)
                 total = vectors if total is None else total + vectors

@@ -188,7 +188,7 @@ def test_vectors_of_tags_are_those_of_their_texts(tmp_path: Path) -> None:
     options = EncoderOptions(encoder="minilm")
     labels(tmp_path, ROWS[:1], embeddings=options, templates=("{}", "a photo of a {}"), format="npy")
     found = np.load(tmp_path / "vocabulary/embeddings.npy")
-    with options.loaded() as encoder:
+    with options.open_encoder() as encoder:
         total = sum(
             np.asarray(encoder.texts([t.format(n) for n in names(tmp_path)]), np.float32)
             for t in ("{}", "a photo of a {}")

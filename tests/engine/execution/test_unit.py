@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from cliploom.engine.execution.unit import read_ahead
-from cliploom.engine.storage.join import Batch
+import numpy as np
+import pyarrow as pa
 
-BATCHES = [Batch([str(n)], ["v"], [n], frozenset([""]), []) for n in range(4)]
+from cliploom.engine.execution.unit import read_ahead
+from cliploom.engine.storage.join import Batch, Inputs
+
+BATCHES = [Batch(Inputs(pa.array([str(n)]), pa.array(["v"]), np.array([n])), frozenset([""])) for n in range(4)]
 
 
 def test_a_batch_is_read_while_the_one_before_is_worked_at() -> None:
