@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from cliploom.annotation.backends.build_trip import ReviewServer
 from cliploom.annotation.backends.folder import read_folder
 from cliploom.annotation.forms.answers import ReviewAnswer
 from cliploom.annotation.forms.form import Axis, Form, Questions
@@ -214,6 +215,26 @@ def test_disagreements_go_out_again_to_an_adjudicator(ids: list[str], tmp_path: 
     ]  # fmt: skip
     assert len({row.review_id for row in rows}) == len(rows) == 26
     assert sorted(desk.ids("review-adjudication")) == ids[:2]  # they stay there
+
+
+def test_a_server_is_asked_for_disagreements_too(
+    ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits: list[str] = []
+
+    def travel(server: ReviewServer, root: Path, sheet: str) -> str:
+        visits.append(sheet)
+        return "it is down" if len(visits) > 4 else ""
+
+    monkeypatch.setattr(ReviewServer, "travel", travel)
+    desk = Desk(tmp_path / "b", rule="unanimous", people=2, adjudicator=True, server="http://127.0.0.1:9")
+    desk.build()
+    assert visits == ["review"]
+    for person, verdict in (("ann", "accept"), ("bo", "reject")):
+        desk.answer(person, dict.fromkeys(ids, verdict))
+    assert desk.build()[1] == "12 of 12 are in dispute: people answer at http://127.0.0.1:9"
+    assert visits == ["review", "review", "review-adjudication"]
+    assert desk.build()[1] == "12 of 12 are in dispute: the server could not be asked: it is down"
 
 
 @pytest.mark.parametrize(
