@@ -123,15 +123,16 @@ def measure_server(root: Path, count: int) -> None:
     """Print what a push and a pull take."""
     os.environ["REVIEW_TOKEN"] = LEGACY
     with running(root) as server:
-        folder = make_review(server.root / "served" / "many", "judge", count)
+        title = f"{count} tasks, {time.time():.0f}"
+        folder = make_review(server.root / "served" / title, "judge", count)
         place = ClipPlace(folder.path, server.root / "served")
         list(sync.make_clips(folder.root, folder.path, sync.read_task_file(folder.path)))
         client = open_server(server.url, "REVIEW_TOKEN")
         batches, before = answer_all(client), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
-        assert sync.push(client, folder, "many", place).made == count
+        assert sync.push(client, folder, title, place).made == count
         pushed = time.perf_counter()
-        assert sync.push(client, folder, "many", place).there == count
+        assert sync.push(client, folder, title, place).there == count
         again = time.perf_counter()
         assert sync.pull(client, folder).answers == count
         pulled = time.perf_counter()

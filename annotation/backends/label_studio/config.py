@@ -61,7 +61,7 @@ def label_config(form: Form) -> str:
     """The form as XML; texts of tasks come as data and never stand in it."""
     view = ET.Element("View")
     wide = form.timeline is not None or form.boxes is not None  # a timeline takes all of the width
-    columns = "minmax(0, 1fr)" if wide else "minmax(0, 1fr) minmax(0, 1fr)"
+    columns = "minmax(0, 1fr)" if wide else "minmax(34rem, 1fr) minmax(0, 1fr)"
     shown = ET.SubElement(view, "View", style=f"display: grid; grid-template-columns: {columns}; gap: 1em")
     left, right = ET.SubElement(shown, "View"), ET.SubElement(shown, "View")
     if wide:

@@ -63,7 +63,8 @@ def render_page(form: Form, sheet: str, tasks: Sequence[ReviewTask], clips: Sequ
     from markupsafe import Markup
 
     return page.render(
-        title=f"{len(tasks)} tasks of {sheet}", guideline=form.guideline.strip(), data=Markup(data),
+        title=f"{len(tasks)} task{'' if len(tasks) == 1 else 's'} of {sheet}",
+        guideline=form.guideline.strip(), data=Markup(data),
         script=Markup(script), style=Markup(style), script_hash=_hash(script), style_hash=_hash(style),
     )  # fmt: skip
 
