@@ -88,8 +88,8 @@ class BuildFolder:
         Raises:
             UserError: the build has published none, or ``datasets`` is not installed.
         """
-        folder = self.root / "dataset"
-        if not folder.is_dir():
+        folder = self._build.dataset
+        if folder is None or not folder.is_dir():
             raise UserError(f"{self.root} has no dataset", "the step cards.dataset writes one")
         with extra("hub"):
             import datasets

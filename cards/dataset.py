@@ -15,10 +15,12 @@ from ..engine.contract.step import Cost, Drop, Global, Step, StepContext
 from ..schemas import Caption, Clip, Col, DatasetEntry, Review, Score, Segment, Tags, Video
 from .card.card import CardOptions
 from .card.citation import paper
+from .publishing.acceptance import make_terms
 from .release.files import mend_folder
 from .release.provenance import before_step
 from .release.redaction import public_recipe
 from .release.splits import check_shares
+from .release.subsets import check_subsets
 from .release.writer import ReleasePlan, write_release
 from .rights.policy import RightsPolicy
 from .rights.takedown import LIST, Takedown, read_takedown
@@ -47,12 +49,17 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
 
     With ``media: virtual`` the folder holds Parquet files ``data/<split>-*.parquet``, with ``media: files``
     a VideoFolder: ``<split>/clips/*.mp4`` and ``<split>/metadata.parquet``. Nothing in it names this machine.
+    Subsets repeat no file: they are folders or files of their own, which the larger tables take in.
     Clips without a caption leave with the reason ``no_caption``, unless no clip has one.
 
     ``rights`` holds patterns of licences, the first that fits counts; below them CC0, public domain, CC BY and CC BY-SA
     carry `bytes`, everything else, and a source that states none (`unknown`), carries `links`. With `links` a clip is
     a row without a file or a picture on the card, with `nothing` it leaves with ``no_right``. What a takedown list
     names leaves with ``takedown``: that of ``takedown``, and that of ``cliploom takedown``.
+
+    ``acceptance`` holds back releases, not the folder: ``cliploom publish`` refuses one whose reviews do not say yet
+    that it is good enough, and says how many more are needed. A clip is bad where not more people accept its caption
+    as it is than not; the clips to look at must be drawn by chance (``annotation.review`` with ``sample``).
     """
 
     license: Annotated[str, Col("licence of the dataset: an SPDX or Hub id, or a name; empty becomes `unknown`")] = ""
@@ -62,7 +69,14 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     splits: Annotated[dict[str, float], Col("splits and their shares; a video is never in two")] = field(
         default_factory=lambda: {"train": 1.0}
     )
-    seed: Annotated[int, Col("seed of the splits")] = 0
+    subsets: Annotated[
+        dict[str, float],
+        Col(
+            "nested subsets, each a table of its own that holds the first rows of the next larger one: a share of the"
+            " videos, or a number of clips, such as `{tiny: 1000, small: 0.1}`"
+        ),
+    ] = field(default_factory=dict)
+    seed: Annotated[int, Col("seed of the splits and subsets")] = 0
     title: Annotated[str, Col("name for people; empty: the recipe's name")] = ""
     language: Annotated[list[str], Col("BCP 47 codes of the captions, for the card")] = field(default_factory=list)
     tasks: Annotated[list[str], Col("the Hub's task categories for the card, such as `text-to-video`")] = field(
@@ -82,6 +96,13 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     takedown: Annotated[
         str, Col("YAML file with lists of `video_id`, `uploader`, `url` and `sha256` not to publish", local=True)
     ] = ""
+    acceptance: Annotated[
+        dict[str, float],
+        Col(
+            "what people's answers must say before a release, such as `{bad: 0.05, confidence: 0.95}`: at most this"
+            " share of the clips is bad, with this confidence; `allowed`, 0 without it: bad ones among those looked at"
+        ),
+    ] = field(default_factory=dict)
     template: Annotated[str, Col("Jinja2 file for the card that extends `card.md.j2`", local=True)] = ""
     out: Annotated[str, Col("the folder, inside the build folder")] = "dataset"
 
@@ -95,7 +116,9 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for splits, a folder or clips that cannot be."""
         check_shares(self.splits)
+        check_subsets(self.subsets, self.splits)
         RightsPolicy(self.rights)
+        make_terms(self.acceptance)
         for text in self.papers:
             paper(text)
         self._takedown()
@@ -143,7 +166,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
         )  # fmt: skip
         plan = ReleasePlan(
             context.root, context.root / self.out, context.folder(), _own_name(context), self.splits, self.seed,
-            RightsPolicy(self.rights), self._takedown(context.root),
+            RightsPolicy(self.rights), self._takedown(context.root), self.subsets,
         )  # fmt: skip
         _edition_file(context).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
         yield from write_release(db, plan, wishes)

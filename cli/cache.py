@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..schemas.words import number_of
+
 cache = typer.Typer(
     name="cache",
     no_args_is_help=True,
@@ -33,7 +35,7 @@ def stats(
     if as_json:
         print(json.dumps({"file": str(path), "models": [each._asdict() for each in found]}))
         return
-    print(f"{path}: {sum(each.answers for each in found):,} answers")
+    print(f"{path}: {number_of(sum(each.answers for each in found), 'answer')}")
     if found:
         rows = [(k.model, f"{k.answers:,}", f"{k.size / _MB:,.1f}", _day(k.first_at), _day(k.last_at)) for k in found]
         columns = [Column("model", wide=True), Column("answers"), Column("MB"), Column("from"), Column("to")]
@@ -60,7 +62,7 @@ def prune(
     gone = cache_file.prune(
         path, None if older is None else older * _DAY_S, model, None if max_mb is None else round(max_mb * _MB)
     )
-    print(f"{gone:,} answers forgotten")
+    print(f"{number_of(gone, 'answer')} forgotten")
 
 
 def _day(when: float) -> str:

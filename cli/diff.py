@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..schemas.words import number_of
+
 if TYPE_CHECKING:
     from ..cards.comparison.differences import DatasetDiff
     from ..cards.release.reading import DatasetFolder
@@ -65,7 +67,7 @@ def _print(found: DatasetDiff, as_json: bool) -> None:
         print(dumps(_plain(found), ensure_ascii=False))
         return
     if found.same:
-        print(f"the same {found.rows_after:,} clips")
+        print(f"the same {number_of(found.rows_after, 'clip')}")
         return
     print(*(line.replace("`", "") for line in changelog_lines(found)), sep="\n")
     for what, ids in found.examples.items():

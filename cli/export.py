@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..schemas.words import number_of
+
 
 def export(
     folder: Annotated[
@@ -41,9 +43,9 @@ def export(
     place = out or dataset.root.parent / "exports" / format_
     made = export_dataset(dataset, format_, read_settings(settings or ()), place)
     names = list(dict.fromkeys(file.partition("/")[0] for file in made.files))
-    print(f"{made.folder}: {made.records:,} captions in {', '.join(names[:6])}{' …' if names[6:] else ''}")
+    print(f"{made.folder}: {number_of(made.records, 'caption')} in {', '.join(names[:6])}{' …' if names[6:] else ''}")
     if made.left_out:
-        print(f"{made.left_out:,} clips are times into their sources and were left out: {format_} names files alone")
+        print(f"left out, since {format_} names files alone: {number_of(made.left_out, 'clip')} without a file")
 
 
 def _print_formats() -> None:

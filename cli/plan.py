@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..schemas.words import number_of
 from .build import Limit, Out, RecipeFile, Retry, Settings, build_folder
 
 if TYPE_CHECKING:
@@ -88,5 +89,5 @@ def _summary(found: list[Forecast]) -> str:
     after = next((forecast.after for forecast in found if forecast.after), "")
     if to_do or after:
         more = f", and what follows from {after}" if after else ""
-        return f"{to_do:,} rows to do{more}"
+        return f"{number_of(to_do, 'row')} to do{more}"
     return "it waits for answers" if any(f.waiting for f in found) else "nothing to do"

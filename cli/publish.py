@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..schemas.words import number_of
 from .screen.formatting import printable
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def publish(
 
 def _print(made: Publication, what: str) -> None:
     deleted = f", {made.deleted:,} deleted" if made.deleted else ""
-    print(f"version {made.version} {what}: {made.files:,} files, {made.bytes / 1e6:,.1f} MB{deleted}")
+    print(f"version {made.version} {what}: {number_of(made.files, 'file')}, {made.bytes / 1e6:,.1f} MB{deleted}")
     print(made.url)
 
 
@@ -83,8 +84,10 @@ def _print_report(report: CheckReport) -> None:
     for finding in report.findings:
         print(printable(str(finding)))
     broken = sum(finding.breaks for finding in report.findings)
-    print(f"{report.tables} tables, {report.clips:,} clips, {report.played:,} videos played: ", end="")
-    print(f"{broken} errors" if broken else "nothing would break this release")
+    counts = [(report.tables, "table"), (report.clips, "clip"), (report.played, "video")]
+    looked = ", ".join(number_of(n, noun) for n, noun in counts)
+    print(f"{looked} played: ", end="")
+    print(number_of(broken, "error") if broken else "nothing would break this release")
     if broken:
         raise typer.Exit(1)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..schemas.words import number_of
+
 Values = list[str] | None
 
 
@@ -46,7 +48,8 @@ def takedown(
         return
     version = f" It is version {gone.version} now." if gone.version else ""
     print(
-        f"{gone.videos:,} source video(s) left {dataset.root}: {gone.clips:,} clip(s), {gone.files:,} file(s).{version}"
+        f"{number_of(gone.videos, 'source video')} left {dataset.root}: {number_of(gone.clips, 'clip')},"
+        f" {number_of(gone.files, 'file')}.{version}"
     )
     print(_WHAT_STILL_HOLDS_THEM.format(list=place), end="")
     if dataset.build is not None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..schemas.words import number_of
+
 if TYPE_CHECKING:
     from ..cards.comparison.verification import Verification
 
@@ -60,4 +62,4 @@ def _print(found: Verification) -> None:
         print(f"note: {change}")
     if found.stopped:
         print(f"note: the rebuild did not come to its end: {found.stopped}")
-    print(f"{found.videos:,} videos: {'as the lock says' if found.holds else 'NOT as the lock says'}")
+    print(f"{number_of(found.videos, 'video')}: {'as the lock says' if found.holds else 'NOT as the lock says'}")

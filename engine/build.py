@@ -20,7 +20,7 @@ from .contract.options import plain_options
 from .contract.recipe import Recipe, dump_recipe
 from .contract.requirements import Requirement, how_to_get, lacks
 from .execution.address_space import check_address_space
-from .execution.build_folder import LOCK, check_build_folder, check_recipe, read_lock
+from .execution.build_folder import LOCK, check_build_folder, check_recipe, dataset_folder, read_lock
 from .execution.lease import hold_build_folder
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
@@ -74,6 +74,11 @@ class FunnelStage(NamedTuple):
     seconds: float
     parts: int = 0
     finished: bool = True
+
+    @property
+    def all_dropped(self) -> int:
+        """Rows and parts of rows that it dropped."""
+        return self.dropped + self.parts
 
     @property
     def all_failed(self) -> bool:
@@ -200,6 +205,11 @@ class Build:
         """Its tables."""
         return Store(self.root, self.lock["shards"])
 
+    @property
+    def dataset(self) -> Path | None:
+        """The dataset folder that its last dataset step writes; None where no step does."""
+        return dataset_folder(self.root, self.lock)
+
     def tables(self) -> list[tuple[dict[str, Any], TableRef]]:
         """Every table with the lock's entry of its step, in the recipe's order."""
         rows: dict[str, type[Row]] = {row.table: row for row in row_types()}
@@ -244,7 +254,8 @@ class Build:
         return db
 
     def _add_dataset(self, db: duckdb.DuckDBPyConnection, published: bool) -> None:
-        files = parquet_files(self.store.files, "dataset") if published else []
+        folder = self.dataset
+        files = parquet_files(self.store.files, folder.name) if published and folder is not None else []
         if files:
             db.execute(f"CREATE VIEW dataset AS SELECT * FROM {parquet_table(files, ', union_by_name=true')}")
         else:

@@ -156,18 +156,22 @@ class _Preview:
         opened = [self._open(node, number) for number in range(self.store.shards)]
         if after := next(filter(None, opened), ""):
             count.after, count.done = after, state.came if state else 0
+            count.failed = self._whole_failures(table)
             return [self._forecast(node, table, count, "")]
         key = global_key(node, self.store, make_context(node, self.store.root))
         same = state is not None and state.key == key
         came = sum(len(inputs_of(self.nodes, node, self.store, n).ids) for n in range(self.store.shards))
         if state and same:
-            count.done = came
+            count.done, count.failed = came, self._whole_failures(table)
             if not state.waiting:
                 self.is_up_to_date.add((node.index, 0))
         else:
             why = "what it reads changed" if state else self._rebuild_reason(node, table) or "new"
             count.why[why] += came
         return [self._forecast(node, table, count, state.waiting if state and same else "")]
+
+    def _whole_failures(self, table: TableRef) -> int:
+        return sum(self.store.shard(table, number).counts().failed for number in range(self.store.shards))
 
     def _rebuild_reason(self, node: Node, table: TableRef) -> str:
         """Why a table that the last build had is begun again, in a word; "" where it goes on."""

@@ -43,7 +43,8 @@ def open_query(build: Build, query: str) -> Iterator[tuple[duckdb.DuckDBPyConnec
 
 def _close(db: duckdb.DuckDBPyConnection, build: Build) -> None:
     """Leave only the files behind the views within reach."""
-    found = parquet_files(build.store.files, "tables", "dataset")
+    places = ["tables", *([build.dataset.name] if build.dataset is not None else [])]
+    found = parquet_files(build.store.files, *places)
     files = {path for file in found for path in (str(file), literal_path(file))}
     db.execute("SET python_enable_replacements = false")
     db.execute("SET allowed_paths = $files", {"files": sorted(files)}) if files else None

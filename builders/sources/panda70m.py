@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ...engine.contract.errors import RowError, UserError, nearest
 from ...engine.storage import sheets
 from ...engine.storage.encodings import unicode_encoding
+from ...schemas.words import number_of
 from ..stitching.timecode import seconds_of
 from .literals import read_list
 
@@ -134,7 +135,10 @@ def clip_lines(lists: Mapping[str, Sequence[Any]], where: str) -> list[ClipLine]
     count = len(lists["timestamp"])
     for name, values in lists.items():
         if len(values) != count:
-            raise RowError(f"{where}, {name}: {len(values)} entries for {count} clips", "bad_row")
+            raise RowError(
+                f"{where}, {name}: {number_of(len(values), 'entry', 'entries')} for {number_of(count, 'clip')}",
+                "bad_row",
+            )
     made = []
     for at in range(count):
         try:

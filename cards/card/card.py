@@ -12,10 +12,13 @@ from ...engine.contract.errors import UserError
 from ...schemas import memoize
 from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
+from ...schemas.words import number_of
 from ..release.columns import FILE, SCORE
 from ..release.facts import Facts
+from ..release.files import SplitFiles
 from ..release.licenses import card_license
 from ..release.provenance import Provenance
+from ..release.subsets import part_name
 from ..release.words import length_of_time, short_text
 from ..rights.policy import RightsSummary
 from ..rights.takedown import Tombstones, tombstone_text
@@ -114,7 +117,14 @@ def _environment(folders: tuple[str, ...]) -> Any:
     page = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page.filters |= {"md": md, "n": "{:,}".format, "length_of_time": length_of_time, "fence": _fence, "num": _number}
+    page.filters |= {
+        "md": md,
+        "n": "{:,}".format,
+        "number_of": number_of,
+        "length_of_time": length_of_time,
+        "fence": _fence,
+        "num": _number,
+    }
     return page
 
 
@@ -152,13 +162,47 @@ def front_matter(wishes: CardOptions, facts: Facts, story: Provenance) -> dict[s
     said |= {"task_categories": wishes.tasks} if wishes.tasks else {}
     said |= {"tags": list(dict.fromkeys(["cliploom", *facts.kinds, *wishes.tags]))}
     said |= {"size_categories": [_size(sum(s.examples for s in splits))]}
-    path = "{}/**" if wishes.with_files else "data/{}-*.parquet"
-    files = [{"split": s.name, "path": path.format(s.name)} for s in splits]
-    config: dict[str, Any] = {"config_name": "default", "default": True, "data_files": files}
-    config |= {"drop_labels": True} if wishes.with_files else {}  # else folder names become labels
+    labels = {"drop_labels": True} if wishes.with_files else {}  # else folder names become labels
+    default: dict[str, Any] = {
+        "config_name": "default",
+        "default": True,
+        "data_files": _paths(splits, None, wishes.with_files),
+    }
     counts = [{"name": s.name, "num_bytes": s.table_bytes, "num_examples": s.examples} for s in splits]
-    info = {"features": _features(facts.schema), "splits": counts, "download_size": facts.file_bytes}
-    return said | {"configs": [config], "dataset_info": info | {"dataset_size": sum(s.table_bytes for s in splits)}}
+    info: dict[str, Any] = {"features": _features(facts.schema), "splits": counts, "download_size": facts.file_bytes}
+    info |= {"dataset_size": sum(s.table_bytes for s in splits)}
+    if not facts.subsets:
+        return said | {"configs": [default | labels], "dataset_info": info}
+    configs, infos = [default | labels], [{"config_name": "default", **info}]
+    for subset in facts.subsets:
+        files = _paths(splits, subset.parts, wishes.with_files)
+        configs.append({"config_name": subset.name, "data_files": files, **labels})
+        infos.append({"config_name": subset.name, "features": info["features"], **_sizes(splits, subset.parts)})
+    return said | {"configs": configs, "dataset_info": infos}
+
+
+def _paths(splits: Sequence[SplitFiles], parts: Sequence[str] | None, with_files: bool) -> list[dict[str, Any]]:
+    """``data_files`` of some parts of all splits; None: of all of them."""
+    found = []
+    for split in splits:
+        held = [part for part in split.parts if parts is None or part in parts]
+        if with_files:
+            paths = [f"{split.name}/{part}/**" if part else f"{split.name}/**" for part in held]
+        else:
+            paths = [f"data/{part_name(split.name, part)}-*.parquet" for part in held]
+        found += [{"split": split.name, "path": paths[0] if len(paths) == 1 else paths}] if paths else []
+    return found
+
+
+def _sizes(splits: Sequence[SplitFiles], parts: Sequence[str]) -> dict[str, Any]:
+    """Rows and bytes of a subset."""
+    counts = []
+    for split in splits:
+        held = [size for part, size in split.parts.items() if part in parts]
+        size, rows = sum(one.table_bytes for one in held), split.rows_of(parts)
+        counts += [{"name": split.name, "num_bytes": size, "num_examples": rows}] if held else []
+    total = sum(size.table_bytes for split in splits for part, size in split.parts.items() if part in parts)
+    return {"splits": counts, "download_size": total, "dataset_size": total}
 
 
 def _features(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...schemas.words import number_of
 from ..release.facts import Facts
 from ..release.licenses import card_license
 from ..release.provenance import Provenance, StepRecord
@@ -65,12 +66,17 @@ def _description(wishes: CardOptions, facts: Facts) -> str:
     clips, seconds = sum(s.examples for s in facts.splits), sum(s.seconds for s in facts.splits)
     what = "Clips as video files" if wishes.with_files else "Clips as times of their source videos"
     caption = ", each with a caption" if facts.captions else ""
-    return f"{what}: {clips:,} clips of {sum(len(s.videos) for s in facts.splits):,} videos, {seconds:,.0f} s{caption}."
+    videos = number_of(sum(len(s.videos) for s in facts.splits), "video")
+    return f"{what}: {number_of(clips, 'clip')} of {videos}, {seconds:,.0f} s{caption}."
 
 
 def _files(folder: Path, split: str, paths: list[Path]) -> dict[str, Any]:
     inside = paths[0].relative_to(folder)
-    includes = inside.as_posix() if len(paths) == 1 else f"{inside.parent.as_posix()}/{split}-*.parquet"
+    includes = inside.as_posix()
+    if len({path.parent for path in paths}) > 1:  # parts of a split
+        includes = f"{split}/*/{inside.name}"
+    elif len(paths) > 1:
+        includes = f"{inside.parent.as_posix()}/{split}-*.parquet"
     return {
         "@type": "cr:FileSet", "@id": f"files-{split}", "name": f"files-{split}",
         "description": f"the tables of the split {split}", "encodingFormat": "application/x-parquet",
@@ -151,12 +157,14 @@ def _agreement(contents: CardContents) -> list[str]:
     found = contents.reviews
     if found is None:
         return []
-    told = [f"{found.people:,} people gave {found.answers:,} answers about {found.clips:,} clips."]
+    told = [
+        f"{number_of(found.people, 'person', 'people')} gave {number_of(found.answers, 'answer')}"
+        f" about {number_of(found.clips, 'clip')}."
+    ]
     if found.agreement is not None:
         alpha = f", Krippendorff's alpha {found.alpha:.2f}" if found.alpha is not None else ""
-        told.append(
-            f"{100 * found.agreement:.1f} % of the pairs of answers to {found.shared:,} questions agree{alpha}."
-        )
+        questions = number_of(found.shared, "question")
+        told.append(f"{100 * found.agreement:.1f} % of the pairs of answers to {questions} agree{alpha}.")
     return told
 
 
@@ -164,4 +172,4 @@ def _plan(wishes: CardOptions, contents: CardContents) -> str:
     whom = f"Ask {wishes.contact}" if wishes.contact else "Ask whoever publishes the dataset"
     told = f"{whom} to take a video down: its rows and files leave with the next release, their number stays."
     gone = contents.rights.takedown_videos if contents.rights else 0
-    return f"{told} So far {gone:,} videos were taken down."
+    return f"{told} Taken down so far: {number_of(gone, 'video')}."

@@ -15,8 +15,10 @@ from ...engine.execution.build_folder import LOCK
 from ...engine.storage.files import write_json
 from ...engine.storage.sql import connect
 from ..release.facts import Facts
+from ..release.files import SplitFiles
 from ..release.provenance import read_story
 from ..release.reading import add_published
+from ..release.subsets import part_name
 from ..report.funnel import main_line
 from ..report.funnel_chart import Share
 from ..rights.policy import RightsSummary
@@ -71,7 +73,7 @@ def describe_release(
     story, summary = read_story(place.root, place.step), _remember(part, place.folder, rights.summary)
     with ExitStack() as opened:
         published = opened.enter_context(connect())
-        tables = {split.name: _tables(part, split.name, wishes.with_files) for split in facts.splits}
+        tables = {split.name: _tables(part, split, wishes.with_files) for split in facts.splits}
         add_published(published, part, tables)
         build = _open_build(place.root)
         known = opened.enter_context(build.connect()) if build is not None else None
@@ -112,8 +114,12 @@ def _remember(part: Path, old: Path, rights: RightsSummary) -> RightsSummary:
     return rights._replace(takedown_videos=gone.videos, takedown_clips=gone.clips)
 
 
-def _tables(folder: Path, split: str, with_files: bool) -> list[Path]:
-    return [folder / split / "metadata.parquet"] if with_files else sorted((folder / "data").glob(f"{split}-*.parquet"))
+def _tables(folder: Path, split: SplitFiles, with_files: bool) -> list[Path]:
+    """Its Parquet files, in the order of their rows."""
+    if with_files:
+        return [folder / split.name / part / "metadata.parquet" for part in split.parts]
+    names = [part_name(split.name, part) for part in split.parts]
+    return [file for name in names for file in sorted((folder / "data").glob(f"{name}-*.parquet"))]
 
 
 def _open_build(root: Path) -> Build | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...schemas.words import number_of
 from ..release.facts import Facts
 
 
@@ -14,7 +15,7 @@ def limits_of(with_files: bool, facts: Facts) -> list[str]:
     if facts.damaged:
         lie = "lies" if facts.damaged == 1 else "lie"
         told.append(
-            f"{facts.damaged:,} of the {clips:,} clips {lie} over frames that are damaged in the source"
+            f"{facts.damaged:,} of {number_of(clips, 'clip')} {lie} over frames that are damaged in the source"
             " (column `damaged`)."
         )
     told += [
@@ -34,7 +35,7 @@ def _of_captions(facts: Facts) -> list[str]:
     if captions is None:
         return []
     checked = (
-        f"People gave a verdict on {captions.judged:,} of the {captions.total:,} captions (column `review`)"
+        f"People gave a verdict on {captions.judged:,} of {number_of(captions.total, 'caption')} (column `review`)"
         if captions.judged
         else "Nobody checked the captions in this build"
     )

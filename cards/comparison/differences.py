@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...schemas.words import number_of
 from ..card.statistics import PUBLISHERS, Measure, Statistics, ValueCount, read_statistics
 from ..release.reading import DatasetFolder, add_published, columns_of
 from ..release.words import length_of_time
@@ -162,11 +163,12 @@ def changelog_lines(diff: DatasetDiff) -> list[str]:
     """What a reader of the dataset wants to know of it, a line each, in Markdown."""
     lengths = f"{length_of_time(diff.seconds_before)} → {length_of_time(diff.seconds_after)}"
     lines = [
-        f"{diff.rows_before:,} → {diff.rows_after:,} clips ({lengths}): {diff.added:,} added, {diff.removed:,} removed"
+        f"{diff.rows_before:,} → {number_of(diff.rows_after, 'clip')} ({lengths}): {diff.added:,} added,"
+        f" {diff.removed:,} removed"
     ]
     if diff.columns:
         each = ", ".join(f"`{change.column}` {change.rows:,}" for change in diff.columns)
-        lines.append(f"{diff.changed:,} clips changed: {each}")
+        lines.append(f"{number_of(diff.changed, 'clip')} changed: {each}")
     for what, columns in (
         ("new", diff.new_columns),
         ("gone", diff.lost_columns),

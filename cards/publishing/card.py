@@ -41,7 +41,7 @@ def front_matter(source: DatasetSource, release: ReleaseFolder, version: str) ->
 
 
 def _config(config: ConfigFiles) -> dict[str, Any]:
-    files = [{"split": split, "path": path} for split, path in config.data_files.items()]
+    files = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in config.data_files.items()]
     said: dict[str, Any] = {"config_name": config.name, "data_files": files}
     said |= {"default": True} if config.name == DEFAULT else {}
     return said | ({"drop_labels": True} if config.drop_labels else {})  # else folder names become labels

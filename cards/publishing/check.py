@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from ...engine.execution.failures import attempt, plain_text
 from ...engine.storage.sql import connect, parquet_table, quote_literal
+from ...schemas.words import number_of
 from ..release.columns import FILE
 from ..release.facts import find_dataset_repetition
 from ..release.licenses import HUB_LICENSES
 from ..release.reading import CARD
+from .acceptance import check_acceptance
 from .card import card_files
 from .file_checks import check_secrets, check_sizes, check_tables
 from .findings import Finding, note
@@ -22,7 +24,7 @@ from .loading import load_release
 from .options import PublishOptions
 from .release import stage_release
 from .release_folder import ReleaseFolder
-from .source import DatasetSource, read_card
+from .source import DatasetSource, paths_of, read_card
 from .versions import FIRST
 
 PLAYED = 100  # videos, unless someone says every how many-th
@@ -84,6 +86,7 @@ def _looks(source: DatasetSource, release: ReleaseFolder, every: int) -> Iterato
     yield lambda: check_tables(folder)
     yield lambda: check_secrets(folder)
     yield lambda: check_rows(source, _has_videos(release))
+    yield lambda: check_acceptance(source)
     yield lambda: load_release(folder, every)
 
 
@@ -105,9 +108,9 @@ def check_card(folder: Path) -> Iterator[Finding]:
         if not _LANGUAGE.fullmatch(str(language)):
             yield Finding(f"{language!r} is no BCP 47 code of a language", "correct `language:` of cards.dataset")
     for config in front["configs"]:
-        for file in config["data_files"]:
-            if not any(folder.glob(file["path"].replace("/**", "/**/*"))):
-                yield Finding(f"no file is named {file['path']}, which the card names", _BUILD)
+        for path in [path for file in config["data_files"] for path in paths_of(file)]:
+            if not any(folder.glob(path.replace("/**", "/**/*"))):
+                yield Finding(f"no file is named {path}, which the card names", _BUILD)
 
 
 def check_croissant(folder: Path) -> Iterator[Finding]:
@@ -146,12 +149,12 @@ def check_rows(source: DatasetSource, with_videos: bool) -> Iterator[Finding]:
             shared = f"SELECT {column} FROM dataset WHERE {column} <> '' GROUP BY 1 HAVING count(DISTINCT _split) > 1"
             if column in names and (n := ask(f"SELECT count(*) FROM ({shared})")):
                 first = ask(f"SELECT min({column}) FROM ({shared})")
-                what = "videos are" if column == "video_id" else "videos with the same content are"
-                yield Finding(f"{n:,} {what} in more than one split, such as {first}", "split by source video")
+                what = number_of(n, "source video") + ("" if column == "video_id" else ", by content")
+                yield Finding(f"in more than one split: {what}, such as {first}", "split by source video")
         if n := ask("SELECT count(*) - count(DISTINCT clip_id) FROM dataset"):
-            yield Finding(f"{n:,} clips are there twice", _BUILD)
+            yield Finding(f"there twice: {number_of(n, 'clip')}", _BUILD)
         if with_videos and "license" in names and (n := ask(_UNLICENSED)):
-            said = f"{n:,} clips are published as files whose source states no licence"
+            said = f"published as files although their sources state no licence: {number_of(n, 'clip')}"
             yield note(said, "publish `links`, or find out")
         if "caption" in names:
             yield from _captions(db, ask)
@@ -162,10 +165,10 @@ _UNLICENSED = f"SELECT count(*) FROM dataset WHERE trim(license) = '' AND {FILE}
 
 def _captions(db: Any, ask: Callable[[str], Any]) -> Iterator[Finding]:
     if n := ask("SELECT count(*) FROM dataset WHERE trim(coalesce(caption, '')) = ''"):
-        yield Finding(f"{n:,} clips have an empty caption", _BUILD)
+        yield Finding(f"without words in the caption: {number_of(n, 'clip')}", _BUILD)
     if n := ask("SELECT count(*) FROM dataset WHERE 'fake' IN (teacher, model)"):
-        said = f"{n:,} captions were made up by the teacher `fake`, which looks at nothing"
+        said = f"made up by the teacher `fake`, which looks at nothing: {number_of(n, 'caption')}"
         yield Finding(said, "choose other teachers, and build again")
     if found := find_dataset_repetition(db):
-        said = f"one caption stands on {found.clips:,} of {found.of:,} clips: {found.text[:80]}"
+        said = f"one caption stands on {found.clips:,} of {number_of(found.of, 'clip')}: {found.text[:80]}"
         yield note(said, "look at the teacher that wrote it")

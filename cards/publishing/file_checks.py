@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.storage.sql import connect, parquet_table
+from ...schemas.words import number_of
 from .findings import Finding, note
 
 # https://huggingface.co/docs/hub/repositories-recommendations
@@ -40,18 +41,19 @@ def check_sizes(folder: Path) -> Iterator[Finding]:
     files = [file for file in folder.rglob("*") if file.is_file()]
     tars = "publish `webdataset` or `parquet` with `embed`: many clips in one file"
     if len(files) > REPO_FILES:
-        yield Finding(f"there are {len(files):,} files, and the Hub takes {REPO_FILES:,} well", tars)
+        yield Finding(f"{number_of(len(files), 'file')} here, and the Hub takes {REPO_FILES:,} well", tars)
     for place, n in Counter(file.parent for file in files).items():
         if n > FOLDER_FILES:
-            said = f"the folder {place.relative_to(folder)} has {n:,} files, and the Hub takes {FOLDER_FILES:,}"
+            said = (
+                f"the folder {place.relative_to(folder)} has {number_of(n, 'file')}, and the Hub takes {FOLDER_FILES:,}"
+            )
             yield Finding(said, tars)
     total = 0
     for file in files:
         size = file.stat().st_size
         total += size
-        name = file.relative_to(folder)
         if size > LARGE_FILE_BYTES:
-            said = f"{name} has {size / 2**30:,.0f} GB, and the Hub wants files of less than 200 GB"
+            said = f"{file.relative_to(folder)} has {size / 2**30:,.0f} GB, and the Hub wants files of less than 200 GB"
             yield Finding(said, "cut it into shorter clips", size > FILE_BYTES)
     if total > REPO_BYTES:
         yield note(f"the release has {total / 2**30:,.0f} GB", "ask the Hub first: datasets@huggingface.co")
@@ -123,7 +125,7 @@ def _in_table(file: Path, name: str) -> Iterator[Finding]:
             [counts] = db.execute(f"SELECT {tests} FROM {table}", values).fetchall()
             for what, n in zip(kinds, counts, strict=True):
                 if n and what:
-                    yield Finding(f"{n:,} cells of the column {column} of {name} hold {what}", _MEND)
+                    yield Finding(f"{number_of(n, 'cell')} of the column {column} of {name} with {what}", _MEND)
                 elif n:
-                    said = f"{n:,} cells of the column {column} of {name} name paths of this machine"
+                    said = f"{number_of(n, 'cell')} of the column {column} of {name} with paths of this machine"
                     yield note(said, "take them out where they come from")

@@ -19,6 +19,7 @@ import yaml
 from ...engine.contract.errors import RowError
 from ...engine.contract.extras import extra
 from ...engine.execution.failures import attempt, plain_text
+from ...schemas.words import number_of
 from .findings import Finding, note
 
 _WHOLE_BYTES = 2 << 30  # of a table: a larger one is read as a stream alone, since reading it whole copies it
@@ -89,7 +90,7 @@ def _load(folder: Path, info: dict[str, Any], streaming: bool, every: int) -> It
         rows, findings = counted.value
         yield from findings
         if rows != split["num_examples"]:
-            said = f"{how} has {rows:,} rows in {split['name']}, and its card says {split['num_examples']:,}"
+            said = f"{how} has {number_of(rows, 'row')} in {split['name']}, and its card says {split['num_examples']:,}"
             yield Finding(said, _AGAIN)
 
 

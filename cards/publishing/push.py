@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.options import digest
+from ...schemas.words import number_of
 from ..release.reading import CARD
 from .card import card_files, front_matter
 from .hub_client import HubClient, HubRace, HubUnreachable
 from .options import PublishOptions
 from .release_files import Change, Content, RemoteFile, commit_operations, git_blob_id, is_addition, sha256_of, size_of
 from .release_folder import ReleaseFolder
-from .source import DatasetSource, read_card
+from .source import DatasetSource, paths_of, read_card
 from .versions import next_version
 
 COMMIT_FILES = 100  # the Hub wants no more in a commit
@@ -197,7 +198,9 @@ class _Push:
             title = f"{_TITLE} {version}" + (f", part {done // COMMIT_FILES + 1}" if total > COMMIT_FILES else "")
             self._commit(batch, title, branch)
             done += len(batch)
-            self.say(f"{done:,} of {total:,} files are on the pull request {self.client.url}/discussions/{number}")
+            self.say(
+                f"{done:,} of {number_of(total, 'file')} on the pull request {self.client.url}/discussions/{number}"
+            )
         self._verify(branch)
         if self.head() != base:
             raise HubRace("it has a new commit")
@@ -284,7 +287,7 @@ def _top_folders(card: Mapping[str, Any]) -> set[str]:
     found = set()
     for config in card.get("configs") or ():
         for file in config.get("data_files") or ():
-            path = str(file.get("path", "")) if isinstance(file, dict) else ""
-            if "/" in path and "*" not in path.split("/")[0]:
-                found.add(path.split("/")[0])
+            for path in paths_of(file) if isinstance(file, dict) else ():
+                if "/" in path and "*" not in path.split("/")[0]:
+                    found.add(path.split("/")[0])
     return found

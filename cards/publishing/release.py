@@ -11,6 +11,7 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.options import digest
 from ..release.files import replace_folder
 from ..release.reading import CARD
+from .acceptance import require_acceptance
 from .card import FOLDER, card_files, front_matter
 from .hub_client import PATIENCE_S, HubClient
 from .options import PublishOptions
@@ -32,9 +33,10 @@ def publish_to_hub(
     """Publish to ``user/name`` on the Hub, in a new commit with a tag; nothing where it is there already.
 
     Raises:
-        UserError: the options make no sense, or the Hub refuses.
+        UserError: the options make no sense, people have not accepted it yet, or the Hub refuses.
     """
     options.check_options()
+    require_acceptance(source)
     client = HubClient(repo, patience_s)
     release = stage_release(source, options)
     made = push_release(source, release, client, options, say)
@@ -45,6 +47,7 @@ def publish_to_hub(
 def preview_publication(source: DatasetSource, repo: str, options: PublishOptions) -> Publication:
     """What ``publish_to_hub`` would do; it changes nothing on the Hub."""
     options.check_options()
+    require_acceptance(source)
     client = HubClient(repo)
     return plan_push(source, stage_release(source, options), client, options)
 
@@ -53,9 +56,10 @@ def publish_to_folder(source: DatasetSource, folder: Path, options: PublishOptio
     """Write the release into a folder, in place of an earlier one.
 
     Raises:
-        UserError: the options make no sense, or the folder holds something else.
+        UserError: the options make no sense, people have not accepted it yet, or the folder holds something else.
     """
     options.check_options()
+    require_acceptance(source)
     choose_layout(source, options)
     last, body = _last_card(folder)
     with replace_folder(folder) as part:

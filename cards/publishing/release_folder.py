@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.contract.errors import UserError
-from ...schemas.features import features_yaml, video_field
+from ...schemas.features import video_field
 from ..release.columns import FILE
 from ..release.files import GROUP_BYTES, put_file
-from .config_files import ConfigFiles, SplitSize, clip_file, describe_tables, video_features
+from ..release.subsets import part_name
+from .config_files import ConfigFiles, SplitSize, clip_file, describe_patterns, video_features
 from .options import CONFIGS, DEFAULT, LINKS, PARQUET, VIDEOFOLDER, WEBDATASET, PublishOptions
 from .samples import TarConfig
 from .side_tables import SideTable, SideTables, open_side_tables
@@ -66,28 +67,32 @@ def write_release(source: DatasetSource, folder: Path, options: PublishOptions) 
         UserError: the layout cannot hold this dataset, or a clip's file is gone.
     """
     layout = choose_layout(source, options)
-    configs = [_default(source, folder, layout, options.embed)]
+    configs = _default(source, folder, layout, options.embed)
     with open_side_tables(source, options.configs or CONFIGS, folder.with_name("spill")) as side:
         configs += [_side(side, table, source, folder, layout) for table in side.tables]
     return ReleaseFolder(folder, layout, configs)
 
 
-def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> ConfigFiles:
-    if layout == VIDEOFOLDER:
-        return _link_videos(source, folder)
-    if layout == WEBDATASET:
-        tars = TarConfig(DEFAULT, folder, "data", source.schema)
-        for split in source.tables:
-            tars.write(split, read_split(source, split), source.root / split)
-        return tars.config_files()
-    if layout == PARQUET and not source.with_files:
-        return _link_tables(source, folder)
+def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> list[ConfigFiles]:
+    """The table `default` and its subsets."""
+    wanted = [None, *source.nested()]
+    if layout == VIDEOFOLDER or (layout == PARQUET and not source.with_files):
+        patterns, features = _linked(source, folder), video_features(source.schema)
+        return [describe_patterns(DEFAULT, folder, patterns, features, one, layout == VIDEOFOLDER) for one in wanted]
     schema = _table_schema(source.schema, layout, embed)
-    tables = TableConfig(DEFAULT, folder, "data", schema)
+    made: TarConfig | TableConfig = (
+        TarConfig(DEFAULT, folder, "data", source.schema)
+        if layout == WEBDATASET
+        else TableConfig(DEFAULT, folder, "data", schema)
+    )
     for split in source.tables:
-        rows = read_split(source, split)
-        tables.write(split, _with_bytes(rows, source.root / split, schema) if embed else rows)
-    return tables.config_files()
+        for part in source.parts(split):
+            rows = read_rows(part.files)
+            if isinstance(made, TarConfig):
+                made.write(split, rows, part.name, part.folder)
+            else:
+                made.write(split, _with_bytes(rows, part.folder, schema) if embed else rows, part.name)
+    return [made.describe(one) for one in wanted]
 
 
 def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
@@ -98,12 +103,12 @@ def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
     return pa.schema([video_field("video", "the clip's video file"), *plain]) if embed else plain
 
 
-def read_split(source: DatasetSource, split: str) -> Iterator[pa.Table]:
-    """The rows of one split, in order."""
+def read_rows(files: Sequence[Path]) -> Iterator[pa.Table]:
+    """The rows of Parquet files, in order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for file in source.tables[split]:
+    for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(_BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
@@ -133,23 +138,20 @@ def _videos(folder: Path, names: Sequence[str | None]) -> pa.Array:
     return pa.StructArray.from_arrays([contents, paths], ["bytes", "path"], mask=contents.is_null())
 
 
-def _link_tables(source: DatasetSource, folder: Path) -> ConfigFiles:
-    for files in source.tables.values():
-        for file in files:
-            put_file(file, folder / "data" / file.name)
-    patterns = {split: f"data/{split}-*.parquet" for split in source.tables}
-    return describe_tables(DEFAULT, folder, patterns, features_yaml(source.schema))
-
-
-def _link_videos(source: DatasetSource, folder: Path) -> ConfigFiles:
-    for split, files in source.tables.items():
-        for table in read_split(source, split):
-            for name in table.column(FILE).drop_null().to_pylist():  # null: its times alone may be passed on
-                put_file(clip_file(source.root / split, name), folder / split / name)
-        for file in files:
-            put_file(file, folder / split / file.name)
-    patterns = {split: f"{split}/**" for split in source.tables}
-    return describe_tables(DEFAULT, folder, patterns, video_features(source.schema), drop_labels=True)
+def _linked(source: DatasetSource, folder: Path) -> dict[str, dict[str, str]]:
+    """The dataset's own files; returns their patterns by split and part."""
+    patterns: dict[str, dict[str, str]] = {}
+    for split in source.tables:
+        for part in source.parts(split):
+            place = part.folder.relative_to(source.root)
+            for table in read_rows(part.files) if source.with_files else ():
+                for name in table.column(FILE).drop_null().to_pylist():  # null: its times alone may be passed on
+                    put_file(clip_file(part.folder, name), folder / place / name)
+            for file in part.files:
+                put_file(file, folder / place / file.name)
+            inside = "**" if source.with_files else f"{part_name(split, part.name)}-*.parquet"
+            patterns.setdefault(split, {})[part.name] = (place / inside).as_posix()
+    return patterns
 
 
 def _side(side: SideTables, table: SideTable, source: DatasetSource, folder: Path, layout: str) -> ConfigFiles:
@@ -159,8 +161,8 @@ def _side(side: SideTables, table: SideTable, source: DatasetSource, folder: Pat
         tars = TarConfig(table.name, folder, table.name, table.schema)
         for split in source.tables:
             tars.write(split, side.read(table, split))
-        return tars.config_files()
+        return tars.describe()
     tables = TableConfig(table.name, folder, table.name, table.schema, as_metadata=layout == VIDEOFOLDER)
     for split in source.tables:
         tables.write(split, side.read(table, split))
-    return tables.config_files()
+    return tables.describe()

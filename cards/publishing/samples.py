@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.features import features_yaml
 from ..release.columns import FILE
-from .config_files import ConfigFiles, SplitSize, clip_file
+from ..release.subsets import Subset, part_name
+from .config_files import ConfigFiles, SplitSize, clip_file, parts_of
 from .tar_files import Content, TarFiles
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ class TarConfig:
         self.schema = pa.schema([field for field in schema if field.name != FILE])
         self.has_text = FILE in schema.names and "caption" in schema.names
         self.suffixes: set[str] = set()
-        self.samples: dict[str, int] = {}
+        self.samples: dict[str, dict[str, int]] = {}  # by split and part
 
-    def write(self, split: str, rows: Iterator[pa.Table], media: Path | None = None) -> None:
-        """Write one split, with the files in ``media`` that a column names; a split without rows is left out."""
+    def write(self, split: str, rows: Iterator[pa.Table], part: str = "", media: Path | None = None) -> None:
+        """Write one split, or a part of it, with the files in ``media`` that a column names; none without rows."""
         out: TarFiles | None = None
         for table in rows:
-            out = out or TarFiles(self.root / self.folder, split)
+            out = out or TarFiles(self.root / self.folder, part_name(split, part))
             for row in table.to_pylist():
                 number = out.total + out.samples
                 files: dict[str, Content] = {}
@@ -49,16 +50,21 @@ class TarConfig:
                 files["json"] = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
                 out.add(_key(row, number, media is not None), files)
         if out is not None:
-            self.samples[split] = out.finish()
+            samples = self.samples.setdefault(split, {})
+            samples[part] = samples.get(part, 0) + out.finish()
 
-    def config_files(self) -> ConfigFiles:
-        """What was written."""
-        sizes = []
+    def describe(self, subset: Subset | None = None) -> ConfigFiles:
+        """What was written, or a subset of it."""
+        sizes, patterns = [], {}
         for split, samples in self.samples.items():
-            found = (self.root / self.folder).glob(f"{split}-*.tar")
-            sizes.append(SplitSize(split, samples, sum(file.stat().st_size for file in found)))
-        patterns = {split: f"{self.folder}/{split}-*.tar" for split in self.samples}
-        return ConfigFiles(self.name, patterns, self._features(), sizes, sum(size.num_bytes for size in sizes))
+            names = parts_of({part: part_name(split, part) for part in samples}, subset)
+            found = [file for name in names for file in (self.root / self.folder).glob(f"{name}-[0-9]*.tar")]
+            if names:
+                size = sum(file.stat().st_size for file in found)
+                sizes.append(SplitSize(split, sum(parts_of(samples, subset)), size))
+                patterns[split] = [f"{self.folder}/{name}-*.tar" for name in names]
+        name, size = subset.name if subset else self.name, sum(size.num_bytes for size in sizes)
+        return ConfigFiles(name, patterns, self._features(), sizes, size)
 
     def _features(self) -> list[dict[str, Any]]:
         """As the reader of ``datasets`` gives them: a column a file extension."""

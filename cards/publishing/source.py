@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from ...engine.build import Build
 from ...engine.contract.errors import UserError
 from ..release.columns import FILE
 from ..release.reading import CARD, DatasetFolder, split_card
+from ..release.subsets import REST, Subset
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,11 +26,35 @@ class DatasetSource(NamedTuple):
     tables: Mapping[str, Sequence[Path]]  # Parquet files by split, in the card's order
     schema: pa.Schema
     build: Build | None
+    subsets: Mapping[str, Mapping[str, Sequence[Path]]]  # the same of its subsets, from the smallest on
 
     @property
     def with_files(self) -> bool:
         """Has each clip a file of its own?"""
         return FILE in self.schema.names
+
+    def nested(self) -> list[Subset]:
+        """Its subsets, each with the parts that it holds."""
+        names = list(self.subsets)
+        return [Subset(name, tuple(names[: n + 1])) for n, name in enumerate(names)]
+
+    def parts(self, split: str) -> Iterator[SplitPart]:
+        """The parts of a split, one after the other: first that of the smallest subset."""
+        inside = {file: name for name, tables in reversed(list(self.subsets.items())) for file in tables.get(split, ())}
+        for name, files in groupby(self.tables[split], key=lambda file: inside.get(file, REST)):
+            yield SplitPart(name if self.subsets else "", list(files))
+
+
+class SplitPart(NamedTuple):
+    """A part of a split: its name, empty where there are no subsets, and its Parquet files."""
+
+    name: str
+    files: list[Path]
+
+    @property
+    def folder(self) -> Path:
+        """Where its clip files' names start."""
+        return self.files[0].parent
 
 
 def read_source(dataset: DatasetFolder) -> DatasetSource:
@@ -50,7 +76,13 @@ def make_source(dataset: DatasetFolder, build: Build | None) -> DatasetSource:
 
     tables = {split: files for split, files in dataset.splits.items() if files}
     schema = pq.read_schema(next(iter(tables.values()))[0])
-    return DatasetSource(dataset.root, dataset.front, dataset.body, tables, schema, build)
+    return DatasetSource(dataset.root, dataset.front, dataset.body, tables, schema, build, dataset.subsets)
+
+
+def paths_of(file: Mapping[str, Any]) -> list[str]:
+    """The patterns that an entry of a card's ``data_files`` names."""
+    paths = file.get("path") or ()
+    return [paths] if isinstance(paths, str) else [str(path) for path in paths]
 
 
 def read_card(text: str) -> tuple[dict[str, Any], str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ...schemas.features import features_yaml
 from ..release.columns import FILE
 from ..release.files import TableFiles
-from .config_files import ConfigFiles, describe_tables
+from ..release.subsets import Subset, part_name
+from .config_files import ConfigFiles, describe_patterns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,16 +28,16 @@ class TableConfig:
 
         self.name, self.root, self.folder, self.as_metadata = name, root, folder, as_metadata
         self.schema = schema.append(_no_files()) if as_metadata else schema
-        self.patterns: dict[str, str] = {}
+        self.patterns: dict[str, dict[str, str]] = {}  # by split and part
 
-    def write(self, split: str, rows: Iterator[pa.Table]) -> None:
-        """Write one split; one without rows is left out."""
+    def write(self, split: str, rows: Iterator[pa.Table], part: str = "") -> None:
+        """Write one split, or a part of it; one without rows is left out."""
         import pyarrow as pa
 
         out: TableFiles | None = None
         for table in rows:
             if out is None:
-                out = self._open(split)
+                out = self._open(split, part)
             if self.as_metadata:
                 field = _no_files()
                 table = table.append_column(field, pa.array([[]] * len(table), field.type))
@@ -44,19 +45,20 @@ class TableConfig:
         if out is not None:
             out.finish()
 
-    def _open(self, split: str) -> TableFiles:
+    def _open(self, split: str, part: str) -> TableFiles:
+        name, patterns = part_name(split, part), self.patterns.setdefault(split, {})
         if self.as_metadata:
-            self.patterns[split] = f"{self.folder}/{split}/metadata.parquet"
-            return TableFiles(self.root / self.folder / split, "metadata", self.schema, sharded=False)
-        self.patterns[split] = f"{self.folder}/{split}-*.parquet"
-        return TableFiles(self.root / self.folder, split, self.schema, sharded=True)
+            patterns[part] = f"{self.folder}/{name}/metadata.parquet"
+            return TableFiles(self.root / self.folder / name, "metadata", self.schema, sharded=False)
+        patterns[part] = f"{self.folder}/{name}-*.parquet"
+        return TableFiles(self.root / self.folder, name, self.schema, sharded=True)
 
-    def config_files(self) -> ConfigFiles:
-        """What was written."""
+    def describe(self, subset: Subset | None = None) -> ConfigFiles:
+        """What was written, or a subset of it."""
         found = features_yaml(self.schema)
         if self.as_metadata:
             found[-1] = {"name": found[-1]["name"], "list": [{"name": "video", "dtype": "video"}]}
-        return describe_tables(self.name, self.root, self.patterns, found, drop_labels=self.as_metadata)
+        return describe_patterns(self.name, self.root, self.patterns, found, subset, self.as_metadata)
 
 
 def _no_files() -> pa.Field:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .files import SplitFiles
+from .subsets import Subset
 from .table import NO_CAPTION, Contents
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Facts(NamedTuple):
     damaged: int  # clips over frames that did not decode whole
     languages: Sequence[LanguageCount] = ()
     kinds: tuple[str, ...] = ("video",)  # of their sources, the most frequent first
+    subsets: Sequence[Subset] = ()  # from the smallest on
 
 
 PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
@@ -107,7 +109,13 @@ USING (video_id) GROUP BY ALL ORDER BY n DESC, 1
 _SHARE, _FEWEST = 0.05, 3  # of the clips: a caption on more than that is not about each of them
 
 
-def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[SplitFiles], file_bytes: int) -> Facts:
+def read_facts(
+    db: duckdb.DuckDBPyConnection,
+    held: Contents,
+    splits: list[SplitFiles],
+    file_bytes: int,
+    subsets: Sequence[Subset],
+) -> Facts:
     """Count in the views that ``release.table.prepare`` made."""
     names, dropped = held.schema.names, list(held.left_out.values()).count(NO_CAPTION)
     sources = [SourceGroup(*row) for row in db.execute(_SOURCES).fetchall()]
@@ -118,7 +126,8 @@ def read_facts(db: duckdb.DuckDBPyConnection, held: Contents, splits: list[Split
     languages = [LanguageCount(*row) for row in db.execute(_LANGUAGES).fetchall()]
     kinds = tuple(kind for kind, _ in db.execute(_KINDS).fetchall())
     return Facts(
-        held.schema, splits, file_bytes, dropped, sources, captions, transcripts, conse, damaged, languages, kinds
+        held.schema, splits, file_bytes, dropped, sources, captions, transcripts, conse, damaged, languages, kinds,
+        subsets,
     )  # fmt: skip
 
 

@@ -25,6 +25,14 @@ _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 @dataclass
+class PartSize:
+    """What a part of a split holds."""
+
+    examples: int = 0
+    table_bytes: int = 0  # uncompressed
+
+
+@dataclass
 class SplitFiles:
     """What a split of the release holds, counted while it is written."""
 
@@ -33,15 +41,22 @@ class SplitFiles:
     seconds: float = 0.0
     table_bytes: int = 0  # uncompressed
     videos: set[str] = field(default_factory=set)
+    parts: dict[str, PartSize] = field(default_factory=dict)  # by name, in order; one "" where there are no subsets
 
-    def count(self, table: pa.Table) -> None:
+    def count(self, table: pa.Table, part: str) -> None:
         """Add rows."""
         import pyarrow.compute as pc
 
         self.examples += len(table)
         self.seconds += pc.sum(table.column("duration_s")).as_py() or 0.0
         self.table_bytes += table.nbytes
+        size = self.parts.setdefault(part, PartSize())
+        size.examples, size.table_bytes = size.examples + len(table), size.table_bytes + table.nbytes
         self.videos.update(table.column("video_id").unique().to_pylist())
+
+    def rows_of(self, parts: Iterable[str]) -> int:
+        """Rows of some of its parts."""
+        return sum(self.parts[part].examples for part in parts if part in self.parts)
 
 
 @contextmanager

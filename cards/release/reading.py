@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from ...engine.contract.errors import UserError
-from ...engine.execution.build_folder import LOCK, read_lock
+from ...engine.execution.build_folder import LOCK, dataset_folder, read_lock
 from ...engine.storage.sql import connect, parquet_table, quote_literal
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class DatasetFolder(NamedTuple):
     body: str  # the Markdown below
     splits: dict[str, list[Path]]  # Parquet files of the default config, in the card's order
     build: Path | None  # the build folder that it lies in
+    subsets: Mapping[str, Mapping[str, list[Path]]] = {}  # files by split, of the configs that hold parts of those
 
     @property
     def name(self) -> str:
@@ -41,7 +43,7 @@ def open_dataset(folder: Path) -> DatasetFolder:
     """
     build: Path | None = None
     if not (folder / CARD).is_file() and (folder / LOCK).is_file():
-        build, folder = folder, folder / _out(folder)
+        build, folder = folder, _folder_of(folder)
     elif (folder.parent / LOCK).is_file():
         build = folder.parent
     card = folder / CARD
@@ -51,7 +53,7 @@ def open_dataset(folder: Path) -> DatasetFolder:
     splits = _splits(folder, front)
     if not any(splits.values()):
         raise UserError(f"{card} names no Parquet file that is there", "cliploom writes and reads datasets as Parquet")
-    return DatasetFolder(folder, front, body, splits, build)
+    return DatasetFolder(folder, front, body, splits, build, _subsets(folder, front, splits))
 
 
 def split_card(text: str, card: Path) -> tuple[dict[str, Any], str]:
@@ -80,10 +82,10 @@ def add_published(db: duckdb.DuckDBPyConnection, root: Path, splits: Mapping[str
     """Make the view ``published`` over the Parquet files of a folder, by split."""
     parts = [
         f"SELECT *, {quote_literal(split)} AS _split, {number} AS _order,"
-        f" {quote_literal(files[0].parent.relative_to(root).as_posix())} AS _folder"
-        f" FROM {parquet_table(files, ', union_by_name=true')}"
+        f" {quote_literal(folder.relative_to(root).as_posix())} AS _folder"
+        f" FROM {parquet_table(list(inside), ', union_by_name=true')}"
         for number, (split, files) in enumerate(splits.items())
-        if files
+        for folder, inside in groupby(files, key=lambda file: file.parent)
     ]
     db.execute(f"CREATE VIEW published AS {' UNION ALL BY NAME '.join(parts)}")
 
@@ -93,19 +95,40 @@ def columns_of(db: duckdb.DuckDBPyConnection, view: str = "published") -> dict[s
     return {name: kind for name, kind, *_ in db.execute(f"DESCRIBE {view}").fetchall() if not name.startswith("_")}
 
 
-def _out(build: Path) -> str:
-    """The folder that the build's last dataset step writes."""
-    lock: Mapping[str, Any] = read_lock(build) or {}
-    steps = [step for step in lock.get("steps", ()) if step.get("step") == "cards.dataset"]
-    if not steps:
+def _folder_of(build: Path) -> Path:
+    folder = dataset_folder(build, read_lock(build) or {})
+    if folder is None:
         raise UserError(f"{build} is a build without a dataset", "add the step cards.dataset to its recipe")
-    return str((steps[-1].get("options") or {}).get("out") or "dataset")
+    return folder
 
 
 def _splits(folder: Path, front: Mapping[str, Any]) -> dict[str, list[Path]]:
-    configs = [one for one in front.get("configs") or () if isinstance(one, Mapping)]
-    chosen = next((one for one in configs if one.get("default")), configs[0] if configs else {})
-    listed = chosen.get("data_files")
+    configs = _configs(front)
+    return config_files(folder, next((one for one in configs if one.get("default")), configs[0] if configs else {}))
+
+
+def _subsets(
+    folder: Path, front: Mapping[str, Any], splits: Mapping[str, list[Path]]
+) -> dict[str, dict[str, list[Path]]]:
+    """The other configs whose files are all of the default one, from the smallest on, as the card lists them."""
+    whole = {file for files in splits.values() for file in files}
+    found = {
+        str(one.get("config_name")): config_files(folder, one) for one in _configs(front) if not one.get("default")
+    }
+    return {
+        name: tables
+        for name, tables in found.items()
+        if any(tables.values()) and {file for files in tables.values() for file in files} <= whole
+    }
+
+
+def _configs(front: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in front.get("configs") or () if isinstance(one, Mapping)]
+
+
+def config_files(folder: Path, config: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """The Parquet files of a configuration of a card, by split, in its order."""
+    listed = config.get("data_files")
     listed = [{"split": "train", "path": listed}] if isinstance(listed, str) else listed or []
     found: dict[str, list[Path]] = {}
     for entry in listed:

@@ -32,7 +32,7 @@ def assign_splits(videos: Iterable[str], shares: Mapping[str, float], seed: int)
     ids = sorted(set(videos))
     names = [name for name, share in shares.items() if share > 0]
     bounds = list(accumulate(shares[name] for name in names))
-    made = {video: _split(_draw(seed, video) * bounds[-1], names, bounds) for video in ids}
+    made = {video: _split(draw(seed, video) * bounds[-1], names, bounds) for video in ids}
     if len(ids) >= len(names):
         _fill(made, names, seed)
     return made
@@ -50,13 +50,13 @@ def _fill(made: dict[str, str], names: list[str], seed: int) -> None:
         if members[name]:
             continue
         fullest = max(names, key=lambda n: len(members[n]))  # the first of equals
-        moved = min(members[fullest], key=lambda video: _draw(seed, f"{name}\n{video}"))
+        moved = min(members[fullest], key=lambda video: draw(seed, f"{name}\n{video}"))
         members[fullest].remove(moved)
         members[name].append(moved)
         made[moved] = name
 
 
-def _draw(seed: int, text: str) -> float:
-    """A number in [0, 1)."""
+def draw(seed: int, text: str) -> float:
+    """A number in [0, 1) for a text, by a hash."""
     raw = hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=7).digest()
     return int.from_bytes(raw) / 2**56

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...engine.storage.sql import quote_literal
 from .columns import FILE, release_schema, score_columns
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-SPLIT, SOURCE = "_split", "_file"  # columns that are written down elsewhere
+SPLIT, PART, SOURCE = "_split", "_part", "_file"  # columns that are written down elsewhere
 
 _RANK = "coalesce(list_position(['edit', 'choice', 'merge', 'rewrite', 'teacher'], kind), 9)"
 
@@ -92,7 +93,7 @@ SELECT {scores}
     coalesce(v.title, '') AS title, coalesce(v.uploader, '') AS uploader, coalesce(p.uri, '') AS uri,
     coalesce(v.license, '') AS license, coalesce(v.sha256, '') AS source_sha256, v.width_px, v.height_px,
     v.coded_width_px, v.coded_height_px, l.file_width_px, l.file_height_px, l.damaged, v.fps,
-    p.split AS _split, CASE WHEN p.carries = 'bytes' THEN l.file END AS _file
+    p.split AS _split, p.part AS _part, CASE WHEN p.carries = 'bytes' THEN l.file END AS _file
 FROM (FROM clips ANTI JOIN _bare USING (clip_id)) l JOIN _placed p USING (video_id) LEFT JOIN videos v USING (video_id)
 LEFT JOIN _chosen c USING (clip_id) LEFT JOIN _candidates k USING (clip_id)
 LEFT JOIN _tags t USING (clip_id) LEFT JOIN _transcripts s USING (clip_id) LEFT JOIN _reviews r USING (clip_id)
@@ -135,6 +136,7 @@ class VideoPlace(NamedTuple):
     """What a release decides of a source video."""
 
     split: str
+    part: str  # of the split; empty where there are no subsets
     uri: str  # as it may be told
     carries: str  # bytes, links or nothing; `takedown` for one that must not be published
 
@@ -209,11 +211,14 @@ def _missing(db: duckdb.DuckDBPyConnection, with_files: bool) -> set[str]:
     return missing if several else missing | {"captions"}
 
 
-def rows_query(columns: Iterable[str], splits: Iterable[str]) -> str:
-    """The query for the rows to publish, split by split, by ``clip_id``."""
-    listed = ", ".join(f"'{split}'" for split in splits)
+def rows_query(columns: Iterable[str], splits: Iterable[str], parts: Iterable[str]) -> str:
+    """The query for the rows to publish, split by split and part by part, by ``clip_id``."""
+    order = ", ".join(
+        f"list_position([{', '.join(map(quote_literal, names))}], {column})"
+        for names, column in ((splits, SPLIT), (parts, PART))
+    )
     named = ", ".join(f'"{column}"' for column in columns if column != FILE)
-    return f"SELECT {named}, {SPLIT}, {SOURCE} FROM release ORDER BY list_position([{listed}], {SPLIT}), clip_id"
+    return f"SELECT {named}, {SPLIT}, {PART}, {SOURCE} FROM release ORDER BY {order}, clip_id"
 
 
 def _any(db: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,8 @@ from .facts import read_facts
 from .files import SplitFiles, TableFiles, clip_name, find_clips, put_file, replace_folder
 from .redaction import public_uri
 from .splits import assign_splits
-from .table import SOURCE, SPLIT, Contents, VideoPlace, prepare, rows_query
+from .subsets import part_name, plan_subsets
+from .table import PART, SOURCE, SPLIT, Contents, VideoPlace, prepare, rows_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +39,7 @@ class ReleasePlan(NamedTuple):
     seed: int
     rights: RightsPolicy
     takedown: Takedown
+    subsets: Mapping[str, float] = {}
 
 
 def write_release(
@@ -51,7 +53,10 @@ def write_release(
     """
     _check_place(plan.folder)
     db.execute("SET temp_directory = ?", [str(plan.scratch / "spill")])
-    places = _places(db, plan)
+    clips: dict[str, int] = dict(db.execute(_CLIPS).fetchall())
+    drawn = assign_splits(clips, plan.shares, plan.seed)
+    nested = plan_subsets(clips, drawn, plan.subsets, plan.seed)
+    places = _places(db, plan, drawn, nested.parts)
     held = prepare(db, places, wishes.with_files)
     if _one(db, "SELECT count(*) FROM clips") == len(held.left_out):
         raise UserError("no clip is left to publish", "`cliploom status` shows where they went")
@@ -62,28 +67,33 @@ def write_release(
         )
     files: dict[str, str] = {}
     with replace_folder(plan.folder) as part:
-        splits, files = _write_tables(db, plan, part, held, wishes.with_files)
+        splits, files = _write_tables(db, plan, part, held, nested.order)
         gone = sum(place.carries == TAKEN_DOWN for place in places.values())
         n = held.carries
         rights = RightsSummary(plan.rights.rules, n[BYTES], n[LINKS], n[NOTHING], gone, n[TAKEN_DOWN])
         may_show = {video for video, place in places.items() if place.carries == BYTES}
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
-        describe_release(part, plan, wishes, read_facts(db, held, splits, size), ReleaseRights(rights, may_show), db)
+        describe_release(
+            part, plan, wishes, read_facts(db, held, splits, size, nested.subsets), ReleaseRights(rights, may_show), db
+        )
     yield from _entries(db, held, files)
 
 
-def _places(db: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> dict[str, VideoPlace]:
+def _places(
+    db: duckdb.DuckDBPyConnection, plan: ReleasePlan, splits: Mapping[str, str], parts: Mapping[str, str]
+) -> dict[str, VideoPlace]:
     """What is decided of each video. One that goes moves no other to another split."""
     rows = db.execute(_VIDEOS).fetchall()
     videos = [SourceVideo(*(value or "" for value in row)) for row in rows]
-    splits = assign_splits((video.video_id for video in videos), plan.shares, plan.seed)
     carries = plan.rights.decide(videos, plan.takedown)
     return {
-        video.video_id: VideoPlace(splits[video.video_id], public_uri(video.uri), carries[video.video_id])
+        id_: VideoPlace(splits[id_], parts[id_], public_uri(video.uri), carries[id_])
         for video in videos
+        for id_ in [video.video_id]
     }
 
 
+_CLIPS = "SELECT video_id, count(*) FROM clips GROUP BY video_id"
 _WITH_BYTES = """
 SELECT clip_id, file FROM clips ANTI JOIN _bare USING (clip_id) JOIN _placed USING (video_id)
 WHERE carries = 'bytes' ORDER BY clip_id
@@ -103,9 +113,10 @@ def _check_place(folder: Path) -> None:
 
 
 def _write_tables(
-    db: duckdb.DuckDBPyConnection, plan: ReleasePlan, part: Path, held: Contents, with_files: bool
+    db: duckdb.DuckDBPyConnection, plan: ReleasePlan, root: Path, held: Contents, parts: Sequence[str]
 ) -> tuple[list[SplitFiles], dict[str, str]]:
-    query = rows_query(held.schema.names, [name for name, share in plan.shares.items() if share > 0])
+    with_files = FILE in held.schema.names
+    query = rows_query(held.schema.names, [name for name, share in plan.shares.items() if share > 0], parts)
     if with_files:
         find_clips(plan.root, db.execute(_WITH_BYTES).fetchall())
     per_split = dict(
@@ -114,35 +125,37 @@ def _write_tables(
     splits: list[SplitFiles] = []
     files: dict[str, str] = {}
     out: TableFiles | None = None
-    for name, table in _runs(db.sql(query).to_arrow_reader(_BATCH_ROWS)):
-        if out is None or splits[-1].name != name:
+    for name, part, table in _runs(db.sql(query).to_arrow_reader(_BATCH_ROWS)):
+        if not splits or splits[-1].name != name:
+            splits.append(SplitFiles(name))
+        folder = root / name / part if with_files else root / "data"
+        if out is None or part not in splits[-1].parts:
             if out is not None:
                 out.finish()
-            splits.append(SplitFiles(name))
-            folder = part / name if with_files else part / "data"
-            out = TableFiles(folder, "metadata" if with_files else name, held.schema, sharded=not with_files)
+            stem = "metadata" if with_files else part_name(name, part)
+            out = TableFiles(folder, stem, held.schema, sharded=not with_files)
         if with_files:
-            table, placed = _place(plan, part / name, table, splits[-1].examples, per_split[name])
-            files |= {clip: f"{name}/{file}" for clip, file in placed.items()}
+            table, placed = _place(plan, folder, table, splits[-1].examples, per_split[name])
+            files |= {clip: (folder / file).relative_to(root).as_posix() for clip, file in placed.items()}
         table = table.select(held.schema.names).cast(held.schema)
-        splits[-1].count(table)
+        splits[-1].count(table, part)
         out.add(table)
     if out is not None:
         out.finish()
     return splits, files
 
 
-def _runs(reader: Any) -> Iterator[tuple[str, pa.Table]]:
-    """The reader's rows, cut where the split changes."""
+def _runs(reader: Any) -> Iterator[tuple[str, str, pa.Table]]:
+    """The reader's rows, cut where the split or its part changes."""
     import pyarrow as pa
 
     for batch in reader:
         table = pa.Table.from_batches([batch])
-        names = table.column(SPLIT).to_pylist()
+        names = list(zip(table.column(SPLIT).to_pylist(), table.column(PART).to_pylist(), strict=True))
         start = 0
         for stop in range(1, len(names) + 1):
             if stop == len(names) or names[stop] != names[start]:
-                yield names[start], table.slice(start, stop - start)
+                yield *names[start], table.slice(start, stop - start)
                 start = stop
 
 

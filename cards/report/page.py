@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ...schemas.words import number_of
 from ..release.facts import find_dataset_repetition
 from ..release.redaction import public_recipe
 from ..release.words import length_of_time, short_text
@@ -75,6 +76,7 @@ def _environment() -> Any:
         "length_of_time": length_of_time,
         "clock": clock,
         "n": "{:,}".format,
+        "number_of": number_of,
         "value": value,
         "short": short_text,
     }
@@ -109,9 +111,9 @@ def share(stage: FunnelStage, slowest: float) -> float:
 
 def _lead(counted: Totals) -> str:
     what = "published" if counted.published else "left so far"
-    of = f" of {counted.videos:,}" if counted.kept_videos < counted.videos else ""
-    videos = f"{counted.kept_videos:,}{of} video{'' if counted.videos == 1 else 's'}"
-    clips = f"{counted.kept:,} clip{'' if counted.kept == 1 else 's'}"
+    videos = f"{counted.kept_videos:,} of " if counted.kept_videos < counted.videos else ""
+    videos += number_of(counted.videos, "video")
+    clips = number_of(counted.kept, "clip")
     return f"{clips} {what}, {length_of_time(counted.kept_s)} in all, from {videos}"
 
 

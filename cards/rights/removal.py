@@ -13,13 +13,14 @@ import yaml
 from ...engine.contract.errors import UserError
 from ...engine.storage.files import read_json, replace_file, write_json, write_text
 from ...schemas.tables import markdown_text
+from ...schemas.words import number_of
 from ..card.changelog import add_entry
 from ..card.figures import FOLDER, draw_figures
 from ..card.statistics import read_statistics
 from ..release.columns import FILE
 from ..release.reading import CARD, DatasetFolder, columns_of, open_dataset, open_tables
 from ..release.words import short_text
-from .takedown import TOMBSTONES, Takedown, Tombstones, read_tombstones, tombstone_text
+from .takedown import TOMBSTONES, Takedown, Tombstones, read_tombstones, taken_down, tombstone_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,7 +82,7 @@ def _finish(dataset: DatasetFolder) -> None:
     _rewrite_card(dataset, after, version)
     write_json(dataset.root / TOMBSTONES, after._asdict())
     videos, clips = wanted["here"]
-    add_entry(dataset.root, version or HEADING, [f"{videos:,} source video(s) with {clips:,} clip(s) were taken down"])
+    add_entry(dataset.root, version or HEADING, [taken_down(Tombstones(videos, clips))])
     (dataset.root / _UNDER_WAY).unlink()
 
 
@@ -169,7 +170,7 @@ def _rewrite_card(dataset: DatasetFolder, gone: Tombstones, version: str) -> Non
         for split in info.get("splits") or ():
             if str(info.get("config_name", "default")) == "default":
                 split["num_examples"] = rows.get(split["name"], 0)
-    left_over = f"{numbers.rows:,} clips of {numbers.videos:,} source videos are left"
+    left_over = f"{number_of(numbers.rows, 'clip')} of {number_of(numbers.videos, 'source video')} stayed"
     shown = "\n".join(f"![{figure.path.rpartition('/')[2]}]({figure.path})" for figure in figures)
     body = left.body
     for pattern, text in (

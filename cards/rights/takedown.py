@@ -10,6 +10,7 @@ import yaml
 
 from ...engine.contract.errors import UserError
 from ...engine.storage.files import read_json, write_text
+from ...schemas.words import number_of
 from ..release.redaction import public_uri
 
 LIST, TOMBSTONES = "takedown.yaml", "takedown.json"  # beside a dataset, and in it
@@ -107,12 +108,14 @@ def tombstone_text(gone: Tombstones) -> str:
     """What a card says of all that was taken down."""
     if not gone.videos:
         return "Nothing was taken down so far."
-    videos, clips = "" if gone.videos == 1 else "s", "" if gone.clips == 1 else "s"
-    were = "was" if gone.videos == 1 else "were"
-    return (
-        f"{gone.videos:,} source video{videos} with {gone.clips:,} clip{clips} {were} taken down. Earlier revisions of"
-        " a repository hold them until its history is squashed; use the newest one."
-    )
+    held = "Earlier revisions of a repository hold them until its history is squashed; use the newest one."
+    return f"{taken_down(gone)}. {held}"
+
+
+def taken_down(gone: Tombstones) -> str:
+    """``2 source videos with 3 clips were taken down``."""
+    what = f"{number_of(gone.videos, 'source video')} with {number_of(gone.clips, 'clip')}"
+    return f"{what} {'was' if gone.videos == 1 else 'were'} taken down"
 
 
 def _address(url: str) -> str:

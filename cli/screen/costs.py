@@ -10,6 +10,7 @@ from ...engine.contract.recipe import Recipe
 from ...engine.contract.usage import Usage, read_usage, total
 from ...engine.estimate import Estimate, estimate
 from ...engine.execution.runner import RunOptions
+from ...schemas.words import number_of
 from .formatting import duration, number
 from .interrupts import stoppable
 from .progress import progress
@@ -27,7 +28,8 @@ def print_estimate(recipe: Recipe, root: Path, videos: int, options: RunOptions,
     print_table(
         [Column("step"), *(Column(name, "right") for name in names)], [_line(one) for one in [*found, _all(found)]]
     )
-    print(f"\nfrom {sample.videos:,} of {sample.of:,} videos; steps overlap, so the whole may take less than the sum")
+    of = number_of(sample.of, "video")
+    print(f"\nfrom {sample.videos:,} of {of}; steps overlap, so the whole may take less than the sum")
     for one in found:
         if one.seconds is None:
             print(f"how long {one.step} takes is not known: the cache had all its answers")
@@ -42,13 +44,13 @@ def cost_line(root: Path) -> str:
     saved = total(usage for tally in tallies for usage in tally.saved.values())
     if not paid.calls and not saved.calls:
         return ""
-    cached = f", {saved.calls:,} answers from the cache" if saved.calls else ""
+    cached = f", {number_of(saved.calls, 'answer')} from the cache" if saved.calls else ""
     return f"models: {_calls(paid)}{cached}"
 
 
 def _calls(usage: Usage) -> str:
     cost = f", {_money(usage.cost)}" if usage.cost else ""
-    return f"{usage.calls:,} calls, {usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
+    return f"{number_of(usage.calls, 'call')}, {usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
 
 
 def _money(cost: float) -> str:

@@ -26,7 +26,7 @@ def print_funnel(stages: Sequence[FunnelStage]) -> None:
 
 
 def _line(stage: FunnelStage) -> list[str]:
-    numbers = [number(n) for n in (stage.came, stage.done, stage.dropped + stage.parts, stage.failed)]
+    numbers = [number(n) for n in (stage.came, stage.done, stage.all_dropped, stage.failed)]
     rows = f"{stage.rows:,} {stage.table}" if stage.table else ""
     state = "waits" if stage.waiting else "" if stage.finished else "unfinished"
     why = [tally(stage.reasons), tally(stage.causes), state]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import TotalFailure, UserError
+from ...schemas.words import number_of
 from .formatting import json_text, printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 
@@ -50,7 +51,7 @@ def print_outcome(build: Build, as_object: bool) -> None:
     if costs := cost_line(build.root):
         print("", costs, sep="\n")
     print()
-    found = find_outputs(build.root, stages)
+    found = find_outputs(build, stages)
     for name, path in found.items():
         print(f"{name + ':':<9} {path}" if name != OUTDATED else f"dataset:  {path} (of an earlier build)")
     for message in warnings(build):
@@ -61,7 +62,7 @@ def print_outcome(build: Build, as_object: bool) -> None:
 
 def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
     """The same as plain values."""
-    found = find_outputs(build.root, stages)
+    found = find_outputs(build, stages)
     return {
         "recipe": build.name,
         "folder": str(build.root),
@@ -72,15 +73,16 @@ def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
     }
 
 
-def find_outputs(root: Path, stages: Sequence[FunnelStage]) -> dict[str, Path]:
+def find_outputs(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Path]:
     """What is there to look at: the dataset, or one that the tables have left behind; card, report, review page."""
-    places = {"report": root / "report.html"}
-    if page := next(iter(sorted(root.glob("*/review.html"))), None):
+    places = {"report": build.root / "report.html"}
+    if page := next(iter(sorted(build.root.glob("*/review.html"))), None):
         places["review"] = page
-    if any(stage.table == "entries" and stage.finished for stage in stages):
-        places = {"dataset": root / "dataset", "card": root / "dataset" / "README.md", **places}
-    else:
-        places = {OUTDATED: root / "dataset", **places}
+    if (folder := build.dataset) is not None:
+        if any(stage.table == "entries" and stage.finished for stage in stages):
+            places = {"dataset": folder, "card": folder / "README.md", **places}
+        else:
+            places = {OUTDATED: folder, **places}
     return {name: path for name, path in places.items() if path.exists()}
 
 
@@ -88,8 +90,12 @@ def warnings(build: Build) -> list[str]:
     """What is odd about the dataset that is there."""
     from ...cards.release.facts import find_dataset_repetition
 
-    if not (build.root / "dataset").exists():
+    if build.dataset is None or not build.dataset.exists():
         return []
     with build.connect() as db:
         found = find_dataset_repetition(db)
-    return [f"one caption stands on {found.clips:,} of {found.of:,} clips: {shorten(found.text, 80)}"] if found else []
+    return (
+        [f"one caption stands on {found.clips:,} of {number_of(found.of, 'clip')}: {shorten(found.text, 80)}"]
+        if found
+        else []
+    )

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
+from ...schemas.words import number_of
 from .formatting import duration, number, printable, rate
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class PlainLines:
             self._say(f"looking for what is to do, for {duration(now - self.board.began)}")
 
     def _end_line(self, step: str, line: StepProgress) -> str:
-        rows = f", {line.done:,} rows" if line.done else ""
+        rows = f", {number_of(line.done, 'row')}" if line.done else ""
         failed = f", {line.failed:,} failed" if line.failed else ""
         return f"{step}: done{rows} in {duration(line.ended - line.began)}{failed}"
 
@@ -213,7 +214,7 @@ class PlainLines:
             return f"{step}: reads all that reaches it"
         left = line.time_left(now)
         parts = [
-            f"{step}: {line.done:,} of {line.to_do:,} rows",
+            f"{step}: {line.done:,} of {number_of(line.to_do, 'row')}",
             rate(line.per_second(now)) if line.done else "",
             f"about {left} left" if left else "",
             f"{line.failed:,} failed" if line.failed else "",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ...schemas import DatasetEntry
 from ..contract.errors import UserError
 from ..contract.recipe import Recipe
 from ..contract.step import Source
@@ -34,6 +35,13 @@ def check_build_folder(root: Path, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if isinstance(node.step, Source):
             _check_source(root, node.name, node.step.folders())
+
+
+def dataset_folder(root: Path, lock: Mapping[str, Any]) -> Path | None:
+    """Where the last step that writes a dataset has its folder, by the lock of a build; None where no step does."""
+    tables = [(step, table) for step in lock.get("steps", ()) for table in step.get("tables", ())]
+    written = [step for step, table in tables if table.get("table") == DatasetEntry.table]
+    return root / str((written[-1].get("options") or {}).get("out") or "dataset") if written else None
 
 
 def is_build_folder(folder: Path) -> bool:

@@ -219,8 +219,8 @@ def test_a_hostile_cell_is_one_clear_error_of_its_row(
 @pytest.mark.parametrize(
     "cells, said",
     [
-        ({"caption": "['A.', 'B.']"}, "caption: 2 entries for 1 clips"),
-        ({"matching_score": "[]"}, "matching_score: 0 entries for 1 clips"),
+        ({"caption": "['A.', 'B.']"}, "caption: 2 entries for 1 clip"),
+        ({"matching_score": "[]"}, "matching_score: 0 entries for 1 clip"),
         ({"timestamp": "[]"}, "entries for 0 clips"),
         ({"timestamp": "[['0:00:02.000', '0:00:01.000']]"}, "clip 0: it ends at 0:00:01.000"),
         ({"timestamp": "[['0:00:02.000']]"}, "clip 0: a span is two times"),

@@ -147,7 +147,7 @@ def test_a_homepage_becomes_a_link_only_if_it_is_one() -> None:
 
 def test_what_the_card_tells_fits_the_dataset() -> None:
     text = make_card(wishes(), facts(), PLAIN)
-    assert "2 of the 3 clips lie over frames that are damaged" in make_card(wishes(), facts(damaged=2), PLAIN)
+    assert "2 of 3 clips lie over frames that are damaged" in make_card(wishes(), facts(damaged=2), PLAIN)
     assert "damaged in the source (" not in text
     assert "Nobody checked the captions" in text and "ImageNet" not in text and "may move or vanish" in text
     assert "| speech | whisper | 3 |" in text and "3 captions, 3 different texts." in text and "Transcripts" not in text
@@ -156,7 +156,7 @@ def test_what_the_card_tells_fits_the_dataset() -> None:
         wishes(with_files=True),
         facts(captions=said, transcripts=[("subtitle", 1)], conse=["score_matching_score"]), PLAIN,
     )  # fmt: skip
-    assert "People gave a verdict on 2 of the 3 captions" in text and "may move or vanish" not in text
+    assert "People gave a verdict on 2 of 3 captions" in text and "may move or vanish" not in text
     assert "**This is a dry run.** 1 of" in text and "3 captions, 1 different text." in text
     assert r"> **One caption stands on 3 of 3 clips:** A \[dog\]." in text
     assert "| subtitle | 1 |" in text and "- `score_matching_score` compares words with ImageNet" in text

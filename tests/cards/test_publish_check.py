@@ -92,9 +92,9 @@ def test_secrets_in_any_cell_are_found(folder: Path) -> None:
     (folder / "recipe.yaml").write_text("key: AKIAABCDEFGHIJKLMNOP\n")
     found = list(check_secrets(folder))
     assert sorted((finding.what, finding.breaks) for finding in found) == [
-        ("1 cells of the column captions of train/metadata.parquet hold a token of the Hugging Face Hub", True),
-        ("1 cells of the column title of train/metadata.parquet name paths of this machine", False),
-        ("1 cells of the column uri of train/metadata.parquet hold a password in an address", True),
+        ("1 cell of the column captions of train/metadata.parquet with a token of the Hugging Face Hub", True),
+        ("1 cell of the column title of train/metadata.parquet with paths of this machine", False),
+        ("1 cell of the column uri of train/metadata.parquet with a password in an address", True),
         ("recipe.yaml holds a key of AWS", True),
     ]
     assert token not in str(found)
@@ -148,9 +148,9 @@ def test_leaks_and_captions_that_no_one_should_publish_are_found(source: Dataset
         pq.write_table(pa.Table.from_pylist(rows, source.schema), tables[split][0])
     found = said(check_rows(source._replace(tables=tables), True))
     assert [what.partition(",")[0] for what in found] == [
-        "1 videos are in more than one split", "1 videos with the same content are in more than one split",
-        "2 clips are published as files whose source states no licence", "2 clips have an empty caption",
-        "2 captions were made up by the teacher `fake`",
+        "in more than one split: 1 source video", "in more than one split: 1 source video",
+        "published as files although their sources state no licence: 2 clips",
+        "without words in the caption: 2 clips", "made up by the teacher `fake`",
     ]  # fmt: skip
 
 

@@ -146,6 +146,14 @@ def test_a_build_with_nothing_in_it_has_a_page(tmp_path: Path) -> None:
     Page(render_report(told.FakeBuild(tmp_path, lock)))
 
 
+def test_dropped_parts_of_rows_are_counted_as_in_the_status(tmp_path: Path) -> None:
+    stages = [FunnelStage("builders.clips", "split", "clips", 1, 1, 0, 0, 0, 7, {"too_short": 23}, {}, 0.0, parts=23)]
+    lock = {"name": "short", "cliploom": "9", "shards": 1, "steps": []}
+    html = render_report(told.FakeBuild(tmp_path, lock, stages=stages))
+    row = html.partition('<tr><th scope="row">builders.clips')[2].partition("</tr>")[0]
+    assert re.findall(r'<td class="num">([^<]*)</td>', row) == ["1", "1", "23", "", "7", ""]
+
+
 def test_a_build_that_waits_shows_what_no_filter_dropped(tmp_path: Path) -> None:
     clips = [told.clip("v", float(i), i + 1.0) for i in range(3)]
     stages = [FunnelStage("annotation.review", "global", "reviews", 3, 0, 0, 0, 1, 0, {}, {}, 0.0)]

@@ -111,7 +111,7 @@ def test_what_may_not_be_passed_on_is_a_row_without_a_file(tmp_path: Path) -> No
     loaded = {row["video_id"]: row["video"] for row in data}
     assert {name for name, video in loaded.items() if video} == {"free", "tube"} and set(loaded) == set(LICENSES)
     card = (tmp_path / "dataset" / "README.md").read_text()
-    assert "2 clips are here with their bytes, 2 as links alone" in card and "2 of the clips are video files" in card
+    assert "Here with their bytes: 2 clips; as links alone: 2" in card and "2 of the clips are video files" in card
 
 
 @pytest.mark.parametrize(("layout", "column"), [("videofolder", "video"), ("webdataset", "mp4"), ("parquet", "video")])
@@ -213,7 +213,7 @@ def test_a_takedown_leaves_no_trace_but_a_number(tmp_path: Path) -> None:
     assert gone == Removal(1, 1, 1, "") and set(published(tmp_path)) == {"free", "busy", "mute"}
     assert "tube" not in texts(folder) and not any("tube" in str(file) for file in folder.rglob("*"))
     card = (folder / "README.md").read_text()
-    assert "1 source video with 1 clip was taken down" in card and "3 clips of 3 source videos are left" in card
+    assert "1 source video with 1 clip was taken down" in card and "3 clips of 3 source videos stayed" in card
     assert "## Changelog\n\n### Takedown, not yet released\n" in card and "## Examples" not in card
     assert json.loads((folder / "takedown.json").read_text()) == {"videos": 1, "clips": 1}
     data = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
@@ -246,7 +246,7 @@ def test_a_takedown_that_was_killed_is_finished_by_the_next(
     remove_videos(open_dataset(tmp_path / "dataset"), listed)
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert set(published(tmp_path)) == {"free", "busy", "mute"} and "tube" not in texts(tmp_path / "dataset")
-    assert card.count("1 source video with 1 clip was taken down") == 1 and card.count("taken down** after") == 1
+    assert card.count("1 source video with 1 clip was taken down") == 2 and card.count("taken down** after") == 1
     assert sorted(file.name for file in (tmp_path / "dataset").glob("takedown*")) == ["takedown.json"]
 
 

@@ -82,13 +82,13 @@ def test_a_dataset_of_an_earlier_build_is_not_shown_as_this_ones(
     world, root = World({f"v{i:02d}": [i, 0] for i in range(4)}), tmp_path / "b"
     run_build(world.recipe(), root, RunOptions(workers=1))
     (root / "dataset").mkdir()
-    assert find_outputs(root, Build.read(root).funnel()) == {"dataset": root / "dataset"}
+    assert find_outputs(Build.read(root), Build.read(root).funnel()) == {"dataset": root / "dataset"}
 
     world.most_s = 0.5
     with pytest.raises(UserError, match="no clip is left to publish"):
         run_build(world.recipe(), root, RunOptions(workers=1))
     stages = Build.read(root).funnel()
-    assert find_outputs(root, stages) == {"outdated_dataset": root / "dataset"}
+    assert find_outputs(Build.read(root), stages) == {"outdated_dataset": root / "dataset"}
     assert [(s.name, s.came, s.rows) for s in stages if not s.finished] == [("histories.Book", 0, 0)]
     with Build.read(root).connect() as db:
         assert db.execute("SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM dataset)").fetchall() == [
@@ -97,4 +97,4 @@ def test_a_dataset_of_an_earlier_build_is_not_shown_as_this_ones(
 
     world.most_s = 9.0
     run_build(world.recipe(), root, RunOptions(workers=1))
-    assert "dataset" in find_outputs(root, Build.read(root).funnel())
+    assert "dataset" in find_outputs(Build.read(root), Build.read(root).funnel())

@@ -28,13 +28,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_what_changed_is_said_and_written_onto_the_card(cliploom: Run, folders: tuple[Path, Path]) -> None:
     before, after = folders
     said = cliploom("diff", before, after, "--write")
-    assert said.code == 0 and "1 clips changed: caption 1" in said.out
+    assert said.code == 0 and "1 clip changed: caption 1" in said.out
     assert "changed, for instance: v0_000000000_000002000" in said.out
     card = (after / "README.md").read_text()
-    assert "## Changelog\n\n### Not yet released, since dataset\n" in card and "- 1 clips changed: `caption` 1" in card
+    assert "## Changelog\n\n### Not yet released, since dataset\n" in card and "- 1 clip changed: `caption` 1" in card
     cliploom("diff", before, after, "--write")
     assert (after / "CHANGELOG.md").read_text().count("### ") == 1
-    assert cliploom("diff", before, before).out == "the same 1 clips\n"
+    assert cliploom("diff", before, before).out == "the same 1 clip\n"
 
 
 def test_it_is_one_object_for_scripts(cliploom: Run, folders: tuple[Path, Path]) -> None:

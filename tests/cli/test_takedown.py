@@ -32,7 +32,7 @@ def test_the_command_keeps_the_list_beside_and_says_what_still_holds_them(
     tmp_path: Path, dataset: Path, cliploom: Run
 ) -> None:
     said = cliploom("takedown", dataset, "--video-id", "tube", "--uploader", "The Mute Channel")
-    assert said.code == 0 and "2 source video(s) left" in said.out and "super_squash_history" in said.out
+    assert said.code == 0 and "2 source videos left" in said.out and "super_squash_history" in said.out
     assert read_takedown(tmp_path / "dataset.takedown.yaml").uploader == {"the mute channel"}
     again = cliploom("takedown", dataset, "--video-id", "nobody")
     assert again.code == 0 and "nothing in" in again.out

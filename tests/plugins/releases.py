@@ -12,6 +12,7 @@ import told
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.publishing.source import DatasetSource, make_source
 from cliploom.cards.release.reading import open_dataset
+from cliploom.engine.contract.options import plain_options
 from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import DatasetEntry, Pair, Review, Row, Tags
 
@@ -38,7 +39,8 @@ def source(root: Path, media: str = "files", clips: Clips | None = None, **optio
     entries = list(step.rows(told.database(rows), StepContext(root, {"": STEP})))
     rows += [entry for entry in entries if isinstance(entry, DatasetEntry)]
     tables = [{"name": "cards.dataset", "table": "entries", "fingerprint": "0"}]
-    steps: list[dict[str, Any]] = [{"name": "cards.dataset", "step": "cards.dataset", "options": {}, "tables": tables}]
+    steps: list[dict[str, Any]] = [{"name": "cards.dataset", "step": "cards.dataset", "tables": tables}]
+    steps[0]["options"] = plain_options(step)
     dropped = [("filters.keep", f"{_clip_id(0, 0)}/bad/teacher", "v0", "below_conse")]
     build = told.FakeBuild(root, {"name": "films", "shards": 1, "steps": steps}, rows, (), dropped)
     return make_source(open_dataset(root / "dataset"), build)
@@ -77,7 +79,17 @@ def _clip_rows(root: Path, with_files: bool, clips: Clips, v: int, k: int) -> li
     choice = told.caption(clip, "chat", text, "choice", [said[0].caption_id])
     about = (choice.caption_id, clip.video_id, clip.clip_id, choice.caption_id)
     reviews = [
-        Review(f"{choice.caption_id}_{who}", f"v{v}", clip.clip_id, said[0].caption_id, who, "accept", "fine", 3.5)
+        Review(
+            f"{choice.caption_id}_{who}",
+            f"v{v}",
+            clip.clip_id,
+            said[0].caption_id,
+            who,
+            "accept",
+            "fine",
+            3.5,
+            task_id=choice.caption_id,
+        )
         for who in PEOPLE[: 1 + k % 2]
     ]
     return [

@@ -70,7 +70,7 @@ def recipe(videos: Path) -> cl.Recipe:
             ("builders.clips", {"min_s": 1}),
             cl.StepUse(Loudness(min_db=-50.0), name="loud"),
             Length(),
-            cl.step("cards.dataset", media="virtual"),
+            cl.step("cards.dataset", media="virtual", out="films"),
         ],
         shards=2,
         budget=cl.Budget(max_calls=10),

@@ -16,6 +16,7 @@ from cliploom.engine.contract.errors import UserError, Waiting
 from cliploom.engine.contract.recipe import Recipe, StepUse
 from cliploom.engine.contract.step import Drop, Global, StepContext
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.preview import preview_build
 from cliploom.schemas import Clip
 
 
@@ -27,6 +28,8 @@ class Broken(Global[Clip, Drop]):
         [(clip, video)] = db.execute("SELECT clip_id, video_id FROM clips ORDER BY clip_id LIMIT 1").fetchall()
         yield Drop(clip, video, "first")
         word = (site.root / "word").read_text()
+        if word == "wrong":
+            yield Drop("another", video, "")
         if word == "wait":
             raise Waiting("for a word")
         if word == "fail":
@@ -61,6 +64,14 @@ def numbers(root: Path) -> tuple[int, int, int, bool]:
 def test_what_it_keeps_is_done_and_what_it_drops_is_dropped(root: Path) -> None:
     assert build(root, "go") == {}
     assert numbers(root) == (3, 2, 1, True)
+
+
+def test_what_it_fails_on_is_told_before_the_next_build_too(root: Path) -> None:
+    build(root, "wrong")
+    assert Build.read(root).funnel()[-1].failed == 1
+    steps = (Films({f"v{i}": [0, 0] for i in range(3)}), Cuts(), Broken())
+    plan = preview_build(Recipe("whole", steps, shards=2), root, RunOptions(workers=1))[-1]
+    assert (plan.done, plan.failed, plan.to_do) == (3, 1, 0)
 
 
 def test_one_that_fails_leaves_nothing_of_what_it_said_before(root: Path) -> None:
