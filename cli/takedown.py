@@ -30,19 +30,19 @@ def takedown(
     from ..cards.rights.removal import remove_videos
     from ..cards.rights.takedown import list_of, make_takedown, read_takedown, write_takedown
     from ..engine.contract.errors import UserError
-    from .screen.places import find_dataset
+    from .screen.places import find_dataset_place
 
     given = {"video_id": video_id or (), "uploader": uploader or (), "url": url or (), "sha256": sha256 or ()}
     wanted = make_takedown(given).add(read_takedown(listed) if listed else make_takedown({}))
     if listed and not listed.is_file():
         raise UserError(f"there is no takedown list {listed}")
-    dataset = find_dataset(folder)
+    dataset = find_dataset_place(folder)
     place = list_of(dataset.root, dataset.build)
     known = read_takedown(place)
     if not wanted and not known:
         raise UserError("say what to take down", "--video-id, --uploader, --url, --sha256, or --list FILE")
     write_takedown(place, known.add(wanted))  # before anything goes: a build that starts now leaves it out too
-    gone = remove_videos(dataset, known.add(wanted))
+    gone = remove_videos(dataset.root, known.add(wanted))
     if not gone.clips:
         print(f"nothing in {dataset.root} is named by the list; {place} keeps it for later builds")
         return

@@ -199,9 +199,9 @@ def _sizes(splits: Sequence[SplitFiles], parts: Sequence[str]) -> dict[str, Any]
     counts = []
     for split in splits:
         held = [size for part, size in split.parts.items() if part in parts]
-        size, rows = sum(one.table_bytes for one in held), split.rows_of(parts)
-        counts += [{"name": split.name, "num_bytes": size, "num_examples": rows}] if held else []
-    total = sum(size.table_bytes for split in splits for part, size in split.parts.items() if part in parts)
+        size = sum(one.table_bytes for one in held)
+        counts += [{"name": split.name, "num_bytes": size, "num_examples": split.rows_of(parts)}] if held else []
+    total = sum(one.table_bytes for split in splits for part, one in split.parts.items() if part in parts)
     return {"splits": counts, "download_size": total, "dataset_size": total}
 
 

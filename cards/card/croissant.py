@@ -8,9 +8,9 @@ build answers is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.words import number_of
 from ..release.facts import Facts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE = "croissant.json"
+PARQUET = "application/x-parquet"
 _CONTEXT = {
     "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
@@ -57,7 +58,10 @@ def write_croissant(
         **({"creator": [{"@type": "sc:Person", "name": name} for name in wishes.authors]} if wishes.authors else {}),
         **{f"rai:{name}": text for name, text in _responsible(wishes, facts, story, contents) if text},
         "distribution": [_files(folder, split, paths) for split, paths in tables.items()],
-        "recordSet": [_records(split, facts.schema) for split in tables],
+        "recordSet": [
+            record_set(split, f"the clips of the split {split}", facts.schema, RecordFiles(f"files-{split}"))
+            for split in tables
+        ],
     }  # fmt: skip
     (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -77,43 +81,61 @@ def _files(folder: Path, split: str, paths: list[Path]) -> dict[str, Any]:
         includes = f"{split}/*/{inside.name}"
     elif len(paths) > 1:
         includes = f"{inside.parent.as_posix()}/{split}-*.parquet"
+    return file_set(f"files-{split}", f"the tables of the split {split}", [includes], PARQUET)
+
+
+def file_set(name: str, about: str, includes: Sequence[str], encoding: str, inside: str = "") -> dict[str, Any]:
+    """Files by patterns, of the folder or inside another set of files."""
     return {
-        "@type": "cr:FileSet", "@id": f"files-{split}", "name": f"files-{split}",
-        "description": f"the tables of the split {split}", "encodingFormat": "application/x-parquet",
-        "includes": includes,
+        "@type": "cr:FileSet", "@id": name, "name": name, "description": about,
+        **({"containedIn": {"@id": inside}} if inside else {}), "encodingFormat": encoding,
+        "includes": includes[0] if len(includes) == 1 else list(includes),
     }  # fmt: skip
 
 
-def _records(split: str, schema: pa.Schema) -> dict[str, Any]:
+class RecordFiles(NamedTuple):
+    """Where the rows of a record set are: columns of Parquet files, or a JSON file a row."""
+
+    name: str  # of the file set
+    is_json: bool = False
+
+    def source(self, *path: str) -> dict[str, Any]:
+        """A column, or what is at a path in it."""
+        files = {"fileSet": {"@id": self.name}}
+        if self.is_json:
+            return {**files, "extract": {"jsonPath": ".".join(["$", *path])}}
+        inner = {"transform": [{"jsonPath": path[1]}]} if len(path) > 1 else {}
+        return {**files, "extract": {"column": path[0]}, **inner}
+
+
+def record_set(name: str, about: str, schema: pa.Schema, files: RecordFiles, key: str = "clip_id") -> dict[str, Any]:
+    """The rows of a table; ``key`` is the column that tells them apart, empty where none does."""
     return {
-        "@type": "cr:RecordSet", "@id": split, "name": split, "description": f"the clips of the split {split}",
-        "key": {"@id": f"{split}/clip_id"},
-        "field": [_field(f"{split}/{field.name}", field, split) for field in schema],
+        "@type": "cr:RecordSet", "@id": name, "name": name, "description": about,
+        **({"key": {"@id": f"{name}/{key}"}} if key else {}),
+        "field": [_field(f"{name}/{field.name}", field, files) for field in schema],
     }  # fmt: skip
 
 
-def _field(name: str, field: pa.Field, split: str) -> dict[str, Any]:
+def _field(name: str, field: pa.Field, files: RecordFiles) -> dict[str, Any]:
     import pyarrow as pa
 
     doc = (field.metadata or {}).get(b"doc", b"").decode()
     made: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": name, **({"description": doc} if doc else {})}
-    type_ = field.type
+    type_, column = field.type, field.name
     if pa.types.is_list(type_):
         made["repeated"] = True
         type_ = type_.value_type
-    source: dict[str, Any] = {"fileSet": {"@id": f"files-{split}"}, "extract": {"column": field.name}}
     if pa.types.is_struct(type_):
-        inner = [_inner(f"{name}/{part.name}", part, source) for part in type_]
-        return {**made, "subField": inner}
-    return {**made, "dataType": _TYPES.get(str(type_), "sc:Text"), "source": source}
-
-
-def _inner(name: str, part: pa.Field, source: Mapping[str, Any]) -> dict[str, Any]:
-    """A field of the objects in a column."""
-    return {
-        "@type": "cr:Field", "@id": name, "name": name, "dataType": _TYPES.get(str(part.type), "sc:Text"),
-        "source": {**source, "transform": [{"jsonPath": part.name}]},
-    }  # fmt: skip
+        parts = [
+            {
+                "@type": "cr:Field", "@id": f"{name}/{part.name}", "name": f"{name}/{part.name}",
+                "dataType": _TYPES.get(str(part.type), "sc:Text"), "source": files.source(column, part.name),
+            }
+            for part in type_
+        ]  # fmt: skip
+        return {**made, "subField": parts}
+    return {**made, "dataType": _TYPES.get(str(type_), "sc:Text"), "source": files.source(column)}
 
 
 def _responsible(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .clips import ExportClip, ExportClips
-from .format import ExportFormat, ExportRecord, JsonWriter, read_json, split_files
+from .format import ExportFormat, ExportRecord, JsonWriter, split_files
+from .json_stream import read_items
 
 
 def video_length(clips: list[ExportClip]) -> float:
@@ -39,7 +40,7 @@ class ActivitynetFormat(ExportFormat):
     def read(self, folder: Path) -> Iterator[ExportRecord]:
         """A record a sentence."""
         for split, path in split_files(folder, ".json"):
-            for key, video in read_json(path).items():
+            for key, video in read_items(path):
                 for (start_s, end_s), text in zip(video["timestamps"], video["sentences"], strict=True):
                     yield ExportRecord(split, key, text, "", start_s, end_s)
 

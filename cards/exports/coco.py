@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .clips import ExportClip, ExportClips
-from .format import ExportFormat, ExportRecord, JsonWriter, read_json, split_files
+from .format import ExportFormat, ExportRecord, JsonWriter, split_files
+from .json_stream import find_next, read_list
 from .msrvtt import SENTENCES, texts
 
 
@@ -50,10 +51,12 @@ class CocoFormat(ExportFormat):
     def read(self, folder: Path) -> Iterator[ExportRecord]:
         """A record an annotation."""
         for split, path in split_files(folder, ".json", "captions_"):
-            found = read_json(path)
-            names = {image["id"]: image["file_name"] for image in found["images"]}
-            for said in found["annotations"]:
-                yield ExportRecord(split, "", said["caption"], names[said["image_id"]])
+            images = read_list(path, "images")
+            image: dict[str, Any] = {"id": None}
+            for said in read_list(path, "annotations"):  # in the order of the images
+                if image["id"] != said["image_id"]:
+                    image = find_next(images, "id", said["image_id"])
+                yield ExportRecord(split, "", said["caption"], image["file_name"])
 
     def records(self, clip: ExportClip) -> Iterator[ExportRecord]:
         """The file and the caption."""

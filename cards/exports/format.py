@@ -134,11 +134,6 @@ def write_list(path: Path, values: Iterable[Any]) -> None:
         out.text("\n]\n")
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file's value."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def split_files(folder: Path, ending: str, prefix: str = "") -> Iterator[tuple[str, Path]]:
     """The files of the splits, with the splits' names."""
     for path in sorted(folder.glob(f"{prefix}*{ending}")):

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from ...schemas import Col
 from .chats import Questions, Seed, turns
 from .clips import ExportClip, ExportClips
-from .format import ExportFormat, ExportRecord, read_json, split_files, write_list
+from .format import ExportFormat, ExportRecord, split_files, write_list
+from .json_stream import read_list
 
 Token = Annotated[
     str, Col("what stands for the video: Video-LLaVA and Qwen's scripts want `<video>`, LLaVA-NeXT `<image>`")
@@ -48,7 +49,7 @@ class LlavaFormat(ExportFormat):
     def read(self, folder: Path) -> Iterator[ExportRecord]:
         """A record a conversation."""
         for split, path in split_files(folder, ".json"):
-            for one in read_json(path):
+            for one in read_list(path):
                 yield ExportRecord(split, one["id"], one["conversations"][1]["value"], one["video"])
 
     def records(self, clip: ExportClip) -> Iterator[ExportRecord]:

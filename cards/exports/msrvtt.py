@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from ...schemas import Col
 from .clips import ExportClip, ExportClips
-from .format import ExportFormat, ExportRecord, JsonWriter, read_json
+from .format import ExportFormat, ExportRecord, JsonWriter
+from .json_stream import find_next, read_list
 
 SENTENCES = Annotated[
     str, Col("the caption that was chosen, or every caption of the whole clip", choices=("chosen", "all"))
@@ -48,12 +49,15 @@ class MsrvttFormat(ExportFormat):
 
     def read(self, folder: Path) -> Iterator[ExportRecord]:
         """A record a sentence."""
-        found = read_json(folder / "msrvtt.json")
-        videos: dict[str, dict[str, Any]] = {video["video_id"]: video for video in found["videos"]}
-        for said in found["sentences"]:
-            video = videos[said["video_id"]]
+        path = folder / "msrvtt.json"
+        videos = read_list(path, "videos")
+        video: dict[str, Any] = {"video_id": None}
+        for said in read_list(path, "sentences"):  # in the order of the videos
+            key = said["video_id"]
+            if video["video_id"] != key:
+                video = find_next(videos, "video_id", key)
             times = video["start time"], video["end time"]
-            yield ExportRecord(video["split"], said["video_id"], said["caption"], video.get("file", ""), *times)
+            yield ExportRecord(video["split"], key, said["caption"], video.get("file", ""), *times)
 
     def records(self, clip: ExportClip) -> Iterator[ExportRecord]:
         """Times to the millisecond."""

@@ -12,7 +12,8 @@ from ...schemas import Col
 from .activitynet import video_length
 from .chats import draw
 from .clips import ExportClip, ExportClips
-from .format import ExportFormat, ExportRecord, read_json, split_files, write_list
+from .format import ExportFormat, ExportRecord, split_files, write_list
+from .json_stream import read_list
 
 _BINS = 100
 _DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
@@ -71,7 +72,7 @@ class VtgFormat(ExportFormat):
     def read(self, folder: Path) -> Iterator[ExportRecord]:
         """A record a moment, and one an event of a dense caption; times as they are spelled."""
         for split, path in split_files(folder, ".json"):
-            for entry in read_json(path):
+            for entry in read_list(path):
                 for said in entry["QA"]:
                     for text, times in _events(said["q"], said["a"]):
                         yield ExportRecord(split, entry["video"], text, times)

@@ -10,12 +10,12 @@ import yaml
 
 from ..release.reading import CARD
 from .config_files import ConfigFiles
+from .croissant import release_croissant
 from .options import DEFAULT, VIDEOFOLDER
 from .release_folder import ReleaseFolder
 from .source import DatasetSource
 
 FOLDER = "path/to/this/folder"
-_OWN_LAYOUT = ("croissant.json",)  # files that describe the dataset folder's files: true of the same files alone
 _READERS = {
     "webdataset": "Each row is a sample of a tar archive: its columns are under `json`, its caption is `txt`.",
     "links": "It holds times and texts, not pictures: a clip is `[start_s, end_s)` of the video that `uri` names.",
@@ -29,7 +29,8 @@ def card_files(source: DatasetSource, release: ReleaseFolder, version: str, plac
     written anew from what is published.
     """
     text = f"---\n{_yaml(front_matter(source, release, version))}---\n{_body(source, release, place)}"
-    return {path: (source.root / path).read_bytes() for path in _beside(source, release)} | {CARD: text.encode()}
+    beside = {path: (source.root / path).read_bytes() for path in _beside(source)}
+    return beside | release_croissant(source, release, version) | {CARD: text.encode()}
 
 
 def front_matter(source: DatasetSource, release: ReleaseFolder, version: str) -> dict[str, Any]:
@@ -88,15 +89,13 @@ def _loading(release: ReleaseFolder, place: str) -> Iterator[str]:
         )
 
 
-def _beside(source: DatasetSource, release: ReleaseFolder) -> Iterator[str]:
+def _beside(source: DatasetSource) -> Iterator[str]:
     """The files of the dataset folder that are no data."""
     own = source.root
     data = {split if source.with_files else "data" for split in source.tables}
-    same = release.layout == (VIDEOFOLDER if source.with_files else "parquet")
     for file in sorted(own.rglob("*")):
         path = file.relative_to(own)
-        left_out = path.parts[0] in data or path.as_posix() in (CARD, *(() if same else _OWN_LAYOUT))
-        if file.is_file() and not left_out:
+        if file.is_file() and path.parts[0] not in data and path.as_posix() != CARD:
             yield path.as_posix()
 
 

@@ -131,7 +131,7 @@ class HubClient:
         if status in _BUSY:
             what = "is asked too much" if status == 429 else "is busy"
             return Trouble(f"the Hub {what} ({status}: {said})", passes=True, after_s=_wait(response.headers))
-        if status in (409, 412):
+        if status in (409, 412) or "RevisionNotFoundError" in names:
             return Trouble(said, race=True)
         if "GatedRepoError" in names:
             return Trouble(f"{self.repo} is gated, and this token has no access", f"ask for it at {self.url}")

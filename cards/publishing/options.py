@@ -10,7 +10,7 @@ from ...engine.contract.errors import UserError, nearest
 from ...schemas import Col
 
 PARQUET, VIDEOFOLDER, WEBDATASET, LINKS = LAYOUTS = ("parquet", "videofolder", "webdataset", "links")
-DEFAULT = "default"
+DEFAULT, MAIN = "default", "main"
 CONFIGS = (DEFAULT, "captions", "tags", "segments", "scores", "reviews")
 
 
@@ -33,7 +33,7 @@ class PublishOptions:
     gated: Annotated[bool, Col("who wants the files must share their name and accept the conditions on the Hub")] = (
         False
     )
-    branch: Annotated[str, Col("the branch to publish to; it is made where there is none")] = "main"
+    branch: Annotated[str, Col("the branch to publish to; it is made where there is none")] = MAIN
 
     def check_options(self) -> None:
         """Raise ``UserError`` for what cannot be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from ...schemas.words import number_of
 from ..release.reading import CARD
 from .card import card_files, front_matter
 from .hub_client import HubClient, HubRace, HubUnreachable
-from .options import PublishOptions
+from .options import MAIN, PublishOptions
 from .release_files import Change, Content, RemoteFile, commit_operations, git_blob_id, is_addition, sha256_of, size_of
 from .release_folder import ReleaseFolder
 from .source import DatasetSource, paths_of, read_card
@@ -22,6 +23,7 @@ from .versions import next_version
 COMMIT_FILES = 100  # the Hub wants no more in a commit
 _ROUNDS = 4  # of starting again because somebody else changed the repository
 _TITLE = "cliploom release"
+_STAGING = "-cliploom-"  # in the name of a branch on which a release is made ready
 
 
 class Publication(NamedTuple):
@@ -85,7 +87,7 @@ def _prepare(client: HubClient, options: PublishOptions) -> None:
     settings |= {"gated": "auto"} if options.gated else {}
     if settings:
         client.ask(api.update_repo_settings, repo, repo_type="dataset", **settings)
-    if options.branch != "main":
+    if options.branch != MAIN:
         client.ask(api.create_branch, repo, branch=options.branch, repo_type="dataset", exist_ok=True)
 
 
@@ -111,11 +113,10 @@ class _Push:
         change, version = self.plan(base)
         made = Publication(self.client.url, version, base, len(change.add), len(change.delete), change.bytes)
         if change.add or change.delete:
-            if self.revision == "main":
-                made = made._replace(revision=self._by_pull_request(base, version))
-            else:
-                made = made._replace(revision=self._by_commit(base, version, change))
+            put = self._by_pull_request if self.revision == MAIN else self._by_branch
+            made = made._replace(revision=put(base, version))
         self._tag(made)
+        self._clear()
         return made
 
     def head(self) -> str:
@@ -190,20 +191,7 @@ class _Push:
         """Commits of at most so many files on a branch of its own, then one merge. Returns the new commit."""
         api, repo = self.client.api, self.client.repo
         number = self._pull_request(base, version)
-        branch = f"refs/pr/{number}"
-        change = self._change(self._listing(branch))
-        operations = list(commit_operations(change))
-        done, total = 0, len(operations)
-        while batch := operations[done : done + COMMIT_FILES]:
-            title = f"{_TITLE} {version}" + (f", part {done // COMMIT_FILES + 1}" if total > COMMIT_FILES else "")
-            self._commit(batch, title, branch)
-            done += len(batch)
-            self.say(
-                f"{done:,} of {number_of(total, 'file')} on the pull request {self.client.url}/discussions/{number}"
-            )
-        self._verify(branch)
-        if self.head() != base:
-            raise HubRace("it has a new commit")
+        self._stage(f"refs/pr/{number}", f"pull request {self.client.url}/discussions/{number}", base, version)
         self.client.ask(api.change_discussion_status, repo, number, "open", repo_type="dataset")
         try:
             self.client.ask(self._merge, number, base)
@@ -244,11 +232,42 @@ class _Push:
         sizes = sorted((path, size_of(content)) for path, content in self.files.items())
         return digest(sizes, hashlib.sha256(card).hexdigest())[:12]
 
-    def _by_commit(self, base: str, version: str, change: Change) -> str:
-        """All in one commit, on a branch that a pull request cannot go to; contents are uploaded before it."""
-        self._commit(list(commit_operations(change)), f"{_TITLE} {version}", self.revision, base)
+    def _by_branch(self, base: str, version: str) -> str:
+        """The same on another branch, to which no pull request can go: one commit names what a branch of its own holds.
+
+        That branch is read back before, and its contents are on the Hub by then: the commit sends none again.
+        """
+        api, repo = self.client.api, self.client.repo
+        staging = f"{self.revision}{_STAGING}{base[:12]}-{self._key()}"
+        self.client.ask(api.create_branch, repo, branch=staging, revision=base, repo_type="dataset", exist_ok=True)
+        self._stage(staging, f"branch {staging}", base, version)
+        operations = list(commit_operations(self._change(self._listing(base))))
+        self._commit(operations, f"{_TITLE} {version}", self.revision, base)
         self._verify(self.revision)
         return self.head()
+
+    def _stage(self, ref: str, called: str, base: str, version: str) -> None:
+        """Make a ref beside the revision hold the release, in commits of at most so many files, and read it back."""
+        operations = list(commit_operations(self._change(self._listing(ref))))
+        done, total = 0, len(operations)
+        while batch := operations[done : done + COMMIT_FILES]:
+            title = f"{_TITLE} {version}" + (f", part {done // COMMIT_FILES + 1}" if total > COMMIT_FILES else "")
+            self._commit(batch, title, ref)
+            done += len(batch)
+            self.say(f"{done:,} of {number_of(total, 'file')} on the {called}")
+        self._verify(ref)
+        if self.head() != base:
+            raise HubRace("it has a new commit")
+
+    def _clear(self) -> None:
+        """Delete the branches beside this one on which earlier releases of it were made ready."""
+        if self.revision == MAIN:
+            return
+        client, head = self.client, self.head()[:12]
+        for ref in client.ask(client.api.list_repo_refs, client.repo, repo_type="dataset").branches:
+            begin = f"{self.revision}{_STAGING}"
+            if ref.name.startswith(begin) and not ref.name.startswith(f"{begin}{head}-"):
+                client.try_ask(client.api.delete_branch, client.repo, branch=ref.name, repo_type="dataset")
 
     def _commit(self, operations: Sequence[Any], title: str, revision: str, parent: str | None = None) -> None:
         api, repo = self.client.api, self.client.repo
@@ -274,12 +293,16 @@ class _Push:
             raise HubRace(f"{revision} lists {wrong[0]} otherwise than it was sent")
 
     def _tag(self, made: Publication) -> None:
-        tag = f"v{made.version}" if self.revision == "main" else ""
-        if tag:
-            self.client.ask(
-                self.client.api.create_tag, self.client.repo, tag=tag, revision=made.revision, repo_type="dataset",
-                exist_ok=True,
-            )  # fmt: skip
+        client = self.client
+        client.ask(
+            client.api.create_tag, client.repo, tag=tag_name(made.version, self.revision), revision=made.revision,
+            repo_type="dataset", exist_ok=True,
+        )  # fmt: skip
+
+
+def tag_name(version: str, revision: str) -> str:
+    """``v1.2.0``; on another branch ``v1.2.0-next``, since it counts its versions by itself."""
+    return f"v{version}" if revision == MAIN else f"v{version}-{re.sub(r'[^0-9A-Za-z.-]+', '-', revision)}"
 
 
 def _top_folders(card: Mapping[str, Any]) -> set[str]:

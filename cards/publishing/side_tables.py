@@ -167,6 +167,11 @@ WHERE p.split = $split ORDER BY r.clip_id, caption_id, reviewer, verdict, text""
 }  # fmt: skip
 
 
+def side_schema(name: str) -> pa.Schema:
+    """The columns of one of the tables."""
+    return _QUERIES[name].schema
+
+
 @contextmanager
 def open_side_tables(source: DatasetSource, wanted: Iterable[str], scratch: Path) -> Iterator[SideTables]:
     """The tables of a build that are wanted and have rows of published clips; none of a folder without its build."""

@@ -35,25 +35,38 @@ class DatasetFolder(NamedTuple):
         return str(self.front.get("pretty_name") or self.root.name)
 
 
-def open_dataset(folder: Path) -> DatasetFolder:
-    """Open a dataset folder, or the one in a build folder.
+def open_dataset(folder: Path, tables: Mapping[str, list[Path]] | None = None) -> DatasetFolder:
+    """Open a dataset folder, or the one in a build folder; ``tables`` stand in for those that its card names.
 
     Raises:
         UserError: there is none, or its card does not say where its tables are.
     """
+    folder, build = locate_dataset(folder)
+    card = folder / CARD
+    front, body = split_card(card.read_text(encoding="utf-8", errors="replace"), card)
+    splits = dict(tables) if tables else _splits(folder, front)
+    if not any(splits.values()):
+        raise UserError(f"{card} names no Parquet file that is there", "cliploom writes and reads datasets as Parquet")
+    return DatasetFolder(folder, front, body, splits, build, _subsets(folder, front, splits))
+
+
+class DatasetPlace(NamedTuple):
+    """Where a dataset folder is, and the build folder that it lies in."""
+
+    root: Path
+    build: Path | None
+
+
+def locate_dataset(folder: Path) -> DatasetPlace:
+    """A dataset folder, or the one of a build folder, whatever its files are; ``UserError`` where there is none."""
     build: Path | None = None
     if not (folder / CARD).is_file() and (folder / LOCK).is_file():
         build, folder = folder, _folder_of(folder)
     elif (folder.parent / LOCK).is_file():
         build = folder.parent
-    card = folder / CARD
-    if not card.is_file():
+    if not (folder / CARD).is_file():
         raise UserError(f"{folder} holds no dataset", "the step cards.dataset writes one into its build folder")
-    front, body = split_card(card.read_text(encoding="utf-8", errors="replace"), card)
-    splits = _splits(folder, front)
-    if not any(splits.values()):
-        raise UserError(f"{card} names no Parquet file that is there", "cliploom writes and reads datasets as Parquet")
-    return DatasetFolder(folder, front, body, splits, build, _subsets(folder, front, splits))
+    return DatasetPlace(folder, build)
 
 
 def split_card(text: str, card: Path) -> tuple[dict[str, Any], str]:
@@ -103,8 +116,7 @@ def _folder_of(build: Path) -> Path:
 
 
 def _splits(folder: Path, front: Mapping[str, Any]) -> dict[str, list[Path]]:
-    configs = _configs(front)
-    return config_files(folder, next((one for one in configs if one.get("default")), configs[0] if configs else {}))
+    return config_files(folder, default_config(front))
 
 
 def _subsets(
@@ -126,8 +138,14 @@ def _configs(front: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in front.get("configs") or () if isinstance(one, Mapping)]
 
 
-def config_files(folder: Path, config: Mapping[str, Any]) -> dict[str, list[Path]]:
-    """The Parquet files of a configuration of a card, by split, in its order."""
+def default_config(front: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a card that is loaded without a name."""
+    configs = _configs(front)
+    return next((one for one in configs if one.get("default")), configs[0] if configs else {})
+
+
+def config_files(folder: Path, config: Mapping[str, Any], suffix: str = ".parquet") -> dict[str, list[Path]]:
+    """The Parquet files, or others, of a configuration of a card, by split, in its order."""
     listed = config.get("data_files")
     listed = [{"split": "train", "path": listed}] if isinstance(listed, str) else listed or []
     found: dict[str, list[Path]] = {}
@@ -135,12 +153,12 @@ def config_files(folder: Path, config: Mapping[str, Any]) -> dict[str, list[Path
         if isinstance(entry, Mapping):
             paths = entry.get("path")
             for path in [paths] if isinstance(paths, str) else paths or ():
-                found.setdefault(str(entry.get("split", "train")), []).extend(_files(folder, str(path)))
+                found.setdefault(str(entry.get("split", "train")), []).extend(_files(folder, str(path), suffix))
     return found
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def _files(folder: Path, pattern: str, suffix: str) -> list[Path]:
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
         return []
     every = f"{pattern}/*" if pattern.endswith("**") else pattern  # before Python 3.13 it finds folders alone
-    return sorted(file for file in folder.glob(every) if file.suffix == ".parquet" and file.is_file())
+    return sorted(file for file in folder.glob(every) if file.suffix == suffix and file.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +19,9 @@ from ..card.changelog import add_entry
 from ..card.figures import FOLDER, draw_figures
 from ..card.statistics import read_statistics
 from ..release.columns import FILE
-from ..release.reading import CARD, DatasetFolder, columns_of, open_dataset, open_tables
+from ..release.reading import CARD, DatasetFolder, columns_of, config_files, open_dataset, open_tables, split_card
 from ..release.words import short_text
+from .archives import filter_archive, read_samples, write_indexes, write_sample_table
 from .takedown import TOMBSTONES, Takedown, Tombstones, read_tombstones, taken_down, tombstone_text
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 HEADING = "Takedown, not yet released"
 _UNDER_WAY = "takedown.part.json"
-_ARCHIVES = (".tar", ".tgz", ".zip")
+_CLOSED = (".tgz", ".gz", ".zip")  # nothing can be taken out of these, and nothing here writes them
+_SCRATCH = "takedown.part"
 
 
 class Removal(NamedTuple):
@@ -40,21 +43,32 @@ class Removal(NamedTuple):
     version: str  # of the dataset now; empty where it has none yet
 
 
-def remove_videos(dataset: DatasetFolder, takedown: Takedown) -> Removal:
-    """Take out what a list names: its rows from every table, its files, and the examples on the card.
+def remove_videos(root: Path, takedown: Takedown) -> Removal:
+    """Take out of a dataset folder what a list names.
 
+    Its rows leave every table, its samples every archive of tar; its files go, and the examples on the card.
     The number of what was taken down stays, on the card and in ``takedown.json``. A kill leaves a folder that the
     next call finishes.
 
     Raises:
-        UserError: the folder holds archives, from which nothing can be taken.
+        UserError: the folder holds archives of which nothing says what is in them.
     """
-    _finish(dataset)
-    dataset = open_dataset(dataset.root)
+    try:
+        return _remove(root, takedown)
+    finally:
+        shutil.rmtree(root / _SCRATCH, ignore_errors=True)
+
+
+def _remove(root: Path, takedown: Takedown) -> Removal:
+    _finish(root)
+    dataset = _open(root)
     gone, before = _find(dataset, takedown), read_tombstones(dataset.root)
     if not gone.clips:
         return Removal(0, 0, 0, str(dataset.front.get("version", "")))
-    archives = sorted(file.name for file in dataset.root.rglob("*") if file.suffix in _ARCHIVES)
+    for file in sorted(root.rglob("*.tar")):
+        for _ in read_samples(file):  # before anything goes: can all of it be told apart?
+            pass
+    archives = sorted(file.name for file in root.rglob("*") if file.suffix in _CLOSED)
     if archives:
         raise UserError(
             f"{dataset.root} holds archives such as {archives[0]}, from which nothing can be taken",
@@ -64,20 +78,32 @@ def remove_videos(dataset: DatasetFolder, takedown: Takedown) -> Removal:
     after = Tombstones(before.videos + len(gone.videos), before.clips + len(gone.clips))
     wanted = {"video_ids": sorted(gone.videos), "version": version, "here": [len(gone.videos), len(gone.clips)]}
     write_json(dataset.root / _UNDER_WAY, {**wanted, "after": after._asdict()})
-    _finish(dataset)
+    _finish(root)
     return Removal(len(gone.videos), len(gone.clips), len(gone.files), version)
 
 
-def _finish(dataset: DatasetFolder) -> None:
+def _open(root: Path) -> DatasetFolder:
+    """A dataset folder; of one of archives the table is made of what their samples say."""
+    front, _ = split_card((root / CARD).read_text(encoding="utf-8", errors="replace"), root / CARD)
+    shutil.rmtree(root / _SCRATCH, ignore_errors=True)
+    return open_dataset(root, write_sample_table(root, front, root / _SCRATCH))
+
+
+def _finish(root: Path) -> None:
     """Do what was begun, if anything was; each part of it may be done again."""
-    wanted = read_json(dataset.root / _UNDER_WAY)
+    wanted = read_json(root / _UNDER_WAY)
     if wanted is None:
         return
+    dataset = _open(root)
     gone = _find(dataset, Takedown(video_id=frozenset(wanted["video_ids"])))
     for file in gone.files:  # before the rows: they are what finds them again after a kill
         (dataset.root / file).unlink(missing_ok=True)
+    gone = gone._replace(videos=set(wanted["video_ids"]))
     for table in sorted(dataset.root.rglob("*.parquet")):
-        _filter_table(table, gone._replace(videos=set(wanted["video_ids"])))
+        _filter_table(table, gone)
+    for archive in sorted(dataset.root.rglob("*.tar")):
+        filter_archive(archive, gone.spares)
+    write_indexes(dataset.root)
     after, version = Tombstones(**wanted["after"]), str(wanted["version"])
     _rewrite_card(dataset, after, version)
     write_json(dataset.root / TOMBSTONES, after._asdict())
@@ -90,6 +116,10 @@ class _Found(NamedTuple):
     videos: set[str]
     clips: set[str]
     files: list[str]  # relative to the dataset folder
+
+    def spares(self, row: Mapping[str, Any]) -> bool:
+        """Does a row that says what it is of stay?"""
+        return row["video_id"] not in self.videos if "video_id" in row else row["clip_id"] not in self.clips
 
 
 def _find(dataset: DatasetFolder, takedown: Takedown) -> _Found:
@@ -156,20 +186,16 @@ def _compression(source: Any) -> dict[str, str] | str:
 
 def _rewrite_card(dataset: DatasetFolder, gone: Tombstones, version: str) -> None:
     """Put right what the card says of the tables; of the rest it says that it is of before."""
-    left = open_dataset(dataset.root)
+    left = _open(dataset.root)
     with open_tables(left) as db:
         numbers = read_statistics(db)
-        rows = dict(db.execute("SELECT _split, count(*) FROM published GROUP BY _split").fetchall())
         sources = _source_table(db)
     for file in (dataset.root / FOLDER).glob("*"):
         if file.stem != "funnel":
             file.unlink()
     figures = draw_figures(dataset.root, [], [], numbers)
     front = {**left.front, **({"version": version} if version else {})}
-    for info in _infos(front):
-        for split in info.get("splits") or ():
-            if str(info.get("config_name", "default")) == "default":
-                split["num_examples"] = rows.get(split["name"], 0)
+    _count_again(dataset.root, front)
     left_over = f"{number_of(numbers.rows, 'clip')} of {number_of(numbers.videos, 'source video')} stayed"
     shown = "\n".join(f"![{figure.path.rpartition('/')[2]}]({figure.path})" for figure in figures)
     body = left.body
@@ -208,6 +234,35 @@ def _source_table(db: duckdb.DuckDBPyConnection) -> str:
         stated, who = (markdown_text(short_text(text or "not stated")) for text in texts)
         lines.append(f"| {stated} | {who} | {n:,} |")
     return "\n".join(["|---|---|---:|", *lines, ""])
+
+
+def _count_again(root: Path, front: dict[str, Any]) -> None:
+    """Put right how many rows a card says its tables have; what has no files any more is none of its splits."""
+    configs, infos = list(front.get("configs") or ()), _infos(front)
+    for config in configs:
+        rows = _rows(root, config)
+        config["data_files"] = [file for file in config["data_files"] if file["split"] in rows]
+        for info in infos:
+            if str(info.get("config_name", "default")) == str(config["config_name"]):
+                splits = [split for split in info.get("splits") or () if split["name"] in rows]
+                info["splits"] = [{**split, "num_examples": rows[split["name"]]} for split in splits]
+    front["configs"] = [config for config in configs if config["data_files"]]
+    if isinstance(front.get("dataset_info"), list):
+        front["dataset_info"] = [info for info in infos if info.get("splits")]
+
+
+def _rows(root: Path, config: Mapping[str, Any]) -> dict[str, int]:
+    """The rows of a configuration by split, of splits that have files."""
+    import pyarrow.parquet as pq
+
+    rows: dict[str, int] = {}
+    for split, files in config_files(root, config).items():
+        if files:
+            rows[split] = sum(pq.read_metadata(file).num_rows for file in files)
+    for split, files in config_files(root, config, ".tar").items():
+        if files:
+            rows[split] = rows.get(split, 0) + sum(1 for file in files for _ in read_samples(file))
+    return rows
 
 
 def _infos(front: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...engine.contract.errors import UserError
 
 if TYPE_CHECKING:
-    from ...cards.release.reading import DatasetFolder
+    from ...cards.release.reading import DatasetFolder, DatasetPlace
     from ...engine.build import Build
     from ...engine.contract.recipe import Recipe
 
@@ -59,10 +59,22 @@ def find_dataset(path: Path) -> DatasetFolder:
     Raises:
         UserError: there is none.
     """
-    from ...cards.release.reading import CARD
     from ...cards.release.reading import open_dataset as open_folder
 
-    return open_folder(path if (path / CARD).is_file() else open_build(path).root)
+    return open_folder(_dataset_or_build(path))
+
+
+def find_dataset_place(path: Path) -> DatasetPlace:
+    """The same without a look at its tables, which may be of any kind."""
+    from ...cards.release.reading import locate_dataset
+
+    return locate_dataset(_dataset_or_build(path))
+
+
+def _dataset_or_build(path: Path) -> Path:
+    from ...cards.release.reading import CARD
+
+    return path if (path / CARD).is_file() else open_build(path).root
 
 
 def _about_folder(path: Path) -> str:

@@ -17,7 +17,7 @@ from cliploom.cards.card.card import CardOptions, front_matter, make_card
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.release.columns import Example, release_schema, score_columns
 from cliploom.cards.release.facts import CaptionAuthor, Captions, Facts, Repetition, SourceGroup, find_repetition
-from cliploom.cards.release.files import SplitFiles
+from cliploom.cards.release.files import PartSize, SplitFiles
 from cliploom.cards.release.licenses import card_license
 from cliploom.cards.release.models import model_license
 from cliploom.cards.release.provenance import ModelRecord, Provenance, StepRecord
@@ -44,7 +44,7 @@ def captions(**more: Any) -> Captions:
 
 def facts(**more: Any) -> Facts:
     schema = release_schema(("file_name",), score_columns(["conse"]))
-    split = SplitFiles("train", 3, 6.5, 100, {"v0", "v1"})
+    split = SplitFiles("train", 3, 6.5, 100, {"v0", "v1"}, {"": PartSize(3, 100)})
     said = {
         "schema": schema,
         "splits": [split],

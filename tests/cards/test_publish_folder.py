@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import mlcroissant
 import pyarrow.parquet as pq
 import pytest
 import releases
@@ -61,6 +62,18 @@ def test_every_table_of_every_layout_loads_streaming_and_not(
                     assert {row["clip_id"]: row["caption"] for row in got} == want
                 assert {row["clip_id"] for row in got if "clip_id" in row} <= set(want)
                 assert got
+    check_croissant(source, tmp_path / "out", configs)
+
+
+def check_croissant(source: DatasetSource, folder: Path, configs: list[str]) -> None:
+    """It is valid, tells every table, and reads those of Parquet; mlcroissant reads no archives of a set of them."""
+    found = mlcroissant.Dataset(jsonld=str(folder / "croissant.json"))
+    assert not found.metadata.ctx.issues.errors and found.metadata.version == "1.0.0"
+    names = [records.id for records in found.metadata.record_sets]
+    assert names == [*source.tables, *(f"{name}-{split}" for name in configs[1:] for split in source.tables)]
+    for split in source.tables if not list(folder.rglob("*.tar")) else ():
+        told = {row[f"{split}/clip_id"].decode(): row[f"{split}/caption"].decode() for row in found.records(split)}
+        assert told == expected(source, split)
 
 
 def test_videos_are_whole_in_every_layout_that_has_them(source: DatasetSource, tmp_path: Path) -> None:

@@ -113,13 +113,20 @@ def test_commits_are_small(
     assert is_whole(hub, source) and len(hub.commit_sizes) > 3 and max(hub.commit_sizes) <= 5
 
 
-def test_another_branch_gets_one_commit(hub: HubServer, publish: Publish, source: DatasetSource) -> None:
+def test_another_branch_gets_one_commit_and_a_tag_of_its_own(
+    hub: HubServer, publish: Publish, source: DatasetSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "COMMIT_FILES", 5)
     hub.create(REPO)
     before = hub.repos[REPO].refs["refs/heads/main"]
     made = publish(source, branch="next")
     repo = hub.repos[REPO]
     assert is_whole(hub, source, "next") and repo.commits[made.revision].parent == before
-    assert repo.refs["refs/heads/main"] == before and not repo.requests
+    assert repo.refs == {
+        "refs/heads/main": before, "refs/heads/next": made.revision, "refs/tags/v1.0.0-next": made.revision,
+    }  # fmt: skip
+    assert max(hub.commit_sizes[:-1]) == 5 and not repo.requests
+    assert publish(source, branch="next").files == 0
 
 
 def test_it_is_closed_before_anything_is_uploaded(hub: HubServer, publish: Publish, source: DatasetSource) -> None:
@@ -252,7 +259,8 @@ def test_no_token_and_no_server_are_one_line(
 class Publisher:
     """A process that publishes in children of its own, which may be killed."""
 
-    def __init__(self, hub: HubServer) -> None:
+    def __init__(self, hub: HubServer, branch: str = "main") -> None:
+        self.branch = branch
         words = [sys.executable, str(Path(releases.__file__).with_name("publisher.py"))]
         environment = {**os.environ, **hub.environment(hub.root / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
         self.process = subprocess.Popen(
@@ -264,7 +272,7 @@ class Publisher:
         """Publish; killed when the server has had so many requests. Returns the exit code."""
         assert self.process.stdin and self.process.stdout
         first = len(self.hub.log)
-        print(source.root, file=self.process.stdin, flush=True)
+        print(self.branch, source.root, file=self.process.stdin, flush=True)
         child = int(self.process.stdout.readline())
 
         def kill(number: int, said: str) -> None:
@@ -288,6 +296,7 @@ def check_kills(
     hub: HubServer, publisher: Publisher, sources: Sequence[DatasetSource], points: Sequence[float]
 ) -> None:
     """Publish one and the other in turn, each time killed after a share of the requests, and then to the end."""
+    branch = publisher.branch
     for source in (*sources, sources[0]):  # the last of them finds all contents there, as the next ones will
         first = len(hub.log)
         assert publisher.publish(source) == 0
@@ -298,16 +307,17 @@ def check_kills(
         killed = publisher.publish(sources[1 - now], kill_at) == -signal.SIGKILL
         assert killed or len(hub.log) - first < kill_at  # it may have been done before
         kills += killed
-        assert is_whole(hub, sources[now]) or is_whole(hub, sources[1 - now])
+        assert is_whole(hub, sources[now], branch) or is_whole(hub, sources[1 - now], branch)
         now = 1 - now
         assert publisher.publish(sources[now]) == 0
-        assert is_whole(hub, sources[now])
+        assert is_whole(hub, sources[now], branch)
     assert kills >= 0.8 * len(points)
     repo = hub.repos[REPO]
     releases_made = len(points) + 3  # each once, whatever was killed
-    assert [one.status for one in repo.requests].count("merged") == releases_made
+    assert [one.status for one in repo.requests].count("merged") == (releases_made if branch == "main" else 0)
+    assert {ref for ref in repo.refs if "heads" in ref} == {"refs/heads/main", f"refs/heads/{branch}"}
     assert sum(ref.startswith("refs/tags/") for ref in repo.refs) == releases_made
-    commit = repo.commits[repo.refs["refs/heads/main"]]
+    commit = repo.commits[repo.refs[f"refs/heads/{branch}"]]
     while commit.parent:
         assert any(is_whole(hub, source, commit.oid) for source in sources)
         commit = repo.commits[commit.parent]
@@ -317,6 +327,13 @@ def test_a_kill_leaves_a_whole_release_and_the_next_run_goes_on(
     hub: HubServer, publisher: Publisher, source: DatasetSource, changed: DatasetSource
 ) -> None:
     check_kills(hub, publisher, [source, changed], [0.5, 0.8, 1.0])
+
+
+def test_a_kill_leaves_another_branch_whole_too(
+    hub: HubServer, publisher: Publisher, source: DatasetSource, changed: DatasetSource
+) -> None:
+    publisher.branch = "next"
+    check_kills(hub, publisher, [source, changed], [0.5, 0.7, 0.9])
 
 
 @pytest.mark.slow

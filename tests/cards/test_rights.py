@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import datasets
 import pyarrow.parquet as pq
 import pytest
+import releases
 import told
 
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.exports.export import export_dataset
+from cliploom.cards.publishing import tar_files
 from cliploom.cards.publishing.options import PublishOptions
 from cliploom.cards.publishing.release import publish_to_folder
-from cliploom.cards.publishing.source import read_source
+from cliploom.cards.publishing.source import read_card, read_source
 from cliploom.cards.release.reading import open_dataset
 from cliploom.cards.rights import removal
 from cliploom.cards.rights.policy import RightsPolicy
@@ -209,7 +212,7 @@ def test_a_takedown_leaves_no_trace_but_a_number(tmp_path: Path) -> None:
     release(tmp_path)
     folder = tmp_path / "dataset"
     assert "tube" in texts(folder)
-    gone = remove_videos(open_dataset(folder), make_takedown({"uploader": ["The Tube Channel"]}))
+    gone = remove_videos(folder, make_takedown({"uploader": ["The Tube Channel"]}))
     assert gone == Removal(1, 1, 1, "") and set(published(tmp_path)) == {"free", "busy", "mute"}
     assert "tube" not in texts(folder) and not any("tube" in str(file) for file in folder.rglob("*"))
     card = (folder / "README.md").read_text()
@@ -225,11 +228,11 @@ def test_numbers_of_several_takedowns_add_up_and_the_version_goes_on(tmp_path: P
     card = tmp_path / "dataset" / "README.md"
     card.write_text(card.read_text().replace("---\n", "---\nversion: 1.4.2\n", 1))
     for name, version in (("tube", "1.5.0"), ("mute", "1.6.0")):
-        gone = remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": [name]}))
+        gone = remove_videos(tmp_path / "dataset", make_takedown({"video_id": [name]}))
         assert gone.version == version == open_dataset(tmp_path / "dataset").front["version"]
     assert "2 source videos with 2 clips were taken down" in card.read_text()
     assert card.read_text().index("### 1.6.0") < card.read_text().index("### 1.5.0")
-    again = remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["mute"]}))
+    again = remove_videos(tmp_path / "dataset", make_takedown({"video_id": ["mute"]}))
     assert again == Removal(0, 0, 0, "1.6.0")
 
 
@@ -242,8 +245,8 @@ def test_a_takedown_that_was_killed_is_finished_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(removal, stage, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            remove_videos(open_dataset(tmp_path / "dataset"), listed)
-    remove_videos(open_dataset(tmp_path / "dataset"), listed)
+            remove_videos(tmp_path / "dataset", listed)
+    remove_videos(tmp_path / "dataset", listed)
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert set(published(tmp_path)) == {"free", "busy", "mute"} and "tube" not in texts(tmp_path / "dataset")
     assert card.count("1 source video with 1 clip was taken down") == 2 and card.count("taken down** after") == 1
@@ -252,7 +255,7 @@ def test_a_takedown_that_was_killed_is_finished_by_the_next(
 
 def test_a_rebuild_after_a_takedown_keeps_the_number(tmp_path: Path) -> None:
     release(tmp_path)
-    remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["tube"]}))
+    remove_videos(tmp_path / "dataset", make_takedown({"video_id": ["tube"]}))
     left = [row for row in rows(tmp_path) if row.video_id != "tube"]  # its source is gone too
     step = Dataset(media="files", license="cc-by-4.0")
     list(step.rows(told.database(left), StepContext(tmp_path, {"": STEP})))
@@ -262,6 +265,67 @@ def test_a_rebuild_after_a_takedown_keeps_the_number(tmp_path: Path) -> None:
 
 def test_archives_are_not_taken_for_clean(tmp_path: Path) -> None:
     release(tmp_path)
-    (tmp_path / "dataset" / "train-00000.tar").write_bytes(b"tube")
-    with pytest.raises(UserError, match="train-00000.tar"):
-        remove_videos(open_dataset(tmp_path / "dataset"), make_takedown({"video_id": ["tube"]}))
+    for name, content in (("train-00000.zip", b"tube"), ("train-00000.tar", b"tube" * 500)):
+        (tmp_path / "dataset" / name).write_bytes(content)
+        with pytest.raises(UserError, match=re.escape(name)):
+            remove_videos(tmp_path / "dataset", make_takedown({"video_id": ["tube"]}))
+        (tmp_path / "dataset" / name).unlink()
+
+
+@pytest.fixture
+def tars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A release of archives, of which each holds one clip of two."""
+    monkeypatch.setattr(tar_files, "TAR_BYTES", 30_000)
+    source = releases.source(tmp_path / "b", clips=releases.Clips(videos=6, filling=20_000))
+    publish_to_folder(source, tmp_path / "tars", PublishOptions("webdataset", configs=["default", "captions"]))
+    return tmp_path / "tars"
+
+
+def samples(folder: Path, config: str) -> list[tuple[str, bytes | None]]:
+    """The videos of a table's samples, and their bytes."""
+    found = datasets.load_dataset(str(folder), config, cache_dir=str(folder.with_name("cache")))
+    told = []
+    for split in found.values():
+        data = split.cast_column("mp4", datasets.Video(decode=False)) if "mp4" in split.features else split
+        told += [(row["json"]["video_id"], row["mp4"]["bytes"] if "mp4" in row else None) for row in data]
+    return told
+
+
+def test_videos_leave_archives_too_with_every_byte(tars: Path) -> None:
+    before = samples(tars, "default")
+    gone = remove_videos(tars, make_takedown({"video_id": ["v1", "v4"]}))
+    assert (gone.videos, gone.clips, gone.version) == (2, 4, "1.1.0")
+    after = samples(tars, "default")
+    assert after == [sample for sample in before if sample[0] not in ("v1", "v4")] and len(after) == 8
+    assert {video for video, _ in samples(tars, "captions")} == {"v0", "v2", "v3", "v5"}
+    held = b"".join(file.read_bytes() for file in tars.rglob("*") if file.is_file())
+    assert b"v1_0" not in held and b"v4_0" not in held
+    for split in ("train", "test"):
+        index = json.loads((tars / "data" / f"{split}-index.json").read_text())
+        sizes = {file.name: file.stat().st_size for file in (tars / "data").glob(f"{split}-*.tar")}
+        assert {shard["url"]: shard["filesize"] for shard in index["shardlist"]} == sizes
+    front = read_card((tars / "README.md").read_text())[0]
+    assert sum(split["num_examples"] for split in front["dataset_info"][0]["splits"]) == 8
+    assert sorted(file.name for file in tars.glob("takedown*")) == ["takedown.json"]
+
+
+def test_a_split_of_archives_may_be_emptied(tars: Path) -> None:
+    test = {video for video, _ in samples(tars, "default")} - {
+        row["json"]["video_id"] for row in datasets.load_dataset(str(tars), split="train", streaming=True).decode(False)
+    }
+    remove_videos(tars, make_takedown({"video_id": sorted(test)}))
+    assert list(datasets.load_dataset(str(tars), cache_dir=str(tars.with_name("again")))) == ["train"]
+
+
+@pytest.mark.parametrize("stage", ["filter_archive", "write_indexes", "_rewrite_card"])
+def test_a_takedown_from_archives_is_finished_by_the_next(
+    tars: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    listed = make_takedown({"video_id": ["v1"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, stage, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            remove_videos(tars, listed)
+    assert remove_videos(tars, listed).clips == 0  # it was done before it looked
+    assert {video for video, _ in samples(tars, "default")} == {"v0", "v2", "v3", "v4", "v5"}
+    assert json.loads((tars / "takedown.json").read_text()) == {"videos": 1, "clips": 2}

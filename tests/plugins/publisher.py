@@ -16,12 +16,18 @@ from cliploom.cards.release.reading import open_dataset
 from cliploom.engine.execution.failures import attempt
 
 
-def publish(folder: Path) -> int:
+def publish(folder: Path, branch: str) -> int:
     """Publish; the exit code."""
-    done = attempt(publish_to_hub, read_source(open_dataset(folder)), "anna/films", PublishOptions())
+    done = attempt(publish_to_hub, read_source(open_dataset(folder)), "anna/films", PublishOptions(branch=branch))
     if done.error is not None:
         traceback.print_exception(done.error)
     return int(done.error is not None)
+
+
+def told(line: str) -> tuple[Path, str]:
+    """A branch, a blank and a folder."""
+    branch, _, folder = line.strip().partition(" ")
+    return Path(folder), branch
 
 
 def main() -> None:
@@ -29,7 +35,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            os._exit(publish(Path(line.strip())))
+            os._exit(publish(*told(line)))
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 

@@ -208,6 +208,7 @@ ROUTES = [
     (rf"GET /api/datasets/{R}/refs", "refs"),
     (rf"GET /api/datasets/{R}/commits/(?P<rev>[^/]+)", "commits"),
     (rf"POST /api/datasets/{R}/branch/(?P<name>[^/]+)", "branch"),
+    (rf"DELETE /api/datasets/{R}/branch/(?P<name>[^/]+)", "unbranch"),
     (rf"POST /api/datasets/{R}/tag/(?P<rev>[^/]+)", "tag"),
     (rf"GET /api/datasets/{R}/discussions", "discussions"),
     (rf"POST /api/datasets/{R}/discussions", "discuss"),
@@ -243,6 +244,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._serve("POST")
+
+    def do_DELETE(self) -> None:
+        self._serve("DELETE")
 
     def do_PUT(self) -> None:
         self._serve("PUT")
@@ -301,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token and token not in (TOKEN, READER):
             raise Answer(401, "Invalid credentials in Authorization header")
-        writes = self.command in ("POST", "PUT") and name not in ("paths_info", "validate")
+        writes = self.command in ("POST", "PUT", "DELETE") and name not in ("paths_info", "validate")
         if repo is not None:
             found = self.hub.repos.get(repo)
             if found is None or (found.private and token != TOKEN):
@@ -428,6 +432,11 @@ class Handler(BaseHTTPRequestHandler):
         if ref in found.refs:
             raise Answer(409, f"Reference {ref} already exists")
         found.refs[ref] = self._commit_of(repo, self._json().get("startingPoint") or "main").oid
+        return {}
+
+    def _unbranch(self, repo: str, name: str) -> dict[str, Any]:
+        if self.hub.repos[repo].refs.pop(f"refs/heads/{name}", None) is None:
+            raise Answer(404, f"Invalid rev id: {name}", "RevisionNotFound")
         return {}
 
     def _tag(self, repo: str, rev: str) -> dict[str, Any]:
