@@ -27,6 +27,10 @@ class HubUnreachable(UserError):
     """The server does not answer, or is too busy for too long."""
 
 
+class HubForbidden(UserError):
+    """The token may not do this."""
+
+
 class HubRace(Exception):
     """Somebody else changed the repository meanwhile."""
 
@@ -39,6 +43,7 @@ class Trouble(NamedTuple):
     passes: bool = False  # by itself
     after_s: float | None = None  # the server says when
     race: bool = False
+    forbidden: bool = False
 
 
 class HubClient:
@@ -73,7 +78,8 @@ class HubClient:
 
         Raises:
             HubRace: the repository is not what the request took it for.
-            UserError: what the server refuses, in one line. ``HubUnreachable`` where patience ran out.
+            UserError: what the server refuses, in one line. ``HubUnreachable`` where patience ran out,
+                ``HubForbidden`` where the token may not do it.
         """
         pause, end = _FIRST_PAUSE_S, time.monotonic() + self.patience_s
         while True:
@@ -87,7 +93,8 @@ class HubClient:
             if trouble.race:
                 raise HubRace(trouble.message) from None
             if not trouble.passes:
-                raise UserError(trouble.message, trouble.hint) from None
+                kind = HubForbidden if trouble.forbidden else UserError
+                raise kind(trouble.message, trouble.hint) from None
             wait = pause * random.uniform(0.5, 1.0) if trouble.after_s is None else trouble.after_s
             if time.monotonic() + wait > end:
                 raise HubUnreachable(trouble.message, "publish again: it goes on where it was") from None
@@ -143,7 +150,8 @@ class HubClient:
             hint = "look at the name, and at what the token may see"
             return Trouble(f"there is no dataset {self.repo} that this token may see ({said})", hint)
         if status == 403:
-            return Trouble(f"this token may not write to {self.repo}: {said}", "it needs the role `write` there")
+            hint = "it needs the role `write` there"
+            return Trouble(f"this token may not write to {self.repo}: {said}", hint, forbidden=True)
         return Trouble(f"the Hub refuses this ({status}): {said}")
 
     def _plain(self, value: object) -> str:

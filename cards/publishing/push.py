@@ -13,7 +13,7 @@ from ...engine.contract.options import digest
 from ...schemas.words import number_of
 from ..release.reading import CARD
 from .card import card_files, front_matter
-from .hub_client import HubClient, HubRace, HubUnreachable
+from .hub_client import HubClient, HubForbidden, HubRace
 from .options import MAIN, PublishOptions
 from .release_files import Change, Content, RemoteFile, commit_operations, git_blob_id, is_addition, sha256_of, size_of
 from .release_folder import ReleaseFolder
@@ -190,16 +190,18 @@ class _Push:
     def _by_pull_request(self, base: str, version: str) -> str:
         """Commits of at most so many files on a branch of its own, then one merge. Returns the new commit."""
         api, repo = self.client.api, self.client.repo
-        number = self._pull_request(base, version)
+        try:
+            number = self._pull_request(base, version)
+        except HubForbidden as error:  # its owner may have turned them off
+            self.say(f"no pull request can be made ({error.message}): a branch takes its place")
+            return self._by_branch(base, version)
         self._stage(f"refs/pr/{number}", f"pull request {self.client.url}/discussions/{number}", base, version)
         self.client.ask(api.change_discussion_status, repo, number, "open", repo_type="dataset")
         try:
             self.client.ask(self._merge, number, base)
-        except HubUnreachable:
-            raise
-        except UserError as error:
+        except HubForbidden as error:
             hint = f"all is on {self.client.url}/discussions/{number}: who may write there can merge it"
-            raise UserError(error.message, hint) from None
+            raise HubForbidden(error.message, hint) from None
         self._verify(self.revision)
         return self.head()
 
@@ -233,7 +235,7 @@ class _Push:
         return digest(sizes, hashlib.sha256(card).hexdigest())[:12]
 
     def _by_branch(self, base: str, version: str) -> str:
-        """The same on another branch, to which no pull request can go: one commit names what a branch of its own holds.
+        """The same where no pull request can be made: one commit names what a branch beside the revision holds.
 
         That branch is read back before, and its contents are on the Hub by then: the commit sends none again.
         """
@@ -260,14 +262,15 @@ class _Push:
             raise HubRace("it has a new commit")
 
     def _clear(self) -> None:
-        """Delete the branches beside this one on which earlier releases of it were made ready."""
-        if self.revision == MAIN:
-            return
+        """Delete the branches beside this one on which earlier releases of it were made ready, if that is allowed."""
         client, head = self.client, self.head()[:12]
         for ref in client.ask(client.api.list_repo_refs, client.repo, repo_type="dataset").branches:
             begin = f"{self.revision}{_STAGING}"
             if ref.name.startswith(begin) and not ref.name.startswith(f"{begin}{head}-"):
-                client.try_ask(client.api.delete_branch, client.repo, branch=ref.name, repo_type="dataset")
+                try:
+                    client.try_ask(client.api.delete_branch, client.repo, branch=ref.name, repo_type="dataset")
+                except UserError as error:
+                    self.say(f"the branch {ref.name} is no longer needed, and stays: {error.message}")
 
     def _commit(self, operations: Sequence[Any], title: str, revision: str, parent: str | None = None) -> None:
         api, repo = self.client.api, self.client.repo

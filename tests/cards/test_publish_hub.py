@@ -129,6 +129,32 @@ def test_another_branch_gets_one_commit_and_a_tag_of_its_own(
     assert publish(source, branch="next").files == 0
 
 
+def test_where_pull_requests_are_turned_off_a_branch_takes_their_place(
+    hub: HubServer, publish: Publish, source: DatasetSource
+) -> None:
+    hub.faults = [Fault("POST .*/discussions$", 403, 1), Fault("DELETE .*/branch/", 403, 1)]
+    made = publish(source)
+    repo = hub.repos[REPO]
+    first = repo.commits[repo.commits[made.revision].parent]
+    assert is_whole(hub, source) and not repo.requests and first.title == "initial commit"
+    assert publish(source).files == 0  # and the branch, which could not be deleted, is deleted now
+    assert set(repo.refs) == {"refs/heads/main", "refs/tags/v1.0.0"}
+
+
+def test_a_repository_that_is_deleted_meanwhile_is_one_line(
+    hub: HubServer, publish: Publish, source: DatasetSource
+) -> None:
+    def delete(number: int, said: str) -> None:
+        if said.endswith("/merge"):
+            hub.on_request = lambda number, said: None
+            del hub.repos[REPO]
+
+    hub.on_request = delete
+    with pytest.raises(UserError, match="there is no dataset anna/films") as caught:
+        publish(source, patience_s=1.0)
+    assert "discussions" not in str(caught.value)
+
+
 def test_it_is_closed_before_anything_is_uploaded(hub: HubServer, publish: Publish, source: DatasetSource) -> None:
     hub.create(REPO)
     publish(source, private=True, gated=True)
