@@ -61,6 +61,8 @@ def publish_to_folder(source: DatasetSource, folder: Path, options: PublishOptio
     options.check_options()
     require_acceptance(source)
     choose_layout(source, options)
+    if set("[]*?") & set(str(folder.absolute())):
+        raise UserError(f"`datasets` loads nothing from {folder}: it takes [, ], * and ? for patterns", "name another")
     last, body = _last_card(folder)
     with replace_folder(folder) as part:
         release = write_release(source, part, options)

@@ -46,7 +46,7 @@ class TarConfig:
                     self.suffixes.add(suffix)
                     files[suffix] = clip
                 if self.has_text:
-                    files["txt"] = row["caption"].encode()
+                    files["txt"] = (row["caption"] or "").encode()
                 files["json"] = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
                 out.add(_key(row, number, media is not None), files)
         if out is not None:

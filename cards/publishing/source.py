@@ -71,12 +71,20 @@ def read_source(dataset: DatasetFolder) -> DatasetSource:
 
 
 def make_source(dataset: DatasetFolder, build: Build | None) -> DatasetSource:
-    """The same with a build that is at hand."""
+    """The same with a build that is at hand. Splits without rows are left out."""
     import pyarrow.parquet as pq
 
-    tables = {split: files for split, files in dataset.splits.items() if files}
+    tables = {split: files for split, files in dataset.splits.items() if any(map(_rows, files))}
+    if not tables:  # `datasets` reads no table without rows
+        raise UserError(f"the dataset {dataset.root} has no rows", "there is nothing to publish")
     schema = pq.read_schema(next(iter(tables.values()))[0])
     return DatasetSource(dataset.root, dataset.front, dataset.body, tables, schema, build, dataset.subsets)
+
+
+def _rows(file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(file).num_rows)
 
 
 def paths_of(file: Mapping[str, Any]) -> list[str]:

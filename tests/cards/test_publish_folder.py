@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import datasets
 import mlcroissant
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import releases
@@ -16,7 +18,8 @@ import yaml
 
 from cliploom.cards.publishing.options import CONFIGS, PublishOptions
 from cliploom.cards.publishing.release import publish_to_folder
-from cliploom.cards.publishing.source import DatasetSource, read_card
+from cliploom.cards.publishing.source import DatasetSource, read_card, read_source
+from cliploom.cards.release.reading import open_dataset
 from cliploom.engine.contract.errors import UserError
 
 LAYOUTS = [("videofolder", False), ("webdataset", False), ("parquet", False), ("parquet", True), ("links", False)]
@@ -201,6 +204,33 @@ def test_versions_say_what_changed(tmp_path: Path) -> None:
     assert version(more, configs=["default"]) == "2.0.0"
     assert version(more, configs=["default", "tags"]) == "2.1.0"
     assert yaml.safe_load((tmp_path / "out" / "README.md").read_text().split("---")[1])["version"] == "2.1.0"
+
+
+def test_a_split_without_rows_is_left_out_and_a_clip_without_words_has_none(
+    source: DatasetSource, tmp_path: Path
+) -> None:
+    shutil.copytree(source.root, tmp_path / "films")
+    for split, change in (("train", {"caption": None}), ("test", None)):
+        file = tmp_path / "films" / split / "metadata.parquet"
+        rows = pq.read_table(file).to_pylist()
+        schema = pa.schema([field.with_nullable(True) for field in source.schema])
+        rows = [rows[0] | change, *rows[1:]] if change else []
+        file.unlink()
+        pq.write_table(pa.Table.from_pylist(rows, schema), file)
+    changed = read_source(open_dataset(tmp_path / "films"))
+    for layout in ("webdataset", "videofolder"):
+        publish_to_folder(changed, tmp_path / layout, PublishOptions(layout))
+        found = datasets.load_dataset(str(tmp_path / layout), cache_dir=str(tmp_path / "cache"))
+        assert list(found) == ["train"] and len(found["train"]) == len(expected(changed, "train"))
+    empty = changed.root / "train" / "metadata.parquet"
+    pq.write_table(pq.read_table(empty).slice(0, 0), empty)
+    with pytest.raises(UserError, match="has no rows"):
+        read_source(open_dataset(tmp_path / "films"))
+
+
+def test_a_folder_that_cannot_be_loaded_from_is_refused(source: DatasetSource, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="for patterns"):
+        publish_to_folder(source, tmp_path / "films [1]", PublishOptions())
 
 
 def test_a_folder_of_something_else_is_not_touched(source: DatasetSource, tmp_path: Path) -> None:
