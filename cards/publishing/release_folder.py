@@ -77,7 +77,7 @@ def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> l
     """The table `default` and its subsets."""
     wanted = [None, *source.nested()]
     if layout == VIDEOFOLDER or (layout == PARQUET and not source.with_files):
-        patterns, features = _linked(source, folder), video_features(source.schema)
+        patterns, features = _link_files(source, folder), video_features(source.schema)
         return [describe_patterns(DEFAULT, folder, patterns, features, one, layout == VIDEOFOLDER) for one in wanted]
     schema = _table_schema(source.schema, layout, embed)
     made: TarConfig | TableConfig = (
@@ -138,7 +138,7 @@ def _videos(folder: Path, names: Sequence[str | None]) -> pa.Array:
     return pa.StructArray.from_arrays([contents, paths], ["bytes", "path"], mask=contents.is_null())
 
 
-def _linked(source: DatasetSource, folder: Path) -> dict[str, dict[str, str]]:
+def _link_files(source: DatasetSource, folder: Path) -> dict[str, dict[str, str]]:
     """The dataset's own files; returns their patterns by split and part."""
     patterns: dict[str, dict[str, str]] = {}
     for split in source.tables:
