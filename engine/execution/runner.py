@@ -29,7 +29,7 @@ from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
 from .unit import UnitResult
-from .worker_pool import WorkerPool
+from .worker_pool import WorkerPool, check_process
 
 _NO_ROOM_S = 0.02  # until it is asked again, where nothing is under way and nothing can be
 _OPEN_TASKS = 4  # shards of one step that are read ahead
@@ -66,7 +66,8 @@ class Runner:
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
         self.contexts: dict[int, StepContext] = {}
-        plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn, options.machine())
+        self.machine = options.machine()
+        plan = Plan(nodes, store.root, store.shards, self._context, options.workers, self._warn, self.machine)
         self.workers, self.loops = options.executor(plan), EventLoops(plan)
         self.readers = {node.index: InputReader(nodes, node, store) for node in nodes}
         self.paces = {node.index: Pace(node.rows_per_call) for node in nodes}
@@ -83,7 +84,9 @@ class Runner:
             UserError: a step cannot do its work, or too many rows of it fail.
         """
         for node in self.nodes:
-            if node.step.cost != "row" and node.shape != "global":
+            if node.shape == "global":
+                check_process(node, self.machine)
+            elif node.step.cost != "row":
                 self._executor(node).check(node)
         self.items = deal_items(self.nodes, self.options.limit, self.store.shards)
         try:

@@ -16,7 +16,7 @@ from ..storage.join import Inputs, Window
 from .executor import Plan
 from .failures import Timeout, WorkerLost
 from .gpu_shares import GpuGrant, GpuShares
-from .machine import available_mb
+from .machine import Machine, available_mb
 from .row_loop import LOAD_PATIENCE_S
 from .unit import UnitResult, close_step, do_unit
 from .worker import Worker
@@ -94,10 +94,7 @@ class WorkerPool:
 
     def check(self, node: Node) -> None:
         """Raise ``UserError`` for a step that worker processes could not import, or that does not fit the machine."""
-        check_importable(node)
-        if lack := self._plan.machine.lack(node.step.resources()):
-            hint = "build on a larger machine, or choose options that take less: `cliploom doctor RECIPE`"
-            raise UserError(f"{node.name} {lack}", hint)
+        check_process(node, self._plan.machine)
 
     def capacity(self, node: Node, ahead: bool) -> int:
         """1 where a worker takes a unit of this node now."""
@@ -205,6 +202,14 @@ class _ImportFinder(pickle.Pickler):
                 "put it into a module of its own and import it from there",
             )
         return NotImplemented
+
+
+def check_process(node: Node, machine: Machine) -> None:
+    """``UserError`` for a step that no process of this machine can do."""
+    check_importable(node)
+    if lack := machine.lack(node.step.resources()):
+        hint = "build on a larger machine, or choose options that take less: `cliploom doctor RECIPE`"
+        raise UserError(f"{node.name} {lack}", hint)
 
 
 def check_importable(node: Node) -> None:

@@ -136,4 +136,8 @@ def test_a_build_has_one_worker_on_each_gpu_and_two_models_take_turns_on_one(tmp
 def test_a_step_that_fits_no_machine_is_refused_in_one_line_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^hostile.SeesGpus needs 9000 MB of memory, this machine has 8000 MB\n"):
         build(tmp_path / "b", hostile.SeesGpus(memory=9000), memory_mb=8000)
+    all_at_once = hostile.AtOnce()
+    object.__setattr__(all_at_once, "memory_mb", 9000)
+    with pytest.raises(UserError, match=r"^hostile.AtOnce needs 9000 MB of memory, this machine has 8000 MB\n"):
+        build(tmp_path / "b", all_at_once, memory_mb=8000)
     assert not list((tmp_path / "b").glob("tables/**/rows-*"))
