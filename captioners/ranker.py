@@ -13,6 +13,7 @@ import numpy as np
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Global, StepContext
 from ..engine.storage.files import replace_file, write_json
+from ..engine.storage.hashes import hash_share
 from ..models.encoders.vectors import VectorChoiceError, choose_model
 from ..models.people.agreement import percent_agreement
 from ..models.people.picks import MajorityPick, Pick, majority, read_picks
@@ -102,8 +103,8 @@ class Ranker(Global[RankerInput, Score]):
             if bad:
                 hint += f"; of {bad} clips all captions are bad, and from those nothing is learned"
             raise UserError(said, hint)
-        tested = [p for p in good if _part(clips[p.clip_id].video_id) < self.held_out]
-        learned = [p for p in good if _part(clips[p.clip_id].video_id) >= self.held_out]
+        tested = [p for p in good if hash_share(clips[p.clip_id].video_id) < self.held_out]
+        learned = [p for p in good if hash_share(clips[p.clip_id].video_id) >= self.held_out]
         if not learned:  # all are of a few videos, and it must learn from some
             tested, learned = [], good
         how = RankerTraining(
@@ -216,11 +217,6 @@ def _encoder(db: duckdb.DuckDBPyConnection, condition: str, wanted: str, what: s
         return choose_model((str(row[0]) for row in rows), wanted, f"captioners.ranker: {what}", f"{what[:-1]}_encoder")
     except VectorChoiceError as error:
         raise UserError(str(error), "" if rows else "embed them first") from None
-
-
-def _part(video_id: str) -> float:
-    """A number from 0 to 1 that stays the same for a video."""
-    return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest()) / 2**64
 
 
 def _save(model: Learned, path: Path) -> str:

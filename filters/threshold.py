@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from ..engine.contract.errors import UserError, nearest
+from ..engine.contract.errors import UserError
+from ..engine.contract.measures import check_score
 from ..engine.contract.step import Drop, Global, Step, StepContext
 from ..engine.storage.files import write_json
 from ..models.people.thresholds import RatedScore, ScoreThreshold, lowest_threshold
@@ -49,10 +50,7 @@ class Threshold(Global[ThresholdInput, Drop]):
 
     def check(self, earlier: Sequence[Step]) -> None:
         """``UserError`` for a score that nothing before it measures."""
-        measured = list(dict.fromkeys(name for step in earlier for name in step.measures))
-        if self.score not in measured:
-            said = f"filters.threshold.score is {self.score}, which no step before it measures"
-            raise UserError(said + nearest(self.score, measured), f"there are: {', '.join(measured) or 'none'}")
+        check_score("filters.threshold.score", self.score, earlier)
 
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Drop]:
         """Learn the threshold, write it down, and drop what is below it, by clip id."""

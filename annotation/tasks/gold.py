@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, NamedTuple
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.step import StepContext
+from ...engine.storage.hashes import hash_share
 from ...schemas import Col
 from ..backends.answer_files import answer_lines, answer_record, save_answers
 from ..backends.port import AnswerLine, digest_files
@@ -101,8 +101,7 @@ def mix_in(asked: Sequence[ReviewTask], known: Sequence[ReviewTask]) -> list[Rev
     made, there = list(asked), {task.task_id for task in asked}
     for task in sorted(known, key=lambda task: task.task_id):
         if task.task_id not in there:
-            part = int.from_bytes(hashlib.blake2b(task.task_id.encode(), digest_size=8).digest()) / 2**64
-            made.insert(int(part * (len(made) + 1)), task)
+            made.insert(int(hash_share(task.task_id) * (len(made) + 1)), task)
     return made
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.errors import UserError
+from ...engine.contract.measures import check_score, measured_scores
 from ...engine.contract.step import Step
 from ...schemas import Col
 from ..backends.port import digest_files
@@ -50,17 +51,15 @@ class TaskSample:
 
     def check_sample(self, earlier: Sequence[Step]) -> None:
         """``UserError`` for a score that nothing measures, or strata that are no expression over what there is."""
-        measured = list(dict.fromkeys(name for step in earlier for name in step.measures))
         if (self.order in _SCORED) != bool(self.score):
             said = f"annotation.review.order is {self.order}, and " + (
                 f"score is {self.score}" if self.score else "no score is named"
             )
             raise UserError(said, f"orders by a score are {' and '.join(_SCORED)}")
-        if self.score and self.score not in measured:
-            said = f"annotation.review.score is {self.score}, which no step before it measures"
-            raise UserError(said + nearest(self.score, measured), f"there are: {', '.join(measured) or 'none'}")
+        if self.score:
+            check_score("annotation.review.score", self.score, earlier)
         if self.strata:
-            check_strata(self.strata, measured)
+            check_strata(self.strata, measured_scores(earlier))
 
     def place(self, tasks: Sequence[ReviewTask]) -> list[ReviewTask]:
         """The tasks with the number of people that each is for."""

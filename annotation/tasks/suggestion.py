@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.measures import check_score
 from ...engine.contract.step import Step
 from ...schemas import Col
 from .task import ReviewTask, TaskSuggestion
@@ -29,10 +29,8 @@ class SuggestionRule:
 
     def check_suggestion(self, earlier: Sequence[Step]) -> None:
         """``UserError`` for a score that no earlier step measures."""
-        measured = list(dict.fromkeys(name for step in earlier for name in step.measures))
-        if self.suggest and self.suggest not in measured:
-            said = f"annotation.review.suggest is {self.suggest}, which no step before it measures"
-            raise UserError(said + nearest(self.suggest, measured), f"there are: {', '.join(measured) or 'none'}")
+        if self.suggest:
+            check_score("annotation.review.suggest", self.suggest, earlier)
 
     def suggest_answers(self, db: duckdb.DuckDBPyConnection, tasks: Sequence[ReviewTask]) -> list[ReviewTask]:
         """The tasks, each with its suggestion where captions of it have the score."""

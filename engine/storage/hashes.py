@@ -35,6 +35,11 @@ def combine(columns: Sequence[Hashes]) -> Hashes:
     return made
 
 
+def hash_share(text: str) -> float:
+    """A number from 0 to 1 that is always the same for a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64
+
+
 def hash_text(text: str) -> np.uint64:
     """The hash of one word, for what is the same in all rows."""
     return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()))

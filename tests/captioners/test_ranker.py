@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker, _part
+from cliploom.captioners.ranker import MODEL_FILE, REPORT_FILE, Ranker
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import StepContext
+from cliploom.engine.storage.hashes import hash_share
 from cliploom.engine.storage.sql import connect
 from cliploom.models.people.picks import Pick, majority, read_picks
 from cliploom.schemas import Caption, Embedding, Score, to_arrow
@@ -141,7 +142,7 @@ def test_a_sheet_with_other_columns_long_cells_and_odd_line_breaks(tmp_path: Pat
 
 
 def test_picks_of_a_single_video_are_learned_from_and_not_tested_on(world: World, tmp_path: Path) -> None:
-    video = next(c.video_id for c in world.captions if _part(c.video_id) < 0.2)
+    video = next(c.video_id for c in world.captions if hash_share(c.video_id) < 0.2)
     path = tmp_path / "a.csv"
     some = [(clip, one) for clip, one in world.liked.items() if clip.startswith(f"{video}_")]
     path.write_text("clip_id,caption_id\n" + "".join(f"{clip},{one}\n" for clip, one in some))
