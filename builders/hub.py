@@ -14,8 +14,9 @@ from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import AsyncFunction, Cost, Item, RowAnswer, Source, StepContext
 from ..schemas import Col, Video
-from .downloads import hub_files, parts, session, site
+from .downloads import hub_files
 from .downloads.downloads import WebItem, open_downloads
+from .downloads.downloads import requirements as download_requirements
 from .downloads.faults import ADVICE
 from .downloads.hub_files import HubVideo, list_hub, read_hub_video
 from .downloads.options import DownloadOptions
@@ -51,7 +52,7 @@ class HubSource(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What reads the Hub, and what fetches addresses."""
-        return [*hub_files.requirements(), *session.requirements(), *site.requirements(), *parts.requirements()]
+        return [*hub_files.requirements(), *download_requirements()]
 
     def max_concurrency(self) -> int:
         """More than are under way: some wait for their hosts."""

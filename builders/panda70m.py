@@ -23,8 +23,8 @@ from ..engine.contract.step import (
     each_row,
 )
 from ..schemas import Col, Video
-from .downloads import parts, session, site
 from .downloads.downloads import WebItem, open_downloads
+from .downloads.downloads import requirements as download_requirements
 from .downloads.faults import ADVICE
 from .downloads.options import DownloadOptions
 from .folder import Folder, FolderItem
@@ -101,7 +101,7 @@ class Panda70mSource(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        return [*session.requirements(), *site.requirements(), *parts.requirements()] if self.download else []
+        return [*download_requirements()] if self.download else []
 
     def max_concurrency(self) -> int:
         """Where it downloads, more than are under way: some wait for their hosts."""

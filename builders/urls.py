@@ -15,8 +15,9 @@ from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import AsyncFunction, Cost, Drop, Item, RowAnswer, Source, Step, StepContext
 from ..schemas import Col, Video
 from ..schemas.licenses import license_key
-from .downloads import parts, playlists, session, site
+from .downloads import playlists
 from .downloads.downloads import Downloads, WebItem, open_downloads
+from .downloads.downloads import requirements as download_requirements
 from .downloads.faults import ADVICE
 from .downloads.options import DownloadOptions
 from .downloads.playlists import list_playlists
@@ -113,10 +114,7 @@ class Urls(Source[Video]):
 
     def requirements(self) -> Sequence[Requirement]:
         """What downloads."""
-        needed = [
-            *session.requirements(), *site.requirements(), *playlists.requirements(), *parts.requirements(),
-        ]  # fmt: skip
-        return [*dict.fromkeys(needed)]
+        return [*dict.fromkeys([*download_requirements(), *playlists.requirements()])]
 
     def max_concurrency(self) -> int:
         """More than are under way: some wait for their hosts."""

@@ -13,10 +13,18 @@ from ..sources.listing import VIDEO_EXTENSIONS
 from . import connections
 from .faults import FetchError
 
+STORES = frozenset(("s3", "gs", "gcs", "az", "abfs", "hf"))
+"""Schemes of object stores, which fsspec reads."""
+
+
+def in_store(url: str) -> bool:
+    """Whether an address is that of an object store."""
+    return url.partition("://")[0].lower() in STORES
+
 
 @lru_cache(maxsize=4096)
 def show(url: str) -> str:
-    """An address as messages show it, without user and password; ``FetchError`` for one that is not http or https."""
+    """An address as messages show it, without user and password; ``FetchError`` for one that is not fetched."""
     parts = _split(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -55,6 +63,8 @@ def names_video(url: str) -> bool:
 def _split(url: str) -> SplitResult:
     with suppress(ValueError):  # such as for a bracket that is not closed
         parts = urlsplit(url)
+        if in_store(url) and parts.netloc:
+            return parts
         if parts.scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0:
             return parts
     raise FetchError(f"{url or 'no address'}: only http and https addresses are fetched", "bad_address")

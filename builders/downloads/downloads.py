@@ -15,23 +15,22 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...engine.contract.errors import RowError
+from ...engine.contract.requirements import Requirement
 from ...engine.contract.step import StepContext
 from ...engine.storage.files import UNFINISHED
 from ...schemas import Video
 from ..sources.captions import SourceCaption
 from ..sources.listing import SUBTITLE_FORMATS, Sidecar, VideoFile, stamp
 from ..sources.manifests import ManifestRow
-from . import site
-from .addresses import host_of, names_video, show, url_ending
+from . import parts, session, site, stores
+from .addresses import host_of, in_store, names_video, show, url_ending
 from .contents import ContentIndex
 from .direct import ByteRange, DirectClient, PageReply
 from .faults import LONGEST_WAIT_S, POLICIES, FetchError, check_disk
 from .hosts import Hosts
 from .options import DownloadOptions
-from .parts import fetch_part
 from .readers import Readers, ReadOrder
 from .robots import LARGEST_BYTES, Robots
-from .session import open_session
 
 _LONGEST_S = 3600.0  # for one video, by one process
 
@@ -105,6 +104,8 @@ class Downloads:
             captions,
         )
         found = _with_sidecars(there.path)
+        if in_store(wanted.url):
+            found = found._replace(relative=wanted.url)  # no address of the web: it stands where a path does
         try:
             video = await self.readers.read(ReadOrder(video_id, show(wanted.url), found, line))
         except RowError:
@@ -114,11 +115,15 @@ class Downloads:
         return video
 
     async def _fetch(self, name: str, wanted: WebItem) -> _Arrival:
-        robots = await self._check_robots(wanted.url) if self.options.obey else "not asked"
         folder = self.context.folder()
         began = time.strftime("%Y-%m-%d", time.gmtime())
+        if in_store(wanted.url):
+            return await self._copy(name, wanted.url, began)
+        robots = await self._check_robots(wanted.url) if self.options.obey else "not asked"
         if wanted.seconds:
-            path, begins_s = await self.readers.call(fetch_part, wanted.url, wanted.seconds, folder, name, self.options)
+            path, begins_s = await self.readers.call(
+                parts.fetch_part, wanted.url, wanted.seconds, folder, name, self.options
+            )
             whole = {"robots": robots, "day": began, "begins_s": begins_s, "seconds": list(wanted.seconds)}
             return self._note(name, wanted.url, path, whole)
         if _is_direct(wanted):
@@ -137,6 +142,20 @@ class Downloads:
             said = {"address": show(came.address), "robots": robots, "day": began, **came.headers}
             return self._note(name, wanted.url, path, said)
         return await self._fetch_page(name, wanted.url, robots, began)
+
+    async def _copy(self, name: str, url: str, day: str) -> _Arrival:
+        """A file of an object store."""
+        folder = self.context.folder()
+        part = folder / UNFINISHED / f"{name}.part"
+        part.parent.mkdir(exist_ok=True)
+        try:
+            await asyncio.to_thread(stores.copy_file, url, part, self.options.max_mb)
+        except FetchError:
+            part.unlink(missing_ok=True)
+            raise
+        path = folder / f"{name}.{url_ending(url) or 'mp4'}"
+        os.replace(part, path)
+        return self._note(name, url, path, {"day": day})
 
     async def _fetch_page(self, name: str, url: str, robots: str, day: str) -> _Arrival:
         path = await self.readers.call(site.fetch, url, self.context.folder(), name, self.options)
@@ -195,14 +214,20 @@ class Downloads:
                 file.unlink(missing_ok=True)
 
 
+def requirements() -> list[Requirement]:
+    """What downloads."""
+    needed = [*session.requirements(), *site.requirements(), *parts.requirements(), *stores.requirements()]
+    return [*dict.fromkeys(needed)]
+
+
 @asynccontextmanager
 async def open_downloads(options: DownloadOptions, context: StepContext) -> AsyncIterator[Downloads]:
     """What downloads into a step's folder, until this ends."""
     readers = Readers(context, os.cpu_count() or 1, _LONGEST_S)
     proxy = site.proxy_of(options)
-    async with open_session(options, proxy) as session, readers.open():
+    async with session.open_session(options, proxy) as client, readers.open():
         yield Downloads(
-            options, context, DirectClient(session, options, proxy), readers,
+            options, context, DirectClient(client, options, proxy), readers,
             Hosts(options.per_host, options.delay_s, options.cool_down_s), ContentIndex(context.folder()),
             asyncio.Semaphore(options.at_once),
         )  # fmt: skip

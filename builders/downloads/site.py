@@ -9,8 +9,8 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr
 from functools import cache
+from optparse import OptParseError
 from pathlib import Path
 from typing import Any
 
@@ -234,13 +234,10 @@ def read_options(file: str) -> Mapping[str, Any]:
         if not path.is_file():
             raise UserError(f"yt_dlp: there is no file {file}")
         words = ["--ignore-config", "--config-locations", str(path.absolute())]
-    said = io.StringIO()
     try:
-        with redirect_stderr(said):
-            found: dict[str, Any] = parse_options(words).ydl_opts
-    except SystemExit:
-        lines = said.getvalue().strip().splitlines()
-        raise UserError(f"{file}: {lines[-1].partition('error: ')[2] if lines else 'yt-dlp refuses it'}") from None
+        found: dict[str, Any] = parse_options(words).ydl_opts
+    except (OptParseError, ValueError) as error:
+        raise UserError(f"{file}: {str(error).strip().splitlines()[-1].partition('error: ')[2] or error}") from None
     return found
 
 

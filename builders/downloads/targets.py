@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...engine.contract.errors import UserError
-from ..sources.listing import VIDEO_EXTENSIONS
 from ..sources.manifests import ManifestRow, read_manifest
 
 URL_COLUMNS = (
@@ -58,14 +57,6 @@ def is_archived(url: str, archive: frozenset[str]) -> bool:
     """Whether an address, or its YouTube id, stands in an archive."""
     found = re.search(r"(?:youtube\.com/(?:watch\?(?:.*&)?v=|shorts/|live/)|youtu\.be/)([A-Za-z0-9_-]{11})", url)
     return url in archive or (found is not None and f"youtube {found[1]}" in archive)
-
-
-def local_file(text: str, folder: str) -> str:
-    """The path of a file of this machine that a list names in the place of an address; "" for an address."""
-    if _SCHEME.match(text) or os.path.splitext(text)[1][1:].lower() not in VIDEO_EXTENSIONS:
-        return ""
-    path = os.path.normpath(os.path.join(folder, os.path.expanduser(text)))
-    return path if os.path.isfile(path) else ""
 
 
 def _lines(file: str) -> Iterator[ManifestRow]:

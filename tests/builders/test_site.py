@@ -6,6 +6,7 @@ import csv
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -338,6 +339,35 @@ def test_what_is_in_the_folder_is_not_fetched(tmp_path: Path, web: Web) -> None:
     file = save(tmp_path / "b.csv", ("one", f"{web.url}/a.mp4"))
     (error,) = answers(Panda70mSource(str(file), download=True, obey=False), tmp_path)
     assert error.kind == "private_address"
+
+
+def test_subtitles_that_are_wanted_come_along(tmp_path: Path, web: Web) -> None:
+    film = web.says("/film.mp4", Reply(VIDEO))
+    track = web.says("/film.vtt", Reply((MEDIA / "sintel_trailer.en.vtt").read_bytes(), "text/vtt"))
+    body = f'<video src="{film}"><track kind="subtitles" srclang="en" src="{track}"></video>'
+    url = web.says("/watch", Reply(PAGE % (b"", body.encode()), "text/html"))
+    fetch(url, tmp_path / "without", "v", PRIVATE)
+    fetch(url, tmp_path / "with", "v", replace(PRIVATE, subtitles=("en.*",)))
+    assert not list((tmp_path / "without").glob("*.vtt"))
+    (found,) = (tmp_path / "with").glob("*.vtt")
+    assert found.name == "v.en.vtt" and "-->" in found.read_text(encoding="utf-8")
+
+
+def test_the_users_own_options_reach_yt_dlp(tmp_path: Path, web: Web) -> None:
+    cookies = tmp_path / "cookies.txt"
+    line = ("127.0.0.1", "FALSE", "/", "FALSE", "0", "session", "s3cret")
+    cookies.write_text("# Netscape HTTP Cookie File\n" + "\t".join(line) + "\n", encoding="utf-8")
+    before = cookies.read_bytes()
+    options = tmp_path / "yt-dlp.conf"
+    options.write_text(f"--cookies {cookies}\n--user-agent Mine/1\n", encoding="utf-8")
+    fetch(web.says("/a.mp4", Reply(VIDEO)), tmp_path / "out", "v", replace(PRIVATE, yt_dlp=str(options)))
+    assert web.agents["Mine/1"] and web.cookies == {"session=s3cret"} and cookies.read_bytes() == before
+    options.write_text("--no-such-option\n", encoding="utf-8")
+    site.read_options.cache_clear()
+    with pytest.raises(UserError, match="no such option"):
+        site.read_options(str(options))
+    with pytest.raises(UserError, match="there is no file"):
+        site.read_options(str(tmp_path / "none"))
 
 
 def test_options_that_make_no_sense() -> None:

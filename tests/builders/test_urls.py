@@ -153,6 +153,21 @@ def test_pages_and_fragments_come_through_yt_dlp(web: Web, tmp_path: Path, quick
     assert said[lost].kind == "truncated"
 
 
+def test_files_of_object_stores_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    """fsspec's store in memory stands for one far away."""
+    import fsspec
+
+    from cliploom.builders.downloads import addresses
+
+    monkeypatch.setattr(addresses, "STORES", frozenset(("memory",)))
+    for name, raw in (("film.mp4", SMALL), ("empty.mp4", b""), ("text.mp4", b"no video")):
+        fsspec.filesystem("memory").pipe_file(f"/films/{name}", raw)
+    urls = [f"memory://films/{name}" for name in ("film.mp4", "empty.mp4", "text.mp4", "none.mp4")]
+    said = fetch(urls, tmp_path)
+    assert Path(said[urls[0]].path).read_bytes() == SMALL and said[urls[0]].uri == urls[0]
+    assert [said[url].kind for url in urls[1:]] == ["truncated", "not_media", "removed"]
+
+
 def test_playlists_are_listed_once(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPLOOM_CACHE", str(tmp_path / "cache"))
     one, two = (web.says(f"/entry{n}.mp4", Reply(SMALL)) for n in (1, 2))

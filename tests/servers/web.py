@@ -39,6 +39,7 @@ class Web:
         self.sent = 0  # bytes of what never ends
         self.sent_of: Counter[str] = Counter()  # bytes by path
         self.agents: Counter[str] = Counter()
+        self.cookies: set[str] = set()
         self.most = self.under_way = 0  # requests at once
         self._lock = threading.Lock()
         web = self
@@ -79,6 +80,7 @@ class Web:
             self.asked.append((request.command, request.path))
             self.times_s.append(time.monotonic())
             self.agents[request.headers.get("User-Agent", "")] += 1
+            self.cookies |= {request.headers["Cookie"]} if "Cookie" in request.headers else set()
             self.under_way += 1
             self.most = max(self.most, self.under_way)
         try:
