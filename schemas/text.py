@@ -150,7 +150,7 @@ class Tags(Row):
     """Objects, attributes and their pairs, parsed from one caption (TagAlign's supervision)."""
 
     table: ClassVar[str] = "tags"
-    tags_id: Annotated[str, Col("the caption's id")]
+    tags_id: Annotated[str, Col("the caption's id; with `_llm` after it where a language model read it")]
     video_id: Annotated[str, Col("the video")]
     clip_id: Annotated[str, Col("the clip")]
     caption_id: Annotated[str, Col("the caption")]
