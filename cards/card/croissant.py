@@ -18,6 +18,7 @@ from ..release.licenses import card_license
 from ..release.provenance import Provenance, StepRecord
 from .card import CardContents, CardOptions
 from .citation import own_citation
+from .figures import shorten
 from .limits import limits_of
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _responsible(
 ) -> Iterator[tuple[str, Any]]:
     """Names and texts of the vocabulary; an empty text is left out."""
     yield "dataCollection", _steps(story, lambda step: step.kind.startswith("builders."))
-    licences = ", ".join(f"{s.license or 'no licence stated'}: {s.videos:,}" for s in facts.sources[:10])
+    licences = ", ".join(f"{shorten(s.license) or 'no licence stated'}: {s.videos:,}" for s in facts.sources[:10])
     videos = sum(len(split.videos) for split in facts.splits)
     yield "dataCollectionRawData", f"{videos:,} source videos, by licence as their sources state it ({licences})."
     yield "dataPreprocessingProtocol", [f"{s.name}: {s.about}" for s in story.steps if s.kind.startswith("filters.")]

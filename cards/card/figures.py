@@ -66,9 +66,10 @@ def draw_bars(title: str, counts: Sequence[ValueCount]) -> str:
     for number, count in enumerate(shown):
         y = 4 + 22 * number
         length = max(count.rows / most * 150, 1.5)
-        label = count.value if len(count.value) <= 18 else f"{count.value[:17]}…"
         parts.append(f'<path class="kept" d="M124 {y}h{length:.1f}v13h-{length:.1f}z"/>')
-        parts.append(f'<text class="tick" x="118" y="{y + 11}" text-anchor="end">{escape(label)}</text>')
+        parts.append(
+            f'<text class="tick" x="118" y="{y + 11}" text-anchor="end">{escape(shorten(count.value, 18))}</text>'
+        )
         parts.append(f'<text class="tick" x="{128 + length:.1f}" y="{y + 11}">{count.rows:,}</text>')
     height = 22 * len(shown) + 6
     return _with_title(f'<svg viewBox="0 0 {_WIDTH} {height}" role="img">{"".join(parts)}</svg>', title, height)
@@ -101,4 +102,9 @@ def standalone(svg: str, alt: str) -> str:
 
 
 def _in_words(title: str, counts: Sequence[ValueCount]) -> str:
-    return f"{title}: {', '.join(f'{count.value} {count.rows:,}' for count in counts[:_BAR_ROWS])}"
+    return f"{title}: {', '.join(f'{shorten(count.value)} {count.rows:,}' for count in counts[:_BAR_ROWS])}"
+
+
+def shorten(text: str, longest: int = 100) -> str:
+    """A text from a source, which may be of any length, as a label."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _SETTINGS = (
-    "TimeZone = 'UTC'", "Calendar = 'gregorian'", f"max_expression_depth = {LEVELS}", "lock_configuration = true",
+    "enable_progress_bar = false", "TimeZone = 'UTC'", "Calendar = 'gregorian'", f"max_expression_depth = {LEVELS}",
+    "lock_configuration = true",
 )  # fmt: skip
 _NAMES = {"SUBQUERY": "a subquery", "WINDOW": "a window function", "STAR": "`*`", "PARAMETER": "a parameter"}
 

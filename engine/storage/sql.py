@@ -29,9 +29,11 @@ def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database that installs nothing and reports nothing."""
     import duckdb
 
-    return duckdb.connect(
+    db = duckdb.connect(
         config={"memory_limit": memory, "autoinstall_known_extensions": "false", "preserve_insertion_order": "true"}
     )
+    db.execute("SET enable_progress_bar = false")  # it is on in programs without a main file, such as workers
+    return db
 
 
 def parquet_files(files: FileSystem, *folders: str) -> list[Path]:

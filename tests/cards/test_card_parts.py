@@ -19,7 +19,7 @@ import yaml
 from cliploom.cards.card.card import _environment
 from cliploom.cards.card.changelog import add_entry, with_changelog
 from cliploom.cards.card.citation import own_citation, paper
-from cliploom.cards.card.figures import draw_bars, standalone
+from cliploom.cards.card.figures import _in_words, draw_bars, standalone
 from cliploom.cards.card.opinions import read_reviews
 from cliploom.cards.card.statistics import ValueCount, read_statistics
 from cliploom.cards.dataset import Dataset
@@ -237,6 +237,11 @@ def test_bars_and_histograms_show_every_value() -> None:
     values = [1.0, 2.0, 3.0, 4.0, 5.0]
     bars = draw_histogram(Spread("t", "", values, values, False)).split('class="kept" d="')[1].split('"')[0]
     assert bars.count("M") == 5
+
+
+def test_a_label_of_megabytes_makes_no_figure_of_megabytes() -> None:
+    counts = [ValueCount("wordy " * 800_000, 5)]
+    assert len(draw_bars("publishers", counts)) + len(_in_words("publishers", counts)) < 2000
 
 
 def test_a_changelog_is_carried_on_and_shown() -> None:
