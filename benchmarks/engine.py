@@ -2,14 +2,14 @@
 
 ``python benchmarks/engine.py [ROWS [FRAMES [SHARDS]]]`` prints, each with its goal: CPU microseconds per row, the time
 of building again with nothing to do, and the floor in the same run, writing and reading the same rows once as plain
-Parquet; frames per second through a step that looks at real JPEGs, and how much they add to the main process; and the
-CPU time of planning a build of many shards again. Seconds of CPU tell more than those of the clock: others may use the
-machine.
+Parquet; frames per second through a step that looks at real JPEGs, and how much they add to the main process; clips
+through filters that judge tables, with their floor, and the memory that they add; and the CPU time of building many
+shards, each of them on disk, and of planning them again. Seconds of CPU tell more than those of the clock,
+and ratios more than both: others may use the machine.
 """
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import sys
@@ -21,6 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cliploom.builders.folder import Folder
@@ -29,6 +32,7 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import BatchFunction, Filter, Item, Map, RowAnswer, Source, Split, StepContext
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.storage.ledger import lines_of
 from cliploom.filters.duration import Duration
 from cliploom.filters.keep import Keep
 from cliploom.schemas import Clip, Col, Frame, Score, Video, from_arrow, to_arrow
@@ -182,22 +186,27 @@ def measure_filters(root: Path, rows: int) -> None:
     before = (Videos(max(rows // CLIPS, 1)), Clips())
     recipe = Recipe("tables", (*before, Duration(0.5, 60.0), Keep("seconds between 0.5 and 60 and start_s >= 0")))
     run_build(Recipe("tables", before), root, RunOptions(workers=2))
+    peak = peak_mb()
     cpu, seconds = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
+    added = peak_mb() - peak
+    ledger = lines_of(*columns_of_clips(rows), 0.0)
+    floor_cpu, _ = timed(lambda: pq.write_table(ledger, root / "floor.parquet", compression="zstd"))
     print(f"clips through filters  {rows:>12,}")
     print(f"duration and keep      {cpu:>9.2f} CPU s {seconds:>8.2f} s  (goal 2 for a million)")
+    print(f"per clip               {cpu / rows * 1e6:>9.2f} us  (ratio {cpu / floor_cpu:.1f} to their plain Parquet)")
+    print(f"added to peak memory   {added:>9} MB")
 
 
 def measure_shards(root: Path, shards: int) -> None:
     """Plan a build of many shards again."""
     recipe = Recipe("shards", (Videos(shards * 3), Clips(2), Same(), All()), shards=shards)
-    sync, os.fsync = os.fsync, lambda handle: None  # writing is not what is measured
-    try:
-        first_cpu, first_s = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
-    finally:
-        os.fsync = sync
+    first_cpu, first_s = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
     again_cpu, again_s = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
     print(f"shards                 {shards:>12,} of {len(recipe.steps)} tables")
-    print(f"build                  {first_cpu:>9.1f} CPU s {first_s:>8.1f} s")
+    each_ms = first_cpu / shards / len(recipe.steps) * 1000
+    print(
+        f"build                  {first_cpu:>9.1f} CPU s {first_s:>8.1f} s  ({each_ms:.1f} CPU ms a shard of a table)"
+    )
     print(f"build again            {again_cpu:>9.2f} CPU s {again_s:>8.2f} s  (goal 1)")
 
 
@@ -212,6 +221,13 @@ def timed(call: object) -> tuple[float, float]:
     assert callable(call)
     call()
     return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def columns_of_clips(rows: int) -> tuple[pa.Array, pa.Array, np.ndarray]:
+    """Ids like those of the benchmark's clips, those of their videos, and some digests."""
+    ids = pa.array([f"v{k // CLIPS:07d}_{k % CLIPS:04d}" for k in range(rows)])
+    digests = np.random.default_rng(0).integers(0, 1 << 62, rows)
+    return ids, pc.utf8_slice_codeunits(ids, 0, 8), digests
 
 
 def floor(path: Path, rows: int) -> None:

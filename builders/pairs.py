@@ -25,6 +25,8 @@ from .sources.probe import probe
 from .sources.sidecars import VideoMetadata, tell
 
 _BESIDE = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # as ImageFolder has them
+_HEIC = frozenset(["heic", "heif"])
+_LISTED = IMAGE_EXTENSIONS | _HEIC  # the latter to be told, not passed over
 _MAGIC = {
     b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"II*\0": "tif", b"MM\0*": "tif",
 }  # fmt: skip
@@ -48,7 +50,7 @@ class Pairs(Source[Video]):
     with such a list named ``metadata``; a dataset that `datasets` saved to disk; and a ``.txt`` file with a text in
     each line. A URL stays a link, and nothing is downloaded: ``path`` is empty. A row without a picture is a text
     alone, with ``kind: text``. Rows about one picture are one, with all their captions. A path to a video is a video.
-    What cannot be read, and a path to nothing, is a failed row.
+    What cannot be read, such as HEIC, and a path to nothing, is a failed row.
     """
 
     cost = "cpu"
@@ -89,7 +91,7 @@ class Pairs(Source[Video]):
     def _items(self, root: str) -> Iterator[Item]:
         if not os.path.isdir(root):
             if root.lower().endswith(".tar"):
-                yield from map(_file_item, list_shard(root, os.path.basename(root), IMAGE_EXTENSIONS))
+                yield from map(_file_item, list_shard(root, os.path.basename(root), _LISTED))
             else:
                 yield from self._list_items([(root, "")], os.path.dirname(root))
             return
@@ -98,7 +100,7 @@ class Pairs(Source[Video]):
         if tables:
             yield from self._list_items(tables, root)
             return
-        found = list_videos(root, self.recursive, IMAGE_EXTENSIONS)
+        found = list_videos(root, self.recursive, _LISTED)
         yield from map(_file_item, sorted(found, key=lambda one: os.fsencode(one.relative)))
 
     def _list_items(self, tables: list[tuple[str, str]], folder: str) -> Iterator[Item]:
@@ -201,6 +203,8 @@ def _ending(raw: bytes, name: str) -> str:
 def _picture(video_id: str, file: str, uri: str, told: VideoMetadata, context: StepContext) -> Video:
     """The row of a picture that is at hand; of a video, where the file is one."""
     ending = os.path.splitext(file)[1]
+    if ending[1:].lower() in _HEIC:
+        raise RowError(f"{readable(uri)} is a HEIC picture, which cannot be read: convert it to JPEG or PNG", "heic")
     path = readable_path(file, video_id + ending, context)
     size_bytes, sha256 = hash_file(file)
     probed = probe(path)

@@ -286,3 +286,12 @@ def test_the_start_of_a_clip_lies_in_it_and_its_end_does_not() -> None:
     still, film = Clip("a", "v", 0.0, 0.0, []), Clip("b", "v", 1.0, 2.0, [])
     assert [still.holds(t) for t in (0.0, 0.001)] == [True, False]
     assert [film.holds(t) for t in (0.999, 1.0, 1.5, 2.0)] == [False, True, True, False]
+
+
+def test_a_heic_picture_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copyfile(FACE, tmp_path / "in" / "a.jpg")
+    (tmp_path / "in" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    found = rows(tmp_path / "in", tmp_path / "build")
+    assert found.pop("heic") == ["phone.HEIC is a HEIC picture, which cannot be read: convert it to JPEG or PNG"]
+    assert [*found] == ["a.jpg"]
