@@ -70,7 +70,7 @@ class LlmTags(ChatStep[Caption, Tags]):
 
     async def answer(self, row: Caption, model: ChatModel) -> list[Tags]:
         """One row; ``RowError`` for an answer that is not as asked."""
-        messages = self.loaded(self.prompt).messages({"caption": row.text})
+        messages = self.open_prompt(self.prompt).messages({"caption": row.text})
         told, _ = await ask_structured(model, self.model, messages, TagsAnswer)
         return [_tags(row, told, f"{model.name} {model.revision}".strip())]
 
