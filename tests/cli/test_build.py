@@ -51,7 +51,7 @@ def test_plan_before_anything_was_built(cliploom: Run, few: Path) -> None:
     assert (transcripts["to_do"], transcripts["after"]) == (0, "builders.folder")
     assert not out.exists()
     said = cliploom("plan", few, "--out", out, "--limit", 1).out
-    assert "1 rows to do, and what follows from builders.folder" in said
+    assert "1 row to do, and what follows from builders.folder" in said
 
 
 def test_a_wrong_recipe_is_refused(cliploom: Run, few: Path) -> None:

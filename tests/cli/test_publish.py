@@ -24,7 +24,7 @@ def test_a_folder_gets_a_release_and_the_check_says_what_speaks_against_it(clipl
     assert said.out.splitlines()[1] == str(tmp_path / "out") and (tmp_path / "out" / "README.md").is_file()
     said = cliploom("publish", source.root, "--check")
     assert said.code == 0 and "error: " not in said.out  # a note, where mlcroissant is not installed
-    assert said.out.splitlines()[-1] == "1 tables, 8 clips, 0 videos played: nothing would break this release"
+    assert said.out.splitlines()[-1] == "1 table, 8 clips, 0 videos played: nothing would break this release"
     card = source.root / "README.md"
     card.write_text(card.read_text().replace("license: cc-by-4.0", "license: my-own"))
     said = cliploom("publish", source.root, "--check")
