@@ -221,7 +221,7 @@ def test_a_hostile_cell_is_one_clear_error_of_its_row(
     [
         ({"caption": "['A.', 'B.']"}, "caption: 2 entries for 1 clip"),
         ({"matching_score": "[]"}, "matching_score: 0 entries for 1 clip"),
-        ({"timestamp": "[]"}, "entries for 0 clips"),
+        ({"timestamp": "[]"}, "1 entry for 0 clips"),
         ({"timestamp": "[['0:00:02.000', '0:00:01.000']]"}, "clip 0: it ends at 0:00:01.000"),
         ({"timestamp": "[['0:00:02.000']]"}, "clip 0: a span is two times"),
         ({"timestamp": "[[1, 2]]"}, "clip 0: a span is two times"),
