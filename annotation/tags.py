@@ -83,13 +83,13 @@ class TagsStep(Split[Caption, TagsRow]):
             row = TagsRow(
                 caption.caption_id, caption.video_id, caption.clip_id, caption.caption_id,
                 found.objects, found.attributes, found.pairs, revision,
-                [_placed(mention, offsets) for mention in found.mentions], found.relations,
+                [_with_places(mention, offsets) for mention in found.mentions], found.relations,
             )  # fmt: skip
             answers[i] = [row]
         return answers
 
 
-def _placed(mention: TagMention, offsets: Offsets) -> TagMention:
+def _with_places(mention: TagMention, offsets: Offsets) -> TagMention:
     """With its place in the caption instead of in what was parsed."""
     start, end = offsets.place(mention.start or 0, mention.end or 0) or (None, None)
     return replace(mention, start=start, end=end)

@@ -115,7 +115,7 @@ class VocabularyStep(Global[VocabularyInput, TagLabels]):
 
     def _entries(self, db: duckdb.DuckDBPyConnection, kind: str, captions: int) -> list[VocabularyEntry]:
         one = {str(tag): int(n) for tag, n in db.execute(_COUNTS.format(_TAGS[kind], "tag")).fetchall()}
-        merged = self._merged(one) if kind == "object" else {}
+        merged = self._merge_synonyms(one) if kind == "object" else {}
         if merged:
             db.register("merged", pa.table({"tag": list(merged), "chosen": list(merged.values())}))
             counts = db.execute(_COUNTS.format(_MERGED.format(_TAGS[kind]), "tag")).fetchall()
@@ -133,7 +133,7 @@ class VocabularyStep(Global[VocabularyInput, TagLabels]):
             if tag not in stop and n >= self.min_captions and n <= self.max_share * captions
         ]
 
-    def _merged(self, documents: Mapping[str, int]) -> dict[str, str]:
+    def _merge_synonyms(self, documents: Mapping[str, int]) -> dict[str, str]:
         if not self.synonyms:
             return {}
         if self.synonyms == WORDNET:

@@ -92,7 +92,7 @@ class Ranker(Global[RankerInput, Score]):
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Score]:
         """Learn, test, save, and score."""
         where = str(self.picks or "the reviews before")
-        picked = majority(read_picks(self.picks) if self.picks else _reviewed(db))
+        picked = majority(read_picks(self.picks) if self.picks else _review_pairs(db))
         clips = {c.clip_id: c for c in self._candidates(db)}
         known = [p for p in picked if p.clip_id in clips]
         good = [p for p in known if p.caption_id in clips[p.clip_id].ids]
@@ -151,7 +151,7 @@ class Ranker(Global[RankerInput, Score]):
             yield _together(held)
 
 
-def _reviewed(db: duckdb.DuckDBPyConnection) -> list[Pick]:
+def _review_pairs(db: duckdb.DuckDBPyConnection) -> list[Pick]:
     """What people chose in reviews; an answer that does not hold counts no more than one that cannot tell."""
     rows = db.execute(
         """

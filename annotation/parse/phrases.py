@@ -173,7 +173,7 @@ class _Reader:
         if phrase.nouns and not _goes_on(phrase.nouns[-1], token):
             return False
         end = self._group_end(self.at)
-        if self._class(end - 1) is WordClass.PART and self._joined_attribute(end):
+        if self._class(end - 1) is WordClass.PART and self._join_attribute(end):
             phrase.attributes.append([*phrase.nouns, *(self.words[i] for i in range(self.at, end))])
             phrase.nouns = []
         else:
@@ -181,7 +181,7 @@ class _Reader:
         self.at = end
         return True
 
-    def _joined_attribute(self, end: int) -> bool:
+    def _join_attribute(self, end: int) -> bool:
         """Is a hyphened word before a noun: `country-style kitchen`, `snow covered ground`?"""
         return self._class(end) in (*_BEFORE_NOUN, WordClass.NOUN)
 

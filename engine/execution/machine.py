@@ -115,10 +115,10 @@ def available_mb() -> int:
     except (OSError, StopIteration):
         free = _UNKNOWN_MB
     limit = _limit_mb()
-    return free if limit is None else min(free, limit - _held_mb())
+    return free if limit is None else min(free, limit - _memory_in_use_mb())
 
 
-def _held_mb() -> int:
+def _memory_in_use_mb() -> int:
     """What the container holds of its memory, without files that it could let go of."""
     try:
         held = int((_CGROUP / "memory.current").read_text())
