@@ -1,4 +1,4 @@
-"""Tags of real captions against what a person read in them, and what each of them is there for."""
+"""Tags of real captions against their labels, and what each of them is there for."""
 
 from __future__ import annotations
 
