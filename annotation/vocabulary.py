@@ -15,7 +15,7 @@ import pyarrow as pa
 from ..engine.contract.errors import UserError
 from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Global, Step, StepContext
-from ..models.encoders.choice import EncoderOptions
+from ..models.encoders.choice import TEXTS, EncoderOptions
 from ..schemas import Clip, Col, TagLabels, Tags, Video
 from .vocabularies.frozen import Vocabulary, VocabularyEntry
 from .vocabularies.synonyms import WORDNET, find_wordnet, merge, read_synonyms, wordnet_groups
@@ -73,12 +73,17 @@ class VocabularyStep(Global[VocabularyInput, TagLabels]):
     sheet: Annotated[str, Col("name of its folder in the build folder")] = "vocabulary"
 
     def check(self, earlier: Sequence[Step]) -> None:
-        """``UserError`` for files that are not there, a folder that is no name, and a template without ``{}``."""
+        """``UserError`` for files that are not there, an encoder without texts, and what is no name or no template."""
         if not self.sheet or Path(self.sheet).name != self.sheet or self.sheet.startswith("."):
             raise UserError(f"annotation.vocabulary.sheet is {self.sheet!r}: it must be a plain folder name")
         for name, file in (("frozen", self.frozen), ("synonyms", self.synonyms.removeprefix(WORDNET))):
             if file and not Path(file).expanduser().is_file():
                 raise UserError(f"annotation.vocabulary.{name}: there is no file {file}")
+        if self.embeddings:
+            self.embeddings.check_options("annotation.vocabulary.embeddings")
+            if self.embeddings.encoder not in TEXTS:
+                said = f"annotation.vocabulary.embeddings: {self.embeddings.encoder} is no encoder of texts here"
+                raise UserError(said, f"encoders of texts: {', '.join(TEXTS)}")
         if not self.templates or not all("{}" in template for template in self.templates):
             raise UserError("annotation.vocabulary.templates: each must have {} where the tag goes")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..schemas.words import number_of
+from ..engine.contract.words import number_of
 
 cache = typer.Typer(
     name="cache",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..schemas.words import number_of
+from ..engine.contract.words import number_of
 from .build import Limit, Out, RecipeFile, Retry, Settings, build_folder
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..schemas.words import number_of
+from ..engine.contract.words import number_of
 from .screen.formatting import printable
 
 if TYPE_CHECKING:

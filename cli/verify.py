@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..schemas.words import number_of
+from ..engine.contract.words import number_of
 
 if TYPE_CHECKING:
     from ..cards.comparison.verification import Verification

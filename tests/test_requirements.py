@@ -16,6 +16,7 @@ from cliploom.engine.contract.catalog import FOLDERS, step_class, step_names
 from cliploom.engine.contract.options import make_step
 from cliploom.engine.contract.step import Step
 from cliploom.models.chat.model import ChatModelOptions
+from cliploom.models.encoders.choice import TEXTS, EncoderOptions
 from cliploom.schemas import row_fields
 
 STEPS = [name for name in step_names() if name.split(".")[0] in FOLDERS]
@@ -106,13 +107,17 @@ LOADERS = sorted(
     and name not in ("models.weights", "builders.subtitles.cues")  # where `joined` is, and another one of that name
 )  # fmt: skip
 SERVER, VLLM = {"name": "x", "url": ["http://h/v1"]}, {"name": "x", "run": "vllm"}
-VARIANTS: dict[Any, list[Any]] = {bool: [True, False], ChatModelOptions: ["embedded", SERVER, VLLM]}
+VARIANTS: dict[Any, list[Any]] = {
+    bool: [True, False], ChatModelOptions: ["embedded", SERVER, VLLM],
+    EncoderOptions: [{"encoder": encoder} for encoder in TEXTS],
+}  # fmt: skip
 TEACHERS = [
     {"chat": "x", "url": ["http://h/v1"], "as": "a"}, {"chat": "x", "run": "vllm", "as": "b"},
     {"chat": "embedded", "inputs": ["transcript"]},
 ]  # fmt: skip
 CHAT = {"models.chat.embedded", "models.chat.remote", "models.chat.vllm_model"}
 UNUSED = {
+    "annotation.vocabulary": {"models.encoders.imagebind_huge"},  # no pictures
     "captioners.anonymous": CHAT,  # it makes ids, and to those it matters whether a step asks a model
     "captioners.select": CHAT,  # likewise
     "captioners.label_embeddings": {"models.detectors.imagenet"},  # ConSE without pictures

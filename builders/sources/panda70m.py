@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import RowError, UserError, nearest
+from ...engine.contract.words import number_of
 from ...engine.storage import sheets
 from ...engine.storage.encodings import unicode_encoding
-from ...schemas.words import number_of
 from ..stitching.timecode import seconds_of
 from .literals import read_list
 

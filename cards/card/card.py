@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from ...engine.contract.errors import UserError
+from ...engine.contract.words import number_of
 from ...schemas import memoize
 from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
-from ...schemas.words import number_of
 from ..release.columns import FILE, SCORE
 from ..release.facts import Facts
 from ..release.files import SplitFiles

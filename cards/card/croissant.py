@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from ..release.facts import Facts
 from ..release.licenses import card_license
 from ..release.provenance import Provenance, StepRecord

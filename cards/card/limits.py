@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from ..release.facts import Facts
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from ..card.statistics import PUBLISHERS, Measure, Statistics, ValueCount, read_statistics
 from ..release.reading import DatasetFolder, add_published, columns_of
 from ..release.words import length_of_time

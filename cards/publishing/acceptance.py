@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...engine.contract.errors import UserError, nearest
+from ...engine.contract.words import number_of
 from ...engine.execution.build_folder import read_lock
 from ...models.people.acceptance import release_acceptance
 from ...schemas import DatasetEntry
-from ...schemas.words import number_of
 from .findings import Finding
 from .source import DatasetSource
 

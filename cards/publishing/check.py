@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...engine.contract.words import number_of
 from ...engine.execution.failures import attempt, plain_text
 from ...engine.storage.sql import connect, parquet_table, quote_literal
-from ...schemas.words import number_of
 from ..release.columns import FILE
 from ..release.facts import find_dataset_repetition
 from ..release.licenses import HUB_LICENSES

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...engine.contract.words import number_of
 from ...engine.storage.sql import connect, parquet_table
-from ...schemas.words import number_of
 from .findings import Finding, note
 
 # https://huggingface.co/docs/hub/repositories-recommendations

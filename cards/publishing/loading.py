@@ -18,8 +18,8 @@ import yaml
 
 from ...engine.contract.errors import RowError
 from ...engine.contract.extras import extra
+from ...engine.contract.words import number_of
 from ...engine.execution.failures import attempt, plain_text
-from ...schemas.words import number_of
 from .findings import Finding, note
 
 _WHOLE_BYTES = 2 << 30  # of a table: a larger one is read as a stream alone, since reading it whole copies it

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.options import digest
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from ..release.reading import CARD
 from .card import card_files, front_matter
 from .hub_client import HubClient, HubForbidden, HubRace

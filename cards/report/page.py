@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from ..release.facts import find_dataset_repetition
 from ..release.redaction import public_recipe
 from ..release.words import length_of_time, short_text

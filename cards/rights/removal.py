@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from ...engine.contract.errors import UserError
+from ...engine.contract.words import number_of
 from ...engine.storage.files import read_json, replace_file, write_json, write_text
 from ...schemas.tables import markdown_text
-from ...schemas.words import number_of
 from ..card.changelog import add_entry
 from ..card.figures import FOLDER, draw_figures
 from ..card.statistics import read_statistics

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from ...engine.contract.errors import UserError
+from ...engine.contract.words import number_of
 from ...engine.storage.files import read_json, write_text
-from ...schemas.words import number_of
 from ..release.redaction import public_uri
 
 LIST, TOMBSTONES = "takedown.yaml", "takedown.json"  # beside a dataset, and in it

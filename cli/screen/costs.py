@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...engine.contract.recipe import Recipe
 from ...engine.contract.usage import Usage, read_usage, total
+from ...engine.contract.words import number_of
 from ...engine.estimate import Estimate, estimate
 from ...engine.execution.runner import RunOptions
-from ...schemas.words import number_of
 from .formatting import duration, number
 from .interrupts import stoppable
 from .progress import progress

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import TotalFailure, UserError
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from .formatting import json_text, printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from ...schemas.words import number_of
+from ...engine.contract.words import number_of
 from .formatting import duration, number, printable, rate
 
 if TYPE_CHECKING:

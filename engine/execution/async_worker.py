@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from ..contract.errors import UserError, Waiting
 from ..planning.plan import Node, concurrency_of
-from ..storage.join import Batch, InputReader, Inputs, Window
+from ..storage.input_reader import InputReader
+from ..storage.join import Batch, Inputs, Window
 from ..storage.store import Store
 from .executor import Plan
 from .failures import plain_text

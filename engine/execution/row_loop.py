@@ -19,7 +19,8 @@ from typing import Any
 from ..contract.errors import RowError, TransientError, UserError, Waiting
 from ..contract.step import EachRow, Filter, Item, MultiOutput, StepContext
 from ..planning.plan import Node
-from ..storage.join import Batch, rows_of
+from ..storage.input_reader import rows_of
+from ..storage.join import Batch
 from .answers import BatchOutcome, TimedAnswer, judge_batch, judge_table, merge_outcomes
 from .call_progress import CallProgress
 from .failures import (

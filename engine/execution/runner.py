@@ -14,7 +14,8 @@ from ..contract.events import Event, Kind, Listener
 from ..contract.recipe import Recipe
 from ..contract.step import Item, StepContext
 from ..planning.plan import Node, concurrency_of
-from ..storage.join import InputReader, Window
+from ..storage.input_reader import InputReader
+from ..storage.join import Window
 from ..storage.store import GlobalState, Store
 from .async_worker import EventLoops
 from .executor import Executor, Plan

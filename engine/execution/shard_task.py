@@ -13,7 +13,8 @@ from ..contract.errors import UserError
 from ..contract.step import Item, Source
 from ..planning.plan import Node, TableRef
 from ..storage.hashes import hash_column
-from ..storage.join import Batch, InputReader, Inputs, Window, inputs_of, output_versions
+from ..storage.input_reader import InputReader
+from ..storage.join import Batch, Inputs, Window, inputs_of, output_versions
 from ..storage.ledger import FAILED, LedgerEntry, Standing, compare, to_ledger
 from ..storage.manifest import Manifest
 from ..storage.shard import Results, Shard

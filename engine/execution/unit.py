@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from ..contract.errors import UserError, Waiting
 from ..contract.step import Cost, StepContext
 from ..planning.plan import Node, TableRef
-from ..storage.join import Batch, InputReader, Inputs, Window
+from ..storage.input_reader import InputReader
+from ..storage.join import Batch, Inputs, Window
 from ..storage.manifest import Chunk, Manifest
 from ..storage.shard import Results, Shard, write_chunk
 from ..storage.store import Store

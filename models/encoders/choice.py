@@ -107,7 +107,10 @@ class EncoderOptions:
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for options that do not belong together, and for a checkpoint that is not there."""
-        step = step_name(type(self))  # type: ignore[arg-type]
+        self.check_options(step_name(type(self)))  # type: ignore[arg-type]
+
+    def check_options(self, step: str) -> None:
+        """The same, where they stand in an option of a step, which is named."""
         if self.is_embedded:
             if self.model or self.pretrained:
                 said = f"`model` and `pretrained` belong to `encoder: open_clip`, and the encoder is {self.encoder}"

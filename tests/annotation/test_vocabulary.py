@@ -197,7 +197,15 @@ def test_vectors_of_tags_are_those_of_their_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"sheet": "../x"}, {"templates": ("a photo",)}, {"frozen": "nowhere.json"}, {"synonyms": "nowhere.csv"}]
+    "options",
+    [
+        {"sheet": "../x"},
+        {"templates": ("a photo",)},
+        {"frozen": "nowhere.json"},
+        {"synonyms": "nowhere.csv"},
+        {"embeddings": EncoderOptions("efficientnet")},
+        {"embeddings": EncoderOptions("open_clip")},
+    ],
 )
 def test_options_that_cannot_be_meant(options: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"annotation.vocabulary.{next(iter(options))}"):

@@ -177,7 +177,7 @@ def test_killed_builds_end_in_the_same_bytes(tmp_path: Path) -> None:
 
 
 def tables(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("tables/**/rows-*")}
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("tables/**/rows-*.parquet")}
 
 
 def test_an_estimate_multiplies_a_sample(tmp_path: Path) -> None:

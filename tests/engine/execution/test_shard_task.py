@@ -18,7 +18,8 @@ from cliploom.engine.execution.shard_task import Task, deal_items
 from cliploom.engine.execution.tally import RowTally
 from cliploom.engine.execution.unit import UnitResult, UnitWorker
 from cliploom.engine.planning.plan import Node, make_plan
-from cliploom.engine.storage.join import InputReader, Window
+from cliploom.engine.storage.input_reader import InputReader
+from cliploom.engine.storage.join import Window
 from cliploom.engine.storage.ledger import DONE, FAILED, LedgerEntry, entries_of
 from cliploom.engine.storage.store import Store
 

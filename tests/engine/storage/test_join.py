@@ -14,16 +14,8 @@ from histories import World
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.answers import to_stored_table
 from cliploom.engine.planning.plan import Node, TableRef, make_plan
-from cliploom.engine.storage.join import (
-    InputReader,
-    Inputs,
-    Window,
-    by_time,
-    inputs_of,
-    join_column,
-    output_versions,
-    rows_of,
-)
+from cliploom.engine.storage.input_reader import InputReader, rows_of
+from cliploom.engine.storage.join import Inputs, Window, by_time, inputs_of, join_column, output_versions
 from cliploom.engine.storage.ledger import DONE, DROPPED, LedgerEntry, to_ledger
 from cliploom.engine.storage.shard import Results
 from cliploom.engine.storage.store import Store
