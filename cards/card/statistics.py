@@ -66,9 +66,9 @@ _SINGLE = f"SELECT {{0}}, count(*) AS n FROM published GROUP BY 1 ORDER BY n DES
 _LISTED = f"""
 SELECT o, count(*) AS n FROM (SELECT unnest({{0}}) AS o FROM published) GROUP BY 1 ORDER BY n DESC, 1 LIMIT {_MOST}
 """
-_COUNTS = (
-    ("objects", "objects in captions", _LISTED.format("list_distinct(objects)")),
-    ("attributes", "attributes in captions", _LISTED.format("list_distinct(attributes)")),
+_COUNTS = (  # columns read from JSON have no type where no row has a tag
+    ("objects", "objects in captions", _LISTED.format("list_distinct(objects::VARCHAR[])")),
+    ("attributes", "attributes in captions", _LISTED.format("list_distinct(attributes::VARCHAR[])")),
     ("teacher", "who wrote the captions", _SINGLE.format("teacher")),
     ("license", "licences of the sources", _SINGLE.format("license")),
     ("uploader", PUBLISHERS, _SINGLE.format("uploader")),
