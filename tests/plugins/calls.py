@@ -41,9 +41,9 @@ def die_later(after_s: float) -> int:
     return os.getpid()
 
 
-def begin_and_hang() -> None:
+def begin_and_hang(seconds: str) -> None:
     """Start a process that outlasts this one, and wait for it."""
-    subprocess.run(["sleep", "60.25"], check=False)
+    subprocess.run(["sleep", seconds], check=False)
 
 
 def main_module() -> Any:

@@ -49,18 +49,21 @@ def test_a_step_that_ends_its_process_costs_its_row(tmp_path: Path, step: Step, 
 
 
 def test_a_worker_that_dies_between_two_batches_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kills, submit = iter(range(3)), WorkerProcess.submit
+    kills: list[WorkerProcess] = []
+    submit = WorkerProcess.submit
 
     def submit_to_the_dead(seat: WorkerProcess, window: Window, closing: Inputs | None) -> Future[UnitResult]:
         process = seat._worker._process
-        if process is not None and next(kills, None) is not None:
+        if process is not None and len(kills) < 3:
+            kills.append(seat)
             process.kill()
             assert process._has_ended(30.0)
         return submit(seat, window, closing)
 
     monkeypatch.setattr(WorkerProcess, "submit", submit_to_the_dead)
     made = hostile.built(tmp_path / "b", hostile.InWorker())
-    assert (hostile.failed(made), hostile.said(made), next(kills, None)) == ([], CLIPS, None)
+    assert (hostile.failed(made), hostile.said(made)) == ([], CLIPS)
+    assert kills  # how many batches there are depends on how fast they are done
 
 
 @pytest.mark.parametrize(
