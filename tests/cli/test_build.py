@@ -113,7 +113,7 @@ def test_what_hangs_is_cut_off(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert time.monotonic() - began <= 5
+    assert time.monotonic() - began <= 20
     assert "go on with: cliploom build x" in err
 
 

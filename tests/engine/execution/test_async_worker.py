@@ -100,7 +100,7 @@ def test_a_row_that_blocks_the_loop_is_noticed_and_does_not_keep_the_build_from_
         time.sleep(0.02)
     started = time.monotonic()
     made.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_row_that_is_under_way_is_given_up_at_the_end(loop: Callable[[Step], Loop]) -> None:

@@ -73,7 +73,7 @@ def test_that_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -> No
     started = time.monotonic()
     with hold_build_folder(tmp_path) as lease:
         assert lease.epoch == 2
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_process_that_has_the_number_of_the_holder_is_not_the_holder(tmp_path: Path) -> None:
