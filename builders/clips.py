@@ -90,6 +90,10 @@ class Clips(Split[ClipsInput, Clip]):
         ),
     ] = "superfast"
     max_px: Annotated[int | None, Col("longer side of the pictures; none: as they are", unit="px", low=16)] = None
+    sound_languages: Annotated[
+        tuple[str, ...],
+        Col("of several sound tracks, that in the first of these languages (BCP 47); none: the main one"),
+    ] = ()
     max_damaged: Annotated[float, Col("share of damaged frames above which a clip is dropped", low=0, high=1)] = 0.0
 
     version = 3
@@ -155,7 +159,7 @@ class Clips(Split[ClipsInput, Clip]):
     def _cut(
         self, container: InputContainer, index: FrameIndex, drafts: list[_Draft], context: StepContext
     ) -> list[Clip]:
-        stream, audio = best_video(container), best_audio(container)
+        stream, audio = best_video(container), best_audio(container, self.sound_languages)
         if stream is None or not drafts:
             return []
         shift = SoundShift(is_joinable(container), index.shifts)

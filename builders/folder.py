@@ -13,10 +13,10 @@ from typing import Annotated, Any, NamedTuple
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import BatchFunction, Drop, Item, RowAnswer, Source, StepContext, each_row
+from ..media.languages import file_language
 from ..schemas import Col, Subtitle, Video
 from .sources import captions
 from .sources.ids import make_video_id, slug
-from .sources.languages import file_language
 from .sources.listing import SUBTITLE_FORMATS, UNREAD_SUBTITLES, VIDEO_EXTENSIONS, Sidecar, VideoFile, list_videos
 from .sources.local_files import collect_metadata, hash_file, readable, readable_path, unpack_file
 from .sources.manifests import ManifestRow, match_lines, read_manifest

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..engine.contract.errors import RowError
 from ..engine.contract.step import MultiOutput, MultiOutputFunction, OutputTable, RowAnswer, StepContext
 from ..media.clock import Clock, SoundShift
-from ..media.container import best_audio, best_video, is_joinable, open_media
+from ..media.container import best_audio, best_video, is_joinable, open_media, stream_language
 from ..media.damage import FrameHealth
 from ..media.decode import StreamObservers, decode_all
 from ..media.deinterlace import Deinterlacer
@@ -55,9 +55,13 @@ class Scan(MultiOutput[Video]):
     quality: Annotated[int, Col("JPEG quality of the frames kept", low=1, high=100)] = 90
     edges: Annotated[bool, Col("measure changes of edges too (the fourth weight of builders.shots)")] = False
     sound: Annotated[bool, Col("store the sound track too")] = True
+    sound_languages: Annotated[
+        tuple[str, ...],
+        Col("of several sound tracks, that in the first of these languages (BCP 47); none: the main one"),
+    ] = ()
 
     depends_on = ("sha256",)
-    version = 2
+    version = 3
     isolate = True
     memory_mb = 1500
     timeout_s = 7200.0
@@ -69,7 +73,7 @@ class Scan(MultiOutput[Video]):
             OutputTable("signals", Signals, ("edges",)),
             OutputTable("frames", Frame, ("frames_per_s", "frame_px", "quality")),
         )
-        return (*pictures, OutputTable("sound", Sound, ())) if self.sound else pictures
+        return (*pictures, OutputTable("sound", Sound, ("sound_languages",))) if self.sound else pictures
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[MultiOutputFunction[Video]]:
@@ -111,7 +115,7 @@ def _read(
     name = Path(video.path).name
     none = RowError(f"{name}: it has no pictures", "no_video")
     answers: dict[str, RowAnswer[Row]] = {part: [] if part == "sound" else none for part in wanted}
-    seen, heard = best_video(container), best_audio(container)
+    seen, heard = best_video(container), best_audio(container, desk.scan.sound_languages)
     pictures = _Pictures(desk, video, seen, wanted) if seen is not None else None
     track, watched = None, []
     if seen is not None and pictures is not None:
@@ -129,7 +133,7 @@ def _read(
         damaged = pictures.health.find_damage([] if pictures.clock.shifts else watched[0].bad_packets)
         answers |= pictures.answers(name, complaints, _header_duration_s(container, watched), damaged)
     if track is not None:
-        answers["sound"] = _sound(track, video, desk.context.root, name)
+        answers["sound"] = _sound(track, video, desk.context.root, stream_language(watched[-1].stream))
     return answers
 
 
@@ -204,8 +208,9 @@ def _header_duration_s(container: InputContainer, watched: list[StreamObservers]
     return None if filled else declared_s
 
 
-def _sound(track: SoundTrack, video: Video, root: Path, name: str) -> RowAnswer[Row]:
+def _sound(track: SoundTrack, video: Video, root: Path, language: str) -> RowAnswer[Row]:
     if track.start_s is None:
+        name = Path(video.path).name
         return RowError(f"{name}: it has a sound track, but nothing of it decodes", "no_sound_frames")
     loud = track.close()
     row = Sound(
@@ -216,5 +221,6 @@ def _sound(track: SoundTrack, video: Video, root: Path, name: str) -> RowAnswer[
         duration_s=track.duration_s,
         loudness_db=loud.level_db,
         active=loud.active,
+        language=language,
     )
     return [row]

@@ -10,9 +10,9 @@ from typing import Annotated, NamedTuple
 from ..engine.contract.errors import RowError
 from ..engine.contract.step import Drop, RowAnswer, Split
 from ..media.container import open_media
+from ..media.languages import bcp47
 from ..schemas import Col, Segment, Subtitle, Video, Word
 from ..schemas.ids import free_id, span_id
-from .sources.languages import bcp47
 from .sources.probe import start_of
 from .subtitles.cues import Cue, words
 from .subtitles.files import read_file

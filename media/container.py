@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..engine.contract.errors import RowError
+from .languages import bcp47
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.container.core import Container
+    from av.stream import Stream
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
@@ -88,13 +90,27 @@ def best_video(container: InputContainer) -> VideoStream | None:
     return max(streams, key=lambda s: s.codec_context.width * s.codec_context.height, default=None)
 
 
-def best_audio(container: InputContainer) -> AudioStream | None:
-    """The sound stream that FFmpeg picks; never one that it has no decoder for."""
+def best_audio(container: InputContainer, languages: Sequence[str] = ()) -> AudioStream | None:
+    """The sound stream that FFmpeg picks; never one that it has no decoder for.
+
+    ``languages``: BCP 47 codes; the first that a stream is in decides, a plain ``en`` takes ``en-GB`` too. Where none
+    fits, FFmpeg's choice stands.
+    """
     best = container.streams.best("audio")
     streams = [s for s in container.streams.audio if s.codec_context is not None]
+    for wanted in languages:
+        spoken = [s for s in streams if f"{stream_language(s)}-".lower().startswith(f"{wanted}-".lower())]
+        if spoken:
+            streams = spoken
+            break
     if best in streams:
         return streams[streams.index(best)]
     return next(iter(streams), None)
+
+
+def stream_language(stream: Stream) -> str:
+    """The BCP 47 code of a stream, empty where its file says none."""
+    return bcp47(tags(stream.metadata).get("language", ""))
 
 
 def decoder(stream: VideoStream) -> VideoCodecContext:

@@ -144,6 +144,7 @@ class Sound(Row):
     duration_s: Annotated[float, Col("length", unit="s", low=0)]
     loudness_db: Annotated[float, Col("root mean square of the whole track, dB below full scale", unit="dB", high=0)]
     active: Annotated[list[Span], Col("spans that are louder than the track's own noise floor")]
+    language: Annotated[str, Col("BCP 47 code that the file gives the track, empty where it gives none")] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ...media.languages import bcp47
 from ..stitching.timecode import read_seconds
-from .languages import bcp47
 from .literals import read_list
 
 KEY = "captions"

@@ -10,8 +10,8 @@ from ...engine.contract.errors import RowError
 from ...media.container import best_audio, best_video, fraction, open_media, tags
 from ...media.display import UPRIGHT, Size, display_size, first_frame, orientation, pixel_aspect
 from ...media.extent import Extent, header_length, read_extent
+from ...media.languages import bcp47
 from ...schemas import Chapter
-from .languages import bcp47
 from .sidecars import VideoMetadata, clean, web_address
 
 if TYPE_CHECKING:

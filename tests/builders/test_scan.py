@@ -510,7 +510,7 @@ def test_each_table_lists_the_options_that_it_depends_on() -> None:
     parts = {part.name: part for part in Scan().parts()}
     assert parts["signals"].options == ("edges",) and parts["signals"].out is Signals
     assert parts["frames"].options == ("frames_per_s", "frame_px", "quality")
-    assert parts["sound"].options == ()
+    assert parts["sound"].options == ("sound_languages",)
     assert [part.name for part in Scan(sound=False).parts()] == ["signals", "frames"]
 
 

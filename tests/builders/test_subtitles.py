@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cliploom.builders.sources.languages import bcp47, file_language
 from cliploom.builders.subtitles.ass import read_ass
 from cliploom.builders.subtitles.blocks import read_blocks
 from cliploom.builders.subtitles.cues import Cue, Track, plain_tokens, read_payload, words
@@ -25,6 +24,7 @@ from cliploom.builders.subtitles.sentences import TextPiece, ends_sentence, sent
 from cliploom.builders.subtitles.streams import packet_text
 from cliploom.builders.subtitles.timed_xml import read_xml
 from cliploom.engine.contract.errors import RowError
+from cliploom.media.languages import bcp47, file_language
 
 ROLLING = """WEBVTT
 Kind: captions
