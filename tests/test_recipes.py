@@ -21,6 +21,7 @@ FAKE = [  # what asks a server; the sample videos are shorter than the paper's
     "builders.keyframes.min_s=5",
 ]
 MEDIA = dumps(str(files(PACKAGE) / "media"))
+PAIRS = ("metaclip", "pairs", "tagalign")
 CHEAPER = {
     "webvid": ["cards.dataset.rights={unknown: bytes}"],
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
@@ -48,7 +49,7 @@ def web() -> Iterator[Web]:
 def source_settings(name: str, web: Web, folder: Path) -> list[str]:
     """Where a recipe's videos are."""
     if name != "webvid":
-        return [f"builders.{'pairs' if name in ('pairs', 'tagalign') else 'folder'}.path={MEDIA}"]
+        return [f"builders.{'pairs' if name in PAIRS else 'folder'}.path={MEDIA}"]
     rows = (f"{n},Film number {n},1,00,PT00H00M20S,{web.url}{path}" for n, path in enumerate(sorted(web.replies)))
     list_file = folder / "videos.csv"
     list_file.write_text("\n".join(["videoid,name,page_idx,page_dir,duration,contentUrl", *rows]), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""MetaCLIP's metadata: how its entries are made, and found in texts."""

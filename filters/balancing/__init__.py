@@ -1,0 +1,1 @@
+"""Balancing by entries: how probable each text is to stay, and who is drawn."""
