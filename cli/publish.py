@@ -60,6 +60,9 @@ def publish(
 
     if bool(to) == bool(out) and not (check and not to):
         raise UserError("say where to publish", "--to USER/NAME for the Hub, or --folder PATH; or only --check")
+    if out is not None and not check and (private or gated or dry_run or revision != "main"):
+        hub_only = "--private, --gated, --revision and --dry-run are for the Hub"
+        raise UserError(f"a folder has none of that: {hub_only}", "leave them out, or publish --to USER/NAME")
     options = PublishOptions(layout, embed, list(config or ()), private, gated, revision)
     options.check_options()
     source = read_source(find_dataset(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,16 @@ def video_features(schema: pa.Schema) -> list[dict[str, Any]]:
     return [{"name": "video", "dtype": "video"} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
-def clip_file(folder: Path, name: str) -> Path:
-    """A clip's file; ``UserError`` where it is gone, or outside the folder."""
-    path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"the clip file {path} is gone", "`cliploom build` writes the dataset again")
-    return path
+class ClipFolder:
+    """Where the files are that a column of a table names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._real = os.path.join(os.path.realpath(folder), "")
+
+    def file(self, name: str) -> Path:
+        """A clip's file; ``UserError`` where it is gone, or outside the folder."""
+        path = self.folder / name
+        if not path.is_file() or not os.path.realpath(path).startswith(self._real):
+            raise UserError(f"the clip file {path} is gone", "`cliploom build` writes the dataset again")
+        return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from .hub_client import HubClient, HubForbidden, HubRace
 from .options import MAIN, PublishOptions
 from .release_files import Change, Content, RemoteFile, commit_operations, git_blob_id, is_addition, sha256_of, size_of
 from .release_folder import ReleaseFolder
+from .release_tags import tag_release, tag_untagged
 from .source import DatasetSource, paths_of, read_card
 from .versions import next_version
 
@@ -106,16 +106,19 @@ class _Push:
         files = sorted(file for file in release.folder.rglob("*") if file.is_file())
         self.data = {file.relative_to(release.folder).as_posix(): file for file in files}
         self.sums: dict[str, str] = {}  # SHA-256 by path, of files that had to be read
+        self.earlier = ""  # version that the revision has
 
     def run(self) -> Publication:
         """From the plan to the tag."""
         base = self.head()
         change, version = self.plan(base)
+        if self.earlier:
+            tag_untagged(self.client, self.revision, self.earlier, base, f"{_TITLE} {self.earlier}")
         made = Publication(self.client.url, version, base, len(change.add), len(change.delete), change.bytes)
         if change.add or change.delete:
             put = self._by_pull_request if self.revision == MAIN else self._by_branch
             made = made._replace(revision=put(base, version))
-        self._tag(made)
+        tag_release(self.client, self.revision, made.version, made.revision)
         self._clear()
         return made
 
@@ -133,7 +136,7 @@ class _Push:
         self.ours = {path.split("/")[0] for path in self.data if "/" in path}
         self._check_owner(remote, last)
         self.ours |= _top_folders(last)
-        version = str(last.get("version", ""))
+        self.earlier = version = str(last.get("version", ""))
         if version:
             self.files = self._all_files(version)
             change = self._change(remote)
@@ -191,12 +194,13 @@ class _Push:
         """Commits of at most so many files on a branch of its own, then one merge. Returns the new commit."""
         api, repo = self.client.api, self.client.repo
         try:
-            number = self._pull_request(base, version)
+            number, draft = self._pull_request(base, version)
         except HubForbidden as error:  # its owner may have turned them off
             self.say(f"no pull request can be made ({error.message}): a branch takes its place")
             return self._by_branch(base, version)
         self._stage(f"refs/pr/{number}", f"pull request {self.client.url}/discussions/{number}", base, version)
-        self.client.ask(api.change_discussion_status, repo, number, "open", repo_type="dataset")
+        if draft:
+            self.client.ask(api.change_discussion_status, repo, number, "open", repo_type="dataset")
         try:
             self.client.ask(self._merge, number, base)
         except HubForbidden as error:
@@ -209,8 +213,11 @@ class _Push:
         if self.head() == base:  # otherwise it was merged, and only the answer was lost; `_verify` tells
             self.client.api.merge_pull_request(self.client.repo, number, repo_type="dataset")
 
-    def _pull_request(self, base: str, version: str) -> int:
-        """The open one of this release on this commit, or a new one. Those on earlier commits are closed."""
+    def _pull_request(self, base: str, version: str) -> tuple[int, bool]:
+        """The open one of this release on this commit, or a new one, and whether it is a draft.
+
+        Those on earlier commits are closed.
+        """
         api, repo = self.client.api, self.client.repo
         title = f"{_TITLE} {version} ({self._key()} on {base[:12]})"
 
@@ -218,9 +225,14 @@ class _Push:
             found = api.get_repo_discussions(repo, discussion_type="pull_request", repo_type="dataset")
             return [one for one in found if one.status in ("open", "draft") and one.title.startswith(_TITLE)]
 
-        def found_or_made() -> int:
-            same = [one.num for one in list_requests() if one.title == title]
-            return int(min(same) if same else api.create_pull_request(repo, title, repo_type="dataset").num)
+        def found_or_made() -> tuple[int, bool]:
+            same = [one for one in list_requests() if one.title == title]
+            one = (
+                min(same, key=lambda one: one.num)
+                if same
+                else api.create_pull_request(repo, title, repo_type="dataset")
+            )
+            return int(one.num), one.status == "draft"
 
         for one in self.client.ask(list_requests):
             if f" on {base[:12]})" not in one.title:
@@ -294,18 +306,6 @@ class _Push:
         change = self._change(self._listing(revision))
         if wrong := [*change.add, *change.delete]:
             raise HubRace(f"{revision} lists {wrong[0]} otherwise than it was sent")
-
-    def _tag(self, made: Publication) -> None:
-        client = self.client
-        client.ask(
-            client.api.create_tag, client.repo, tag=tag_name(made.version, self.revision), revision=made.revision,
-            repo_type="dataset", exist_ok=True,
-        )  # fmt: skip
-
-
-def tag_name(version: str, revision: str) -> str:
-    """``v1.2.0``; on another branch ``v1.2.0-next``, since it counts its versions by itself."""
-    return f"v{version}" if revision == MAIN else f"v{version}-{re.sub(r'[^0-9A-Za-z.-]+', '-', revision)}"
 
 
 def _top_folders(card: Mapping[str, Any]) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ...engine.contract.errors import UserError
 from ...engine.contract.options import digest
 from ..release.files import replace_folder
 from ..release.reading import CARD
+from ..release.staging import DONE, remove_staging, staging_folder
 from .acceptance import require_acceptance
 from .card import FOLDER, card_files, front_matter
 from .hub_client import PATIENCE_S, HubClient
@@ -40,7 +40,7 @@ def publish_to_hub(
     client = HubClient(repo, patience_s)
     release = stage_release(source, options)
     made = push_release(source, release, client, options, say)
-    shutil.rmtree(work_folder(source), ignore_errors=True)
+    remove_staging(source.root)
     return made
 
 
@@ -80,22 +80,17 @@ def publish_to_folder(source: DatasetSource, folder: Path, options: PublishOptio
 
 def stage_release(source: DatasetSource, options: PublishOptions) -> ReleaseFolder:
     """The release in a folder beside the dataset; the one that is there, where it is of the same tables and options."""
-    work = work_folder(source)
-    folder, done, key = work / "release", work / "release.json", _key(source, options)
+    work = staging_folder(source.root)
+    folder, done, key = work / "release", work / DONE, _key(source, options)
     if done.is_file() and (work / "key").read_text(encoding="utf-8") == key:
         return load_release(folder, done)
-    shutil.rmtree(work, ignore_errors=True)
+    remove_staging(source.root)
     folder.mkdir(parents=True)
     release = write_release(source, folder, options)
     (work / "key").write_text(key, encoding="utf-8")
     release.save(work / "release.part")
     (work / "release.part").rename(done)
     return release
-
-
-def work_folder(source: DatasetSource) -> Path:
-    """Where a release is made ready for the Hub."""
-    return source.root.with_name(f"{source.root.name}.publish")
 
 
 def _key(source: DatasetSource, options: PublishOptions) -> str:

@@ -13,7 +13,8 @@ from ...schemas.features import video_field
 from ..release.columns import FILE
 from ..release.files import GROUP_BYTES, put_file
 from ..release.subsets import part_name
-from .config_files import ConfigFiles, SplitSize, clip_file, describe_patterns, video_features
+from .config_files import ClipFolder, ConfigFiles, SplitSize, describe_patterns, video_features
+from .embedding import embed_files
 from .options import CONFIGS, DEFAULT, LINKS, PARQUET, VIDEOFOLDER, WEBDATASET, PublishOptions
 from .samples import TarConfig
 from .side_tables import SideTable, SideTables, open_side_tables
@@ -87,7 +88,7 @@ def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> l
     )
     for split in source.tables:
         for part in source.parts(split):
-            rows = read_rows(part.files)
+            rows = read_rows(part.files, LINK_COLUMNS if layout == LINKS else source.schema.names)
             if isinstance(made, TarConfig):
                 made.write(split, rows, part.name, part.folder)
             else:
@@ -103,39 +104,31 @@ def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
     return pa.schema([video_field("video", "the clip's video file"), *plain]) if embed else plain
 
 
-def read_rows(files: Sequence[Path]) -> Iterator[pa.Table]:
-    """The rows of Parquet files, in order."""
+def read_rows(files: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of Parquet files, in order, with those of some columns that they have."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     for file in files:
         with pq.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(_BATCH_ROWS):
+            for batch in opened.iter_batches(_BATCH_ROWS, columns=columns):
                 yield pa.Table.from_batches([batch])
 
 
 def _with_bytes(rows: Iterator[pa.Table], folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow as pa
 
+    clips = ClipFolder(folder)
     for table in rows:
-        names = table.column(FILE).to_pylist()
+        files = [clips.file(name) if name else None for name in table.column(FILE).to_pylist()]
         start = held = 0
-        for at, name in enumerate(names):
-            held += clip_file(folder, name).stat().st_size if name else 0
-            if held >= _EMBED_BYTES or at == len(names) - 1:
+        for at, file in enumerate(files):
+            held += file.stat().st_size if file else 0
+            if held >= _EMBED_BYTES or at == len(files) - 1:
                 part = table.slice(start, at + 1 - start)
                 columns = [part.column(name) for name in schema.names[1:]]
-                yield pa.Table.from_arrays([_videos(folder, names[start : at + 1]), *columns], schema=schema)
+                yield pa.Table.from_arrays([embed_files(files[start : at + 1]), *columns], schema=schema)
                 start, held = at + 1, 0
-
-
-def _videos(folder: Path, names: Sequence[str | None]) -> pa.Array:
-    """Whole files as ``datasets.Video`` stores them; null where there is none."""
-    import pyarrow as pa
-
-    contents = pa.array([(folder / name).read_bytes() if name else None for name in names], pa.binary())
-    paths = pa.array([Path(name).name if name else None for name in names], pa.string())
-    return pa.StructArray.from_arrays([contents, paths], ["bytes", "path"], mask=contents.is_null())
 
 
 def _link_files(source: DatasetSource, folder: Path) -> dict[str, dict[str, str]]:
@@ -143,10 +136,10 @@ def _link_files(source: DatasetSource, folder: Path) -> dict[str, dict[str, str]
     patterns: dict[str, dict[str, str]] = {}
     for split in source.tables:
         for part in source.parts(split):
-            place = part.folder.relative_to(source.root)
+            place, clips = part.folder.relative_to(source.root), ClipFolder(part.folder)
             for table in read_rows(part.files) if source.with_files else ():
                 for name in table.column(FILE).drop_null().to_pylist():  # null: its times alone may be passed on
-                    put_file(clip_file(part.folder, name), folder / place / name)
+                    put_file(clips.file(name), folder / place / name)
             for file in part.files:
                 put_file(file, folder / place / file.name)
             inside = "**" if source.with_files else f"{part_name(split, part.name)}-*.parquet"

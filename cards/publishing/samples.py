@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.features import features_yaml
 from ..release.columns import FILE
 from ..release.subsets import Subset, part_name
-from .config_files import ConfigFiles, SplitSize, clip_file, parts_of
+from .config_files import ClipFolder, ConfigFiles, SplitSize, parts_of
 from .tar_files import Content, TarFiles
 
 if TYPE_CHECKING:
@@ -35,20 +35,21 @@ class TarConfig:
     def write(self, split: str, rows: Iterator[pa.Table], part: str = "", media: Path | None = None) -> None:
         """Write one split, or a part of it, with the files in ``media`` that a column names; none without rows."""
         out: TarFiles | None = None
+        clips = ClipFolder(media) if media is not None else None
         for table in rows:
             out = out or TarFiles(self.root / self.folder, part_name(split, part))
             for row in table.to_pylist():
                 number = out.total + out.samples
                 files: dict[str, Content] = {}
-                if media is not None and (name := row.pop(FILE)):  # null: its times alone may be passed on
-                    clip = clip_file(media, name)
+                if clips is not None and (name := row.pop(FILE)):  # null: its times alone may be passed on
+                    clip = clips.file(name)
                     suffix = clip.suffix[1:].lower()
                     self.suffixes.add(suffix)
                     files[suffix] = clip
                 if self.has_text:
                     files["txt"] = (row["caption"] or "").encode()
                 files["json"] = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
-                out.add(_key(row, number, media is not None), files)
+                out.add(_key(row, number, clips is not None), files)
         if out is not None:
             samples = self.samples.setdefault(split, {})
             samples[part] = samples.get(part, 0) + out.finish()

@@ -12,6 +12,7 @@ from ...engine.contract.errors import UserError
 from ..release.columns import FILE
 from ..release.reading import CARD, DatasetFolder, split_card
 from ..release.subsets import REST, Subset
+from ..rights.takedown import takedown_under_way
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,8 +62,10 @@ def read_source(dataset: DatasetFolder) -> DatasetSource:
     """A dataset folder as something to publish.
 
     Raises:
-        UserError: it is not what its build's tables hold now.
+        UserError: it is not what its build's tables hold now, or a takedown of it was cut off.
     """
+    if takedown_under_way(dataset.root):
+        raise UserError(f"a takedown in {dataset.root} was cut off", "run `cliploom takedown` on it again")
     build = Build.read(dataset.build) if dataset.build else None
     if build and any(stage.table == "entries" and not stage.finished for stage in build.funnel()):
         said = f"the dataset of {build.root} is not what its tables hold now"

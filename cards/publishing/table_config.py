@@ -42,6 +42,7 @@ class TableConfig:
                 field = _no_files()
                 table = table.append_column(field, pa.array([[]] * len(table), field.type))
             out.add(table.select(self.schema.names).cast(self.schema))
+            del table  # videos: only those of one row group are held
         if out is not None:
             out.finish()
 

@@ -124,7 +124,7 @@ class TableFiles:
                 use_content_defined_chunking=True,  # a release with few changes uploads little
             )  # fmt: skip
         if self.held:
-            table = pa.concat_tables(self.held).combine_chunks()
+            table = pa.concat_tables(self.held)
             self.writer.write_table(table, row_group_size=max(len(table), 1))
             self.held, self.held_bytes = [], 0
         if self.sharded and self.files[-1].stat().st_size >= SHARD_BYTES:

@@ -20,16 +20,16 @@ from ..card.figures import FOLDER, draw_figures
 from ..card.statistics import read_statistics
 from ..release.columns import FILE
 from ..release.reading import CARD, DatasetFolder, columns_of, config_files, open_dataset, open_tables, split_card
+from ..release.staging import remove_staging
 from ..release.words import short_text
 from .archives import filter_archive, read_samples, write_indexes, write_sample_table
-from .takedown import TOMBSTONES, Takedown, Tombstones, read_tombstones, taken_down, tombstone_text
+from .takedown import TOMBSTONES, UNDER_WAY, Takedown, Tombstones, read_tombstones, taken_down, tombstone_text
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 HEADING = "Takedown, not yet released"
-_UNDER_WAY = "takedown.part.json"
 _CLOSED = (".tgz", ".gz", ".zip")  # nothing can be taken out of these, and nothing here writes them
 _SCRATCH = "takedown.part"
 
@@ -77,7 +77,7 @@ def _remove(root: Path, takedown: Takedown) -> Removal:
     version = _next(str(dataset.front.get("version", "")))
     after = Tombstones(before.videos + len(gone.videos), before.clips + len(gone.clips))
     wanted = {"video_ids": sorted(gone.videos), "version": version, "here": [len(gone.videos), len(gone.clips)]}
-    write_json(dataset.root / _UNDER_WAY, {**wanted, "after": after._asdict()})
+    write_json(dataset.root / UNDER_WAY, {**wanted, "after": after._asdict()})
     _finish(root)
     return Removal(len(gone.videos), len(gone.clips), len(gone.files), version)
 
@@ -91,9 +91,10 @@ def _open(root: Path) -> DatasetFolder:
 
 def _finish(root: Path) -> None:
     """Do what was begun, if anything was; each part of it may be done again."""
-    wanted = read_json(root / _UNDER_WAY)
+    wanted = read_json(root / UNDER_WAY)
     if wanted is None:
         return
+    remove_staging(root)  # it has links to the files
     dataset = _open(root)
     gone = _find(dataset, Takedown(video_id=frozenset(wanted["video_ids"])))
     for file in gone.files:  # before the rows: they are what finds them again after a kill
@@ -109,7 +110,7 @@ def _finish(root: Path) -> None:
     write_json(dataset.root / TOMBSTONES, after._asdict())
     videos, clips = wanted["here"]
     add_entry(dataset.root, version or HEADING, [taken_down(Tombstones(videos, clips))])
-    (dataset.root / _UNDER_WAY).unlink()
+    (dataset.root / UNDER_WAY).unlink()
 
 
 class _Found(NamedTuple):

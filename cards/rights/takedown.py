@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import yaml
 
@@ -14,14 +15,20 @@ from ...engine.storage.files import read_json, write_text
 from ..release.redaction import public_uri
 
 LIST, TOMBSTONES = "takedown.yaml", "takedown.json"  # beside a dataset, and in it
+UNDER_WAY = "takedown.part.json"  # in it, until all is gone
 KINDS = ("video_id", "uploader", "url", "sha256")
+
+
+def takedown_under_way(dataset: Path) -> bool:
+    """Was a takedown cut off, so that some of what it takes out is still there?"""
+    return (dataset / UNDER_WAY).exists()
 
 
 class Takedown(NamedTuple):
     """What must not be published: any of these names a video."""
 
     video_id: frozenset[str] = frozenset()
-    uploader: frozenset[str] = frozenset()  # without case
+    uploader: frozenset[str] = frozenset()  # without case, in one spelling of Unicode
     url: frozenset[str] = frozenset()  # as `public_uri` gives them
     sha256: frozenset[str] = frozenset()  # of source files, small letters
 
@@ -32,7 +39,7 @@ class Takedown(NamedTuple):
         """Is this video on the list?"""
         return (
             video_id in self.video_id
-            or uploader.strip().casefold() in self.uploader
+            or _person(uploader) in self.uploader
             or _address(url) in self.url
             or sha256.lower() in self.sha256
         )
@@ -53,7 +60,7 @@ def make_takedown(entries: Mapping[str, Iterable[Any]]) -> Takedown:
         UserError: a kind is unknown, or a value is empty or no text.
     """
     found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    spell = {"uploader": str.casefold, "url": _address, "sha256": str.lower}
+    spell = {"uploader": _person, "url": _address, "sha256": str.lower}
     for kind, values in entries.items():
         if kind not in found:
             raise UserError(f"a takedown list has no {kind}", f"it has {', '.join(KINDS)}")
@@ -116,6 +123,10 @@ def taken_down(gone: Tombstones) -> str:
     """``2 source videos with 3 clips were taken down``."""
     what = f"{number_of(gone.videos, 'source video')} with {number_of(gone.clips, 'clip')}"
     return f"{what} {'was' if gone.videos == 1 else 'were'} taken down"
+
+
+def _person(name: str) -> str:
+    return normalize("NFKC", name.strip()).casefold()
 
 
 def _address(url: str) -> str:

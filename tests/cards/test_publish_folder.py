@@ -16,6 +16,8 @@ import pytest
 import releases
 import yaml
 
+from cliploom.cards.publishing import embedding, tar_files
+from cliploom.cards.publishing.embedding import embed_files
 from cliploom.cards.publishing.options import CONFIGS, PublishOptions
 from cliploom.cards.publishing.release import publish_to_folder
 from cliploom.cards.publishing.source import DatasetSource, read_card, read_source
@@ -175,6 +177,36 @@ def test_tars_are_of_a_size_and_have_an_index(
                 keys = [name.partition(".")[0] for name in tar.getnames()]
             assert len(set(keys)) == shard["nsamples"] and keys == sorted(keys)
         assert sum(shard["nsamples"] for shard in index["shardlist"]) == len(expected(source, split))
+
+
+def test_an_archive_has_every_byte_whatever_the_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tar_files, "_WRITE", 4_096)
+    sizes = [0, 1, 511, 512, 513, 3_583, 3_584, 4_096, 9_000, 20_480]
+    files = {f"clip{n}": bytes([n]) * size for n, size in enumerate(sizes)}
+    out = tar_files.TarFiles(tmp_path / "tars", "train")
+    for key, content in files.items():
+        (tmp_path / f"{key}.mp4").write_bytes(content)
+        out.add(key, {"mp4": tmp_path / f"{key}.mp4", "txt": content[:5]})
+    assert out.finish() == len(files)
+    [path] = (tmp_path / "tars").glob("*.tar")
+    assert path.stat().st_size % 10_240 == 0
+    with tarfile.open(path) as tar:
+        found = {member.name: held.read() for member in tar if (held := tar.extractfile(member))}
+    whole = {f"{key}.mp4": content for key, content in files.items()}
+    assert found == whole | {f"{key}.txt": content[:5] for key, content in files.items()}
+
+
+def test_whole_files_in_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = {"a.mp4": b"abc", "empty.mp4": b"", "é.mp4": bytes(range(256))}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    column = embed_files([tmp_path / "a.mp4", None, tmp_path / "empty.mp4", tmp_path / "é.mp4"])
+    held = [{"bytes": contents[name], "path": name} for name in contents]
+    assert column.to_pylist() == [held[0], None, *held[1:]] and len(embed_files([])) == 0
+    column.validate(full=True)
+    monkeypatch.setattr(embedding, "_MOST", 3)
+    with pytest.raises(UserError, match=r"é\.mp4 is too large for a table"):
+        embed_files([tmp_path / "é.mp4"])
 
 
 def test_a_dataset_of_times_is_published_as_a_table(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from hub_server import READER, TOKEN, Fault, HubServer
 from cliploom.cards.publishing import push
 from cliploom.cards.publishing.hub_client import HubUnreachable
 from cliploom.cards.publishing.options import PublishOptions
-from cliploom.cards.publishing.release import publish_to_hub, work_folder
+from cliploom.cards.publishing.release import preview_publication, publish_to_hub
 from cliploom.cards.publishing.source import DatasetSource
+from cliploom.cards.release.staging import DONE, staging_folder
 from cliploom.engine.contract.errors import UserError
 
 REPO = "anna/films"
@@ -77,7 +78,7 @@ def test_it_comes_by_one_merge_and_has_a_tag(hub: HubServer, publish: Publish, s
     first = repo.commits[repo.commits[made.revision].parent]
     assert first.title == "initial commit"  # nothing in between was ever on the branch
     assert [one.status for one in repo.requests] == ["merged"]
-    assert not work_folder(source).exists()
+    assert not staging_folder(source.root).exists()
     before = dict(repo.refs)
     again = publish(source)
     assert (again.files, again.version, again.revision) == (0, "1.0.0", made.revision) and repo.refs == before
@@ -368,6 +369,50 @@ def test_kills_at_thirty_random_points(
 ) -> None:
     draw = random.Random(7)
     check_kills(hub, publisher, [source, changed], [draw.random() for _ in range(30)])
+
+
+def test_a_release_whose_tag_a_kill_prevented_gets_it_with_the_next(
+    hub: HubServer, publish: Publish, source: DatasetSource, changed: DatasetSource
+) -> None:
+    hub.faults = [Fault("POST .*/tag/", 503, 1)]
+    with pytest.raises(HubUnreachable):
+        publish(source, patience_s=0.0)
+    repo = hub.repos[REPO]
+    first = repo.refs["refs/heads/main"]
+    assert is_whole(hub, source) and not [ref for ref in repo.refs if "tags" in ref]
+    assert publish(changed).version == "1.0.1"
+    assert repo.refs["refs/tags/v1.0.0"] == first and is_whole(hub, changed, "v1.0.1")
+
+
+def test_a_commit_of_others_gets_no_tag_of_ours(
+    hub: HubServer, publish: Publish, source: DatasetSource, changed: DatasetSource
+) -> None:
+    publish(source)
+    repo = hub.repos[REPO]
+    del repo.refs["refs/tags/v1.0.0"]  # as before its history is squashed
+    repo.commit("refs/heads/main", hub.tree(REPO), "Super-squash branch 'main'")
+    publish(changed)
+    assert {ref for ref in repo.refs if "tags" in ref} == {"refs/tags/v1.0.1"}
+
+
+def test_what_was_made_ready_and_is_half_deleted_is_made_again(
+    hub: HubServer, publish: Publish, source: DatasetSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.create(REPO)
+    preview_publication(source, REPO, PublishOptions())  # leaves it
+    folder = staging_folder(source.root)
+    assert (folder / DONE).is_file()
+
+    def killed(path: Path, **_: Any) -> None:
+        next(path.rglob("*.mp4")).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            preview_publication(source, REPO, PublishOptions("parquet"))
+    publish(source)
+    assert is_whole(hub, source)
 
 
 # -- loading by name, and what is uploaded again

@@ -246,6 +246,8 @@ def test_a_takedown_that_was_killed_is_finished_by_the_next(
         patch.setattr(removal, stage, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             remove_videos(tmp_path / "dataset", listed)
+    with pytest.raises(UserError, match="a takedown in .* was cut off"):
+        read_source(open_dataset(tmp_path / "dataset"))
     remove_videos(tmp_path / "dataset", listed)
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert set(published(tmp_path)) == {"free", "busy", "mute"} and "tube" not in texts(tmp_path / "dataset")
@@ -289,6 +291,11 @@ def samples(folder: Path, config: str) -> list[tuple[str, bytes | None]]:
         data = split.cast_column("mp4", datasets.Video(decode=False)) if "mp4" in split.features else split
         told += [(row["json"]["video_id"], row["mp4"]["bytes"] if "mp4" in row else None) for row in data]
     return told
+
+
+def test_a_name_is_one_name_in_any_spelling() -> None:
+    listed = make_takedown({"uploader": ["Jose\u0301 Ñ"]})
+    assert listed.names("v", " JOS\u00c9 N\u0303", "", "") and not listed.names("v", "", "", "")
 
 
 def test_videos_leave_archives_too_with_every_byte(tars: Path) -> None:

@@ -9,7 +9,10 @@ import releases
 from commands import Run
 
 
-@pytest.mark.parametrize("words", [(), ("--to", "a/b", "--folder", "x"), ("--folder", "x", "--layout", "tars")])
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--to", "a/b", "--folder", "x"), ("--folder", "x", "--layout", "tars"), ("--folder", "x", "--dry-run")],
+)
 def test_what_cannot_be_meant_is_one_line(cliploom: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     said = cliploom("publish", tmp_path, *words)
     assert said.code == 2 and said.err.startswith("error: ") and len(said.err.splitlines()) <= 2
