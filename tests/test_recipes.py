@@ -25,6 +25,7 @@ PAIRS = ("metaclip", "pairs", "tagalign")
 CHEAPER = {
     "webvid": ["cards.dataset.rights={unknown: bytes}"],
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
+    "howtocaption": ["captioners.actions.model=fake", "filters.top_scores.quantile=1.0"],
     "sharegpt4video": [*FAKE, "brief.teachers=[{chat: fake, frames: 8}]"],
     # Nobody answers here: tests/annotation/test_asking_recipes.py does.
     "favdbench": ["annotation.review.quorum=0", "annotation.review.page=false"],

@@ -8,6 +8,7 @@ from .coco import CocoFormat
 from .datajuicer import DatajuicerFormat
 from .fiftyone import FiftyoneFormat
 from .format import ExportFormat
+from .howtocaption import HowtocaptionFormat
 from .internvl import InternvlFormat
 from .kinetics import KineticsFormat
 from .lance import LanceFormat
@@ -23,9 +24,9 @@ from .webdataset import WebdatasetFormat
 from .webvid import WebvidFormat
 
 _CLASSES: tuple[type[ExportFormat], ...] = (
-    ActivitynetFormat, CocoFormat, DatajuicerFormat, FiftyoneFormat, InternvlFormat, KineticsFormat, LanceFormat,
-    LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, QvhighlightsFormat, SharegptFormat, SwiftFormat, VtgFormat,
-    WebdatasetFormat, WebvidFormat,
+    ActivitynetFormat, CocoFormat, DatajuicerFormat, FiftyoneFormat, HowtocaptionFormat, InternvlFormat, KineticsFormat,
+    LanceFormat, LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, QvhighlightsFormat, SharegptFormat,
+    SwiftFormat, VtgFormat, WebdatasetFormat, WebvidFormat,
 )  # fmt: skip
 FORMATS: dict[str, type[ExportFormat]] = {one.name: one for one in _CLASSES}
 

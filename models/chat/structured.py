@@ -68,6 +68,21 @@ async def ask_text(model: ChatModel, options: ChatModelOptions, messages: Sequen
     return TextAnswer(clean_answer(answer), answer.text)
 
 
+async def ask_lines(model: ChatModel, options: ChatModelOptions, messages: Sequence[Message]) -> str:
+    """Ask for lines of text: the final answer with its line breaks, otherwise as it came.
+
+    Raises:
+        RowError: the answer is ``truncated``, ``refused``, ``empty`` or ``looping``. The message holds the answer.
+    """
+    answer = await model.ask(options.request(messages))
+    text = final_text(answer)
+    if answer.finish_reason == "length":
+        raise cut_off(answer)
+    if (fault := fault_of(text)) is not None:
+        raise unusable(*fault, text)
+    return text
+
+
 def _complaint(answer: ChatAnswer, misfit: SchemaMismatch) -> list[Message]:
     """The two turns that send an answer back."""
     ask_structured = (

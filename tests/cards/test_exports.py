@@ -32,6 +32,7 @@ TEXTS = (
     'A "quoted", comma-ridden cat; it sits.', "Zwei Zeilen\nin einer Beschriftung", "犬が走る 🐕",
     "A dog's <video> token", "  blanks around  ", "[looks, 'like', a list]", "tab\there", "-1",
 )  # fmt: skip
+OTHERS = {f"Another about {v} {k}." for v in range(4) for k in range(2)}
 STEP = Path("media/cards.dataset/0123456789abcdef")
 every_format = pytest.mark.parametrize("name", FORMATS)
 
@@ -86,6 +87,7 @@ def test_what_is_read_back_is_what_the_dataset_holds(
     assert sorted(found, key=repr) == sorted(wanted, key=repr)
     texts = {record.text for record in found}
     flat = {" ".join(text.split()) for text in texts}  # some formats tell blanks alike
+    flat -= OTHERS if name == "howtocaption" else set()  # it holds all captions of a clip
     assert flat == {" ".join(text.split()) for text in TEXTS} and made.records == len(found) >= len(TEXTS)
     assert {record.split for record in found} <= {"train", "test"}
 
@@ -254,3 +256,12 @@ def test_archives_are_a_webdataset(folders: dict[bool, DatasetFolder], tmp_path:
     )
     rows = data["train"].cast_column("mp4", datasets.Video(decode=False))
     assert {row["txt"] for row in rows} <= set(TEXTS) and all(row["mp4"]["bytes"] for row in rows)
+
+
+def test_howtocaption_groups_captions_by_their_spans(folders: dict[bool, DatasetFolder], tmp_path: Path) -> None:
+    made = export_dataset(folders[False], "howtocaption", {}, tmp_path / "out")
+    videos = {k: v for f in made.files for k, v in json.loads((made.folder / f).read_text("utf-8")).items()}
+    assert set(videos) == {"v0", "v1", "v2", "v3"}
+    assert videos["v0"]["start"] == [0.0, 3.25] and videos["v0"]["end"] == [2.75, 6.0]
+    assert videos["v0"]["text"][0] == [TEXTS[0], "Another about 0 0."]
+    assert all(len({len(column) for column in video.values()}) == 1 for video in videos.values())

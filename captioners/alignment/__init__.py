@@ -1,0 +1,1 @@
+"""Where in a video a caption belongs: arrays in, arrays out."""

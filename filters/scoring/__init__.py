@@ -1,0 +1,1 @@
+"""Thresholds of scores: arrays in, numbers out."""
