@@ -59,7 +59,8 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
 
     ``acceptance`` holds back releases, not the folder: ``cliploom publish`` refuses one whose reviews do not say yet
     that it is good enough, and says how many more are needed. A clip is bad where not more people accept its caption
-    as it is than not; the clips to look at must be drawn by chance (``annotation.review`` with ``sample``).
+    as it is than not; answers count where the clips to look at were drawn by chance (``annotation.review`` with
+    ``order: random``, without ``strata`` and ``since``).
     """
 
     license: Annotated[str, Col("licence of the dataset: an SPDX or Hub id, or a name; empty becomes `unknown`")] = ""

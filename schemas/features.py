@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -37,6 +38,11 @@ def features_yaml(schema: pa.Schema) -> list[dict[str, Any]]:
     return [{"name": field.name, **({"dtype": "video"} if is_video(field) else _yaml(field.type))} for field in schema]
 
 
+def schema_of(described: Sequence[Mapping[str, Any]]) -> pa.Schema:
+    """The Arrow schema of what ``features_yaml`` gives; ``ValueError`` for what describes no columns of values."""
+    return pa.schema(_fields_of(described))
+
+
 def video_field(name: str, doc: str) -> pa.Field:
     """A column of whole video files, as ``datasets.Video`` stores them."""
     stored = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
@@ -64,6 +70,23 @@ def _yaml(type_: pa.DataType) -> dict[str, Any]:
         short = inner.get("struct", inner.get("dtype"))  # the card's own shorthand for the two plain cases
         return {"list": inner if short is None else short}
     return {"dtype": _dtype(type_)}
+
+
+def _fields_of(described: Any) -> list[pa.Field]:
+    try:
+        return [pa.field(str(one["name"]), _type_of(one)) for one in described]
+    except (TypeError, KeyError, AttributeError):
+        raise ValueError(f"no description of columns: {described!r:.100}") from None
+
+
+def _type_of(one: Any) -> pa.DataType:
+    if isinstance(one, str):  # the card's shorthand within a list
+        return pa.type_for_alias(one)
+    if isinstance(one, list):
+        return pa.struct(_fields_of(one))
+    if "struct" in one:
+        return pa.struct(_fields_of(one["struct"]))
+    return pa.list_(_type_of(one["list"])) if "list" in one else pa.type_for_alias(one["dtype"])
 
 
 def _dtype(type_: pa.DataType) -> str:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from ...engine.contract.errors import UserError, nearest
 from ...engine.contract.words import number_of
 from ...engine.execution.build_folder import read_lock
+from ...engine.storage.sql import quote_literal
 from ...models.people.acceptance import release_acceptance
-from ...schemas import DatasetEntry
+from ...schemas import DatasetEntry, Review
 from .findings import Finding
 from .source import DatasetSource
 
@@ -61,9 +62,15 @@ def check_acceptance(source: DatasetSource) -> Iterator[Finding]:
     if source.build is None:
         yield Finding(f"its recipe asks for {asked}, and its reviews are not here", "publish the build's own folder")
         return
+    chosen = choosing_reviews(lock)
     with source.build.connect() as db:
-        found = release_acceptance(db, 1 - terms.bad, terms.confidence, terms.allowed, _CLIPS)
+        names = ", ".join(map(quote_literal, chosen))
+        counted = f"(SELECT * FROM reviews WHERE _step NOT IN ({names}))" if chosen else "reviews"
+        found = release_acceptance(db, 1 - terms.bad, terms.confidence, terms.allowed, _CLIPS, counted)
     looked = f"of {number_of(found.good + found.bad, 'clip')} that people looked at, {found.bad:,} bad"
+    looked += "".join(
+        f"; answers to {name} say nothing of all clips, because of `{why}`" for name, why in chosen.items()
+    )
     if found.state == "open":
         more = number_of(found.more, "more good review")
         yield Finding(f"its recipe asks for {asked}: {more} needed; so far, {looked}", _REVIEW)
@@ -72,7 +79,19 @@ def check_acceptance(source: DatasetSource) -> Iterator[Finding]:
         yield Finding(f"its recipe asks for {asked}, and allows {terms.allowed:,}: {looked}", mend)
 
 
-_REVIEW = "annotation.review with a larger `sample` asks for more: `cliploom review push`, then build again"
+_REVIEW = "let annotation.review ask more with `order: random`: `cliploom review push`, then build again"
+
+
+def choosing_reviews(lock: Mapping[str, Any]) -> dict[str, str]:
+    """The tables of reviews whose tasks were not drawn by chance from all that there is, each with the option why."""
+    found = {}
+    for step in lock.get("steps", ()):
+        options = step.get("options") or {}
+        why = {name: options.get(name) for name in ("order", "strata", "since")}
+        said = [f"{name}: {value}" for name, value in why.items() if value and value != "random"]
+        names = [table["name"] for table in step.get("tables", ()) if table.get("table") == Review.table]
+        found |= {name: said[0] for name in names if said}
+    return found
 
 
 def require_acceptance(source: DatasetSource) -> None:

@@ -6,17 +6,22 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.errors import UserError
 from ...engine.storage.files import read_json, replace_file, write_json
-from ...engine.storage.sql import connect, quote_literal
-from ..release.reading import config_files, default_config
+from ...schemas.features import schema_of
+from ..release.reading import CARD, config_files, default_config
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BLOCK, _RECORD, _COPY = 512, 10_240, 1 << 20  # bytes
 _INDEX = "wids-shard-index-v1"
+_BATCH_ROWS = 2_048
+_PUBLISH_AGAIN = "take it out of the dataset folder that was published, and publish that again"
 
 
 class TarSample(NamedTuple):
@@ -55,24 +60,48 @@ def _key(member: tarfile.TarInfo) -> str:
 
 def _unknown(path: Path, key: str) -> UserError:
     said = f"{path} holds {key}, and nothing says which video that is of"
-    return UserError(said, "take it out of the dataset folder that was published, and publish that again")
+    return UserError(said, _PUBLISH_AGAIN)
 
 
 def write_sample_table(root: Path, front: Mapping[str, Any], folder: Path) -> dict[str, list[Path]]:
-    """What the samples of a card's default table say, as Parquet files by split; none where it has no archives."""
-    found = {split: files for split, files in config_files(root, default_config(front), ".tar").items() if files}
+    """What the samples of a card's default table say, as Parquet files by split; none where it has no archives.
+
+    Raises:
+        UserError: the card does not say what a sample holds, or a sample holds something else.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    config = default_config(front)
+    found = {split: files for split, files in config_files(root, config, ".tar").items() if files}
     made: dict[str, list[Path]] = {}
     for split, files in found.items():
-        lines, table = folder / f"{split}.jsonl", folder / f"{split}.parquet"
+        schema, table = _sample_schema(root, front, str(config.get("config_name", ""))), folder / f"{split}.parquet"
         folder.mkdir(parents=True, exist_ok=True)
-        with lines.open("w", encoding="utf-8") as out:
+        with pq.ParquetWriter(table, schema, compression="zstd") as writer:
             for file in files:
-                out.writelines(f"{json.dumps(sample.row)}\n" for sample in read_samples(file))
-        source = f"read_json({quote_literal(str(lines))}, format = 'newline_delimited', sample_size = -1)"
-        with connect("512MB") as db:
-            db.execute(f"COPY (SELECT * FROM {source}) TO {quote_literal(str(table))} (FORMAT parquet)")
+                rows = (sample.row for sample in read_samples(file))
+                while batch := list(islice(rows, _BATCH_ROWS)):
+                    try:
+                        writer.write_table(pa.Table.from_pylist(batch, schema))
+                    except (pa.ArrowException, TypeError) as error:
+                        said = f"a sample of {file} does not hold what {CARD} says: {error}"
+                        raise UserError(said, _PUBLISH_AGAIN) from None
         made[split] = [table]
     return made
+
+
+def _sample_schema(root: Path, front: Mapping[str, Any], name: str) -> pa.Schema:
+    """The columns that the ``json`` of a sample has, by ``dataset_info`` of the card."""
+    infos = front.get("dataset_info") or ()
+    for info in [infos] if isinstance(infos, Mapping) else infos:
+        for feature in info.get("features") or () if info.get("config_name", name) == name else ():
+            if feature.get("name") == "json":
+                try:
+                    return schema_of(feature.get("struct"))
+                except ValueError:
+                    break
+    raise UserError(f"{root / CARD} does not say what its samples hold (`dataset_info`)", _PUBLISH_AGAIN)
 
 
 def filter_archive(path: Path, stays: Callable[[dict[str, Any]], bool]) -> None:

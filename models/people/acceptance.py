@@ -97,7 +97,7 @@ def wilson(good: int, total: int, z: float = _Z) -> Wilson:
 _COUNTS = """
 SELECT count(*) FILTER (accepted > others), count(*) FILTER (accepted <= others) FROM (
     SELECT task_id, count(*) FILTER (verdict = 'accept') AS accepted, count(*) FILTER (verdict <> 'accept') AS others
-    FROM reviews SEMI JOIN {clips} USING (clip_id)
+    FROM {reviews} AS answers SEMI JOIN {clips} USING (clip_id)
     WHERE kind IN ('judge', 'edit', 'choose') AND verdict <> 'cannot_tell'
         AND gold IS NULL AND coalesce(holds, true) GROUP BY task_id
 )
@@ -110,15 +110,17 @@ def release_acceptance(
     confidence: float = 0.95,
     allowed: int = 0,
     clips: str = "clips",
+    reviews: str = "reviews",
 ) -> AcceptanceDecision:
     """What the reviews of a build decide about its clips; ``db`` has the view ``reviews``.
 
-    ``clips``, a table or a query in brackets, holds the clips that are decided about.
+    ``clips`` and ``reviews``, tables or queries in brackets, hold the clips that are decided about, and answers to
+    tasks that were drawn by chance: of others nothing follows.
 
     A task is good where more people accept its caption as it is than not: a caption that needed a correction is none
     of the release's good ones. Tasks with known answers were not drawn by chance, and answers that do not hold decide
     nothing: neither counts.
     """
     [(population,)] = db.execute(f"SELECT count(*) FROM {clips}").fetchall()
-    [(good, bad)] = db.execute(_COUNTS.format(clips=clips)).fetchall()
+    [(good, bad)] = db.execute(_COUNTS.format(clips=clips, reviews=reviews)).fetchall()
     return AcceptancePlan(population, share, confidence, allowed).decide(good, bad)

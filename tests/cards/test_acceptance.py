@@ -59,6 +59,31 @@ def test_what_is_missing_is_counted(source: DatasetSource) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"order": "disagreement"}, "order: disagreement"),
+        ({"order": "random", "strata": "license"}, "strata: license"),
+        ({"order": "random", "since": "releases/v1"}, "since: releases/v1"),
+    ],
+)
+def test_answers_to_tasks_that_were_chosen_do_not_count(
+    source: DatasetSource, options: dict[str, Any], why: str
+) -> None:
+    answered = judged(source, *["accept"] * 8)
+    assert isinstance(answered.build, told.FakeBuild) and said(answered) == []
+    review: dict[str, Any] = {"name": "annotation.review", "tables": [{"name": "test", "table": "reviews"}]}
+
+    def ask(**how: Any) -> list[str]:
+        lock = {**answered.build.lock, "steps": [{**review, "options": how}, *answered.build.lock["steps"]]}
+        return said(answered._replace(build=replace(answered.build, lock=lock)))
+
+    [line] = ask(**options)
+    assert "4 more good reviews needed; so far, of 0 clips" in line
+    assert line.endswith(f"; answers to test say nothing of all clips, because of `{why}`")
+    assert ask(order="random", strata="", since=None) == []
+
+
 def test_it_is_not_published_anywhere(source: DatasetSource, tmp_path: Path) -> None:
     early = judged(source, "accept")
     publish: list[Callable[[], object]] = [

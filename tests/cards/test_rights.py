@@ -22,6 +22,7 @@ from cliploom.cards.publishing.release import publish_to_folder
 from cliploom.cards.publishing.source import read_card, read_source
 from cliploom.cards.release.reading import open_dataset
 from cliploom.cards.rights import removal
+from cliploom.cards.rights.archives import write_sample_table
 from cliploom.cards.rights.policy import RightsPolicy
 from cliploom.cards.rights.removal import Removal, remove_videos
 from cliploom.cards.rights.takedown import LIST, make_takedown, read_takedown, write_takedown
@@ -314,6 +315,26 @@ def test_videos_leave_archives_too_with_every_byte(tars: Path) -> None:
     front = read_card((tars / "README.md").read_text())[0]
     assert sum(split["num_examples"] for split in front["dataset_info"][0]["splits"]) == 8
     assert sorted(file.name for file in tars.glob("takedown*")) == ["takedown.json"]
+
+
+def test_what_samples_hold_is_what_the_card_says_and_no_guess(tars: Path, tmp_path: Path) -> None:
+    front = read_card((tars / "README.md").read_text())[0]
+    for path in (tars / "data").glob("train-*.tar"):  # captions that look like dates
+        path.write_bytes(
+            re.sub(rb'"caption":"A caption, number \d\."', b'"caption":"2024-05-01T00:00:00Z"', path.read_bytes())
+        )
+    [table] = write_sample_table(tars, front, tmp_path / "made")["train"]
+    found = pq.read_table(table)
+    assert found.schema.field("caption").type == "string" and found.schema.field("start_s").type == "double"
+    assert set(found.column("caption").to_pylist()) == {"2024-05-01T00:00:00Z"}
+    for info in (None, [{"config_name": "default", "features": [{"name": "json", "dtype": "string"}]}]):
+        with pytest.raises(UserError, match="does not say what its samples hold"):
+            write_sample_table(tars, {**front, "dataset_info": info}, tmp_path / "more")
+    other = [
+        {"config_name": "default", "features": [{"name": "json", "struct": [{"name": "caption", "dtype": "int64"}]}]}
+    ]
+    with pytest.raises(UserError, match="does not hold what README.md says"):
+        write_sample_table(tars, {**front, "dataset_info": other}, tmp_path / "more")
 
 
 def test_a_split_of_archives_may_be_emptied(tars: Path) -> None:

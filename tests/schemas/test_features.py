@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cliploom.schemas import ROWS, Clip, Span, Tags, arrow_schema, to_arrow
-from cliploom.schemas.features import METADATA_KEY, features, features_dict, features_json, features_yaml
+from cliploom.schemas.features import METADATA_KEY, features, features_dict, features_json, features_yaml, schema_of
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
@@ -31,6 +32,7 @@ def test_datasets_reads_them_back_from_the_metadata_and_from_the_card(row: type)
     said = json.loads(features_json(schema))
     assert datasets.Features.from_dict(said["info"]["features"]) == features(schema)
     assert datasets.Features._from_yaml_list(features_yaml(schema)) == features(schema)
+    assert features_yaml(schema_of(features_yaml(schema))) == features_yaml(schema)
     marked = schema.with_metadata({METADATA_KEY: features_json(schema)})
     assert datasets.Features.from_arrow_schema(marked) == features(schema)
 
@@ -67,3 +69,9 @@ def test_all_but_features_works_without_the_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "absent"
+
+
+@pytest.mark.parametrize("said", [None, [{"dtype": "string"}], [{"name": "a", "dtype": "video"}], [{"name": "a"}], 3])
+def test_what_describes_no_columns_is_refused(said: Any) -> None:
+    with pytest.raises(ValueError):
+        schema_of(said)
