@@ -69,7 +69,7 @@ REVIEW_VENV := .venv-review
 
 $(REVIEW_VENV)/ready: pyproject.toml
 	@bash .ci/environment $(REVIEW_VENV)
-	$(REVIEW_VENV)/bin/python -m pip install label-studio==1.23.2 playwright --editable '.[test]'
+	$(REVIEW_VENV)/bin/python -m pip install label-studio==1.23.2 playwright --editable '.[test,view]'
 	@touch $@
 
 test-review: $(REVIEW_VENV)/ready

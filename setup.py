@@ -7,7 +7,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 NOT_OURS = {"tests", "benchmarks", "docs", "src", "build", "dist"}
-DATA = [*(f"**/*.{ending}" for ending in ("css", "j2", "js", "md", "txt", "yaml")), "media/*"]
+DATA = [*(f"**/*.{ending}" for ending in ("css", "html", "j2", "js", "md", "txt", "yaml")), "media/*"]
 
 
 class OnlyOurs(build_py):

@@ -29,4 +29,5 @@ def demo(
     with as_file(files(PACKAGE) / "media") as media:
         recipe = read_recipe(recipe_text("demo"), "demo.yaml", [f"builders.folder.path={dumps(str(media))}"])
         end_build(do_build(recipe, out, RunOptions(), quiet, again), False)
+        print(f"look:     {command_line(['cliploom', 'view', str(out)])}")
         print(f"publish:  {command_line(['cliploom', 'publish', str(out), '--to', 'USER/NAME'])}")

@@ -34,10 +34,11 @@ from .status import status
 from .steps import steps
 from .takedown import takedown
 from .verify import verify
+from .view import view
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, report, publish, export, score, diff, verify, takedown, steps, recipes,
-    doctor, clean, demo,
+    init, plan, build, status, errors, sql, view, report, publish, export, score, diff, verify, takedown, steps,
+    recipes, doctor, clean, demo,
 )  # fmt: skip
 
 app = typer.Typer(

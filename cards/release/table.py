@@ -164,7 +164,7 @@ def prepare(db: duckdb.DuckDBPyConnection, places: Mapping[str, VideoPlace], wit
     chosen = "".join(f'q."{column}", ' for column in scores.values())
     joined = "LEFT JOIN _scores q USING (clip_id)" if scores else ""
     if scores:
-        db.execute(f"CREATE TEMP VIEW _scores AS {_scores(scores)}")
+        db.execute(f"CREATE TEMP VIEW _scores AS {score_query(scores)}")
     db.execute(f"CREATE TEMP VIEW release AS {_QUERY.format(scores=chosen, joined=joined)}")
     schema = release_schema(_missing(db, with_files), scores, models)
     if with_files and carries["links"]:
@@ -186,7 +186,7 @@ def transcript_views(table: str = "clips") -> str:
     return _TRANSCRIPT.format(table=table)
 
 
-def _scores(names: Mapping[str, str]) -> str:
+def score_query(names: Mapping[str, str]) -> str:
     """One row a clip: of each name the value for the clip itself, or for the caption that was taken."""
     columns = (
         f"arg_min(s.value, (coalesce(list_position(family, s.caption_id), 0), s.score_id))"

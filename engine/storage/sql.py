@@ -68,7 +68,7 @@ def add_views(db: duckdb.DuckDBPyConnection, sources: Sources, store: Store, dro
     """One view per row type over all shards; ``_step`` says which step wrote a row."""
     for row in row_types():
         schema = arrow_schema(row)
-        parts = [part for table in sources.get(row, ()) if (part := _select(table, store, schema.names))]
+        parts = [part for table in sources.get(row, ()) if (part := select_rows(table, store, schema.names))]
         if not parts:
             _create_empty(db, row.table, schema)
             continue
@@ -88,8 +88,10 @@ def _create_empty(db: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -
     db.unregister("_columns")
 
 
-def _select(table: TableRef, store: Store, columns: Sequence[str]) -> str:
-    parts = [part for number in range(store.shards) for part in store.shard(table, number).row_parts()]
+def select_rows(table: TableRef, store: Store, columns: Sequence[str], shards: Iterable[int] | None = None) -> str:
+    """SQL for a table's rows that count, of all shards or of some; empty where there are none."""
+    numbers = range(store.shards) if shards is None else shards
+    parts = [part for number in numbers for part in store.shard(table, number).row_parts()]
     selected = f"SELECT {', '.join(columns)}, {quote_literal(table.name)} AS _step FROM "
     queries = [selected + parquet_table(whole)] if (whole := [p.file for p in parts if p.outdated is None]) else []
     for part in parts:  # of a shard that is being worked at
