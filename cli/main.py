@@ -21,6 +21,7 @@ from .diff import diff
 from .doctor import doctor
 from .errors import errors
 from .export import export
+from .find import find
 from .init import init
 from .plan import plan
 from .publish import publish
@@ -37,7 +38,7 @@ from .verify import verify
 from .view import view
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, view, report, publish, export, score, diff, verify, takedown, steps,
+    init, plan, build, status, errors, sql, view, find, report, publish, export, score, diff, verify, takedown, steps,
     recipes, doctor, clean, demo,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.contract.errors import UserError
 from ...engine.marks import ClipMark, add_mark, read_marks
 from ...engine.query import VideoRows, close_database
+from ...engine.selections import read_selections
 from .clip_media import film_picture, played_file
 from .clip_page import ClipPages
 from .selection import count_clips, facets, list_clips, read_selection
@@ -27,8 +28,8 @@ class Viewer:
     """A build as it was when this was made, and the marks that are put on its clips."""
 
     def __init__(self, build: Build, named: Mapping[str, Sequence[str]] | None = None) -> None:
-        """``named`` are lists of clip ids that can be shown by their name."""
-        self.build, self.named = build, dict(named or {})
+        """``named`` are lists of clip ids that can be shown by their name, beside the build's own selections."""
+        self.build, self.named = build, {**read_selections(build.root), **(named or {})}
         self.db = build.connect()
         self.columns = make_wall(self.db, build)
         close_database(self.db, build)

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import told
 
 from cliploom.cards.viewer.clip_media import PlayedFile, film_picture, sound_wave
 from cliploom.cards.viewer.export import export_page
 from cliploom.cards.viewer.selection import count_clips, facets, list_clips, read_selection
 from cliploom.cards.viewer.server import make_app
 from cliploom.cards.viewer.viewer import Viewer
-from cliploom.cards.viewer.wall import WallColumn
+from cliploom.cards.viewer.wall import WallColumn, make_wall
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.marks import MARKS, ClipMark, read_marks
 
@@ -215,3 +216,18 @@ def test_other_sites_can_neither_ask_nor_mark(address: str, viewer: Viewer) -> N
     assert ask(f"{address}/api/mark", mark, Content_Type="text/plain")[0] == 415  # what a form may send unasked
     assert ask(f"{address}/..%2f..%2fserver.py")[0] == 404 and ask(f"{address}/server.py")[0] == 404
     assert read_marks(viewer.build.root) == []
+
+
+def test_the_wall_tells_what_became_of_clips_and_why(tmp_path: Path) -> None:
+    build = told.films(tmp_path)
+    db = build.connect()
+    columns = {column.name: column for column in make_wall(db, build)}
+    rows = db.execute("SELECT clip_id, state, reason, caption, tags, score_conse FROM wall ORDER BY clip_id").fetchall()
+    [(clips,)] = db.execute("SELECT count(DISTINCT clip_id) FROM clips").fetchall()
+    assert len(rows) == clips and {state for _, state, *_ in rows} == {"kept", "dropped"}
+    for _, state, reason, *_ in rows:
+        assert bool(reason) == (state == "dropped")
+    reasons = {row[2] for row in rows if row[2]}
+    assert reasons <= {f"{step}: {reason}" for step, _, _, reason in build.verdicts}
+    assert any(caption and tags and score is not None for _, _, _, caption, tags, score in rows)
+    assert columns["score_conse"].low < columns["score_conse"].high and columns["tags"].kind == "list"
