@@ -32,7 +32,9 @@ class Selection(Filter[Clip]):
             raise UserError(f"filters.selection: {self.path} names no clip", "one id a line")
 
     def revision(self) -> str:
-        """A digest of the ids."""
+        """A digest of the ids; nothing for a file that ``check`` refuses."""
+        if not Path(self.path).expanduser().is_file():
+            return ""
         return hashlib.blake2b("\n".join(sorted(self._ids)).encode(), digest_size=8).hexdigest()
 
     @cached_property
