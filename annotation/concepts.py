@@ -14,6 +14,7 @@ import numpy as np
 from ..engine.contract.errors import UserError
 from ..engine.contract.step import Global, Step, StepContext
 from ..engine.storage.files import write_json
+from ..models.text.lines import read_lines
 from ..models.weights import cache_dir
 from ..schemas import Caption, Col, TagLabels
 from .metaclip.matcher import EntryMatcher
@@ -25,7 +26,6 @@ from .metaclip.metadata import (
     merge_sources,
     numbers,
     read_entries,
-    read_lines,
     viewed_titles,
     wordnet_names,
 )

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from cliploom.annotation.metaclip.matcher import EntryMatcher
-from cliploom.annotation.metaclip.metadata import bound_pairs, count_ngrams, merge_sources, numbers, read_lines
+from cliploom.annotation.metaclip.metadata import bound_pairs, count_ngrams, merge_sources, numbers
 from cliploom.annotation.metaclip.spacing import pattern_of, space_text
+from cliploom.models.text.lines import read_lines
 
 PLAIN = 20  # texts of the plain loop
 

@@ -6,17 +6,17 @@ Sources: Xu et al. 2023 (https://arxiv.org/abs/2309.16671, section 3.1), and the
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from math import log2
 from pathlib import Path
 from typing import NamedTuple
 
 from ...engine.contract.errors import UserError
+from ...models.text.lines import read_lines
 from .spacing import has_no_space, is_mark
 
 LIMIT = 500_000
@@ -142,21 +142,6 @@ def merge_sources(sources: Iterable[Iterable[str]], limit: int = LIMIT, longest:
 
 def _fits(entry: str, longest: int) -> bool:
     return len(entry) <= longest and not is_mark(entry)
-
-
-def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file, which may be packed with gzip, without their ends.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    open_: Callable[..., Iterable[str]] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with open_(path, "rt", encoding="utf-8", newline="\n") as lines:  # type: ignore[attr-defined]
-            for line in lines:
-                yield line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
 
 
 def read_entries(path: Path) -> list[str]:

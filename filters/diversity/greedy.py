@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
 
-_SLACK = 1e-4  # far above what float32 makes of a product of vectors of length 1
+SLACK = 1e-4  # far above what float32 makes of a product of vectors of length 1
 _SAMPLE = 4096
 _BLOCK = 512
 _CHUNK = 8192  # of the pool, at once: 16 MiB of bounds
@@ -34,10 +34,9 @@ def greedy(vectors: NDArray[Any], threshold: float) -> Places:
     Vectors come in the order in which they are judged, ``(N, D)``. Beside them it needs some 200 MB for 100 000 of
     384 numbers. One without length is like no other.
     """
-    units = _units(vectors)
+    units = to_units(vectors)
     like = np.full(len(units), -1, np.int64)
-    heads = _heads(units, threshold)
-    pool = _Pool(units, heads, threshold)
+    pool = _Pool(units, heads(units, threshold), threshold)
     for start in range(0, len(units), _BLOCK):
         block = np.arange(start, min(start + _BLOCK, len(units)))
         pool.look_up(block, like)
@@ -47,7 +46,7 @@ def greedy(vectors: NDArray[Any], threshold: float) -> Places:
 
 def brute(vectors: NDArray[Any], threshold: float) -> Places:
     """The same, comparing all with all in float64, one row after the other."""
-    units = _units(vectors).astype(np.float64)
+    units = to_units(vectors).astype(np.float64)
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
     like, kept = np.full(len(units), -1, np.int64), list[int]()
     pool = np.empty_like(units)
@@ -78,23 +77,23 @@ class _Pool:
                 return
             high = min(low + _CHUNK, self._size)
             bounds = self._heads[block] @ self._kept_heads[low:high].T
-            rows = np.flatnonzero(bounds.max(axis=1) >= self._threshold - _SLACK)
+            rows = np.flatnonzero(bounds.max(axis=1) >= self._threshold - SLACK)
             if len(rows):
-                at, near = np.nonzero(bounds[rows] >= self._threshold - _SLACK)
+                at, near = np.nonzero(bounds[rows] >= self._threshold - SLACK)
                 self._compare(block[rows[at]], self._kept[low + near], like)
 
     def _compare(self, some: Places, others: Places, like: Places) -> None:
         """In full; pairs are in order of ``some``, then of ``others``."""
         for low in range(0, len(some), _PAIRS):
             one, other = some[low : low + _PAIRS], others[low : low + _PAIRS]
-            cosines = np.einsum("ij,ij->i", _exact(self._units[one]), _exact(self._units[other]))
+            cosines = np.einsum("ij,ij->i", exact(self._units[one]), exact(self._units[other]))
             hits = np.flatnonzero((cosines >= self._threshold) & (like[one] < 0))[::-1]
             like[one[hits]] = other[hits]  # of several the first counts: it is written last
 
     def join(self, block: Places, like: Places) -> None:
         """Take those of a block that are like none before them in it; write to ``like`` what the others are like."""
-        exact = _exact(self._units[block])
-        near = np.tril(exact @ exact.T >= self._threshold, -1)
+        full = exact(self._units[block])
+        near = np.tril(full @ full.T >= self._threshold, -1)
         stays = np.ones(len(block), bool)
         for at in np.flatnonzero(near.any(axis=1)).tolist():
             first = np.flatnonzero(near[at] & stays)
@@ -106,13 +105,15 @@ class _Pool:
         self._size += len(fresh)
 
 
-def _units(vectors: NDArray[Any]) -> Floats:
+def to_units(vectors: NDArray[Any]) -> Floats:
+    """The vectors in float32, of length 1; those without length stay so."""
     made = np.array(vectors, np.float32, ndmin=2)
     made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
     return made
 
 
-def _exact(units: Floats) -> NDArray[np.float64]:
+def exact(units: Floats) -> NDArray[np.float64]:
+    """Units in float64, of length 1 anew."""
     made: NDArray[np.float64] = units.astype(np.float64)
     made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
     return made
@@ -125,19 +126,19 @@ class _Rotation(NamedTuple):
     width: int
 
 
-def _heads(units: Floats, threshold: float) -> Floats:
+def heads(units: Floats, threshold: float) -> Floats:
     """``(N, m + 1)``: of each vector its numbers on the first axes, and the length of the rest."""
     if not units.size:
         return np.zeros((len(units), 1), np.float32)
     turn = _turn(units, threshold)
     if turn.width >= units.shape[1]:
         return units
-    heads = np.empty((len(units), turn.width + 1), np.float32)
+    made = np.empty((len(units), turn.width + 1), np.float32)
     for low in range(0, len(units), _SAMPLE):
         turned = units[low : low + _SAMPLE] @ turn.axes
-        heads[low : low + _SAMPLE, :-1] = turned[:, : turn.width]
-        heads[low : low + _SAMPLE, -1] = np.linalg.norm(turned[:, turn.width :], axis=1)
-    return heads
+        made[low : low + _SAMPLE, :-1] = turned[:, : turn.width]
+        made[low : low + _SAMPLE, -1] = np.linalg.norm(turned[:, turn.width :], axis=1)
+    return made
 
 
 def _turn(units: Floats, threshold: float) -> _Rotation:
@@ -153,5 +154,5 @@ def _turn(units: Floats, threshold: float) -> _Rotation:
     for width in (w for w in _WIDTHS if w < numbers and len(others)):
         rest, other_rest = (np.linalg.norm(part[:, width:], axis=1) for part in (some, others))
         bounds = some[:, :width] @ others[:, :width].T + rest[:, None] * other_rest
-        costs[width] = width + 1 + _DEAR * numbers * float((bounds >= threshold - _SLACK).mean())
+        costs[width] = width + 1 + _DEAR * numbers * float((bounds >= threshold - SLACK).mean())
     return _Rotation(axes, min(costs, key=lambda width: costs[width]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from .neighbours import Hashes, NeighbourPairs, Places, near_pairs, ranges
 
+MIRROR = np.uint64(0x5555555555555555)
+"""The bits that a 64-bit DCT hash changes when its picture is mirrored left to right: every second frequency turns its
+sign. Others change where the median does, a few at most."""
+_AS_IT_IS = np.uint64(0)
 _AT_ONCE = 1 << 22  # pairs of clips in memory
 
 
@@ -22,6 +27,12 @@ class Rule(NamedTuple):
     length_ratio: float  # of the shorter to the longer, at least
     min_frames: int  # that a clip needs to be like any
     within_video: bool  # whether clips of one video are compared
+    mirrored: bool = False  # whether pictures are like those that show them the other way round
+
+    @property
+    def views(self) -> tuple[np.uint64, ...]:
+        """What a hash is changed by, for each way to look at a picture."""
+        return (_AS_IT_IS, MIRROR) if self.mirrored else (_AS_IT_IS,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +64,16 @@ def gather(hashes: Hashes, clip: Places, seconds: NDArray[np.float64], video: Pl
     return ClipHashes(unique, start, entry, count, frames, seconds, video)
 
 
-def groups(pictures: ClipHashes, rule: Rule) -> Places:
-    """For each clip the number of the first clip of its group: alike, or alike to one that is, and so on."""
+def groups(pictures: ClipHashes, rule: Rule, same: Places | None = None) -> Places:
+    """For each clip the number of the first clip of its group: alike, or alike to one that is, and so on.
+
+    ``same`` has a number for each clip, of which equal ones are of one group whatever they look like.
+    """
     union = _Union(len(pictures.seconds))
+    if same is not None:
+        _, first, place = np.unique(same, return_index=True, return_inverse=True)
+        for clip in np.flatnonzero(first[place] != np.arange(len(same))).tolist():
+            union.join(clip, int(first[place[clip]]))
     for first, same in _identical(pictures, rule):
         union.join(first, same)
     chosen, unlike = union.roots() == np.arange(len(pictures.seconds)), set[tuple[int, int]]()
@@ -79,8 +97,12 @@ def alike(pictures: ClipHashes, rule: Rule, one: int, other: int) -> bool:
         return False
     if not _like_lengths(pictures.seconds[one], pictures.seconds[other], rule):
         return False
+    return any(_look_alike(pictures, rule, one, other, view) for view in rule.views)
+
+
+def _look_alike(pictures: ClipHashes, rule: Rule, one: int, other: int, view: np.uint64) -> bool:
     (a, a_count), (b, b_count) = pictures.of(one), pictures.of(other)
-    near = np.bitwise_count(a[:, None] ^ b[None, :]) <= rule.max_bits
+    near = np.bitwise_count(a[:, None] ^ b[None, :] ^ view) <= rule.max_bits
     sides = [(a_count[near.any(axis=1)].sum(), pictures.frames[one])]
     sides += [(b_count[near.any(axis=0)].sum(), pictures.frames[other])]
     fewest = min(frames for _, frames in sides)
@@ -121,7 +143,8 @@ def _candidates(pictures: ClipHashes, rule: Rule, chosen: NDArray[np.bool_]) -> 
     probe = _probes(owner, count, np.diff(holders.start)[entry], pictures.frames, rule)
     askers = _Lists(entry[probe], owner[probe], len(pictures.hashes))
     asked = np.unique(entry[probe])
-    for near in near_pairs(pictures.hashes, pictures.hashes[asked], rule.max_bits):
+    seen = (near_pairs(pictures.hashes, pictures.hashes[asked] ^ view, rule.max_bits) for view in rule.views)
+    for near in chain.from_iterable(seen):
         yield from _pairs(pictures, rule, askers, holders, NeighbourPairs(asked[near.query], near.found))
 
 

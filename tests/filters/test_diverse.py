@@ -68,7 +68,7 @@ def test_bounds_are_short_where_vectors_have_structure_and_whole_where_they_spar
     def width(vectors: Vectors, threshold: float) -> int:
         units = vectors.astype(np.float32)
         units /= np.linalg.norm(units, axis=1, keepdims=True)
-        return int(likeness._heads(units, threshold).shape[1])
+        return int(likeness.heads(units, threshold).shape[1])
 
     assert width(clouds(2000, 128, 1.0, 0, False), 0.9) < 70
     assert width(clouds(2000, 128, 1.0, 0, True), 0.1) == 128

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import av
+import cv2
 import duckdb
 import numpy as np
 import pytest
@@ -17,8 +20,10 @@ from hypothesis import strategies as st
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.step import Drop, StepContext, reads, writes
 from cliploom.filters.duplicates import Duplicates
+from cliploom.filters.hashes.borders import Pixels, border_share, content_box
 from cliploom.filters.hashes.duplicate_groups import Rule, gather, groups
-from cliploom.filters.hashes.neighbours import near_pairs
+from cliploom.filters.hashes.neighbours import near_pairs, near_pairs_within
+from cliploom.media.frame_sampler import perceptual_hash
 from cliploom.schemas import Clip, Frame, Row, Video, to_arrow
 
 MEDIA = Path(__file__).parents[1] / "media"
@@ -193,3 +198,72 @@ def test_the_same_film_in_another_file_is_found(tmp_path: Path) -> None:
     clips = [_clip(video, 11, 18) for video in files]
     dropped = _drops(clips, frames, [_video(video) for video in files])
     assert dropped == [Drop(clips[0].clip_id, "trailer", "duplicate", f"of {clips[1].clip_id}")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(hashes, max_size=60), st.integers(0, 12))
+def test_pairs_among_themselves_are_each_found_once(stored: list[int], max_bits: int) -> None:
+    found = near_pairs_within(np.asarray(stored, np.uint64), max_bits)
+    pairs = list(zip(found.query.tolist(), found.found.tolist(), strict=True))
+    assert pairs == [
+        (i, j) for i, j in combinations(range(len(stored)), 2) if (stored[i] ^ stored[j]).bit_count() <= max_bits
+    ]
+
+
+def test_the_same_bytes_are_the_same_whatever_is_in_them() -> None:
+    clips = [_clip("a", 0, 2), _clip("a", 2, 4), _clip("b", 0, 2), _clip("c", 0, 2)]
+    videos = [replace(_video(v), sha256=digest) for v, digest in (("a", "1" * 64), ("b", "1" * 64), ("c", ""))]
+    a = clips[0].clip_id
+    assert _drops(clips, [], videos) == [Drop(clips[2].clip_id, "b", "duplicate", f"of {a}")]
+
+
+def _jpegs(edit: Callable[[Pixels], Pixels]) -> list[bytes]:
+    """Frames of a real film, changed."""
+    with av.open(str(MEDIA / "bbb_480p_20s.mp4")) as film:
+        frames = [f.to_ndarray(format="gray") for n, f in enumerate(film.decode(video=0)) if n % 40 == 0]
+    return [bytes(cv2.imencode(".jpg", edit(frame))[1]) for frame in frames[:8]]
+
+
+def _film(video: str, jpegs: Sequence[bytes], step_s: float = 0.5) -> list[Frame]:
+    made = []
+    for i, jpeg in enumerate(jpegs):
+        gray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        made.append(Frame(f"{video}_{i:09d}", video, i * step_s, jpeg, 8, 8, perceptual_hash(gray), 100.0, 120.0))
+    return made
+
+
+EDITS: dict[str, tuple[Callable[[Pixels], Pixels], dict[str, Any]]] = {
+    "encoded again": (lambda gray: cv2.resize(gray, (320, 180)), {}),
+    "cropped": (lambda gray: np.ascontiguousarray(gray[8:-8, 14:-14]), {}),
+    "mirrored": (lambda gray: np.ascontiguousarray(gray[:, ::-1]), {"mirrored": True}),
+    "letterboxed": (lambda gray: np.pad(gray, ((90, 90), (0, 0))), {"trim": True}),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_changed_copies_of_a_real_film_are_found(name: str) -> None:
+    edit, options = EDITS[name]
+    frames = [*_film("a", _jpegs(lambda gray: gray)), *_film("b", _jpegs(edit))]
+    clips, videos = [_clip("a", 0, 4), _clip("b", 0, 4)], [_video("a"), _video("b")]
+    assert len(_drops(clips, frames, videos, Duplicates(max_bits=12, **options))) == 1
+    if options:
+        assert _drops(clips, frames, videos, Duplicates(max_bits=12)) == []
+
+
+def test_a_copy_at_twice_the_speed_is_found_where_lengths_may_differ() -> None:
+    jpegs = _jpegs(lambda gray: gray)
+    frames = [*_film("a", jpegs), *_film("b", jpegs[::2])]
+    clips, videos = [_clip("a", 0, 4), _clip("b", 0, 2)], [_video("a"), _video("b")]
+    assert len(_drops(clips, frames, videos, Duplicates(length_ratio=0.4))) == 1
+    assert _drops(clips, frames, videos, Duplicates(length_ratio=0.6)) == []
+
+
+def test_borders_are_what_is_plain_at_the_edges() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
+    assert content_box(picture) == (0, 60, 0, 80) and border_share(picture) == 0
+    boxed = np.pad(picture, ((10, 12), (5, 0)), constant_values=3)
+    assert content_box(boxed) == (10, 70, 5, 85) and border_share(boxed) == pytest.approx(1 - 4800 / boxed.size)
+    assert content_box(np.zeros((9, 9), np.uint8)) == (0, 9, 0, 9)
+    assert content_box(np.zeros((0, 0), np.uint8)) == (0, 0, 0, 0)
+    two = np.vstack([np.full((20, 80), 0, np.uint8), picture, np.full((20, 80), 250, np.uint8)])
+    assert content_box(two) == (20, 80, 0, 80)

@@ -1,0 +1,1 @@
+"""Groups of what is alike, and who of a group stays."""

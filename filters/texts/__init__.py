@@ -1,0 +1,1 @@
+"""Texts: rules about one, and which of many are alike."""
