@@ -99,7 +99,7 @@ class Leakage(Global[LeakageInput, Drop]):
 
     def _by_phashes(self, db: duckdb.DuckDBPyConnection, file: Path) -> set[str]:
         listed = read_hashes(file)
-        found = db.execute(_FRAMES).fetchnumpy()
+        found: dict[str, Any] = dict(db.execute(_FRAMES).fetchnumpy())
         clip, hashes = found["clip_id"].astype(str), found["hash"]
         like = near_any(listed, hashes, self.max_bits)
         names, place = np.unique(clip, return_inverse=True)

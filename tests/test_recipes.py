@@ -21,10 +21,14 @@ FAKE = [  # what asks a server; the sample videos are shorter than the paper's
     "builders.keyframes.min_s=5",
 ]
 MEDIA = dumps(str(files(PACKAGE) / "media"))
-PAIRS = ("metaclip", "pairs", "tagalign")
+PAIRS = ("coyo", "metaclip", "pairs", "tagalign")
 CHEAPER = {
     "webvid": ["cards.dataset.rights={unknown: bytes}"],
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
+    "videoufo": [
+        *(f"{step}.model=fake" for step in ("captioners.rewrite", "captioners.topics", "captioners.on_topic")),
+        "filters.keep.where=on_topic >= 0",  # the fake model finds some off topic
+    ],
     "howtocaption": ["captioners.actions.model=fake", "filters.top_scores.quantile=1.0"],
     "sharegpt4video": [*FAKE, "brief.teachers=[{chat: fake, frames: 8}]"],
     # Nobody answers here: tests/annotation/test_asking_recipes.py does.

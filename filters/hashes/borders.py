@@ -46,7 +46,7 @@ def inner_hash(jpeg: bytes) -> int:
     """The 64-bit hash of what is inside a JPEG's borders."""
     import cv2
 
-    gray: Pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    gray: Pixels = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
     box = content_box(gray)
     return int(perceptual_hash(np.ascontiguousarray(gray[box.top : box.bottom, box.left : box.right])), 16)
 

@@ -71,9 +71,9 @@ def groups(pictures: ClipHashes, rule: Rule, same: Places | None = None) -> Plac
     """
     union = _Union(len(pictures.seconds))
     if same is not None:
-        _, first, place = np.unique(same, return_index=True, return_inverse=True)
-        for clip in np.flatnonzero(first[place] != np.arange(len(same))).tolist():
-            union.join(clip, int(first[place[clip]]))
+        seen: dict[int, int] = {}
+        for clip, number in enumerate(same.tolist()):
+            union.join(clip, seen.setdefault(number, clip))
     for first, same in _identical(pictures, rule):
         union.join(first, same)
     chosen, unlike = union.roots() == np.arange(len(pictures.seconds)), set[tuple[int, int]]()

@@ -220,20 +220,22 @@ def test_the_same_bytes_are_the_same_whatever_is_in_them() -> None:
 def _jpegs(edit: Callable[[Pixels], Pixels]) -> list[bytes]:
     """Frames of a real film, changed."""
     with av.open(str(MEDIA / "bbb_480p_20s.mp4")) as film:
-        frames = [f.to_ndarray(format="gray") for n, f in enumerate(film.decode(video=0)) if n % 40 == 0]
+        frames = [
+            np.asarray(f.to_ndarray(format="gray"), np.uint8) for n, f in enumerate(film.decode(video=0)) if n % 40 == 0
+        ]
     return [bytes(cv2.imencode(".jpg", edit(frame))[1]) for frame in frames[:8]]
 
 
 def _film(video: str, jpegs: Sequence[bytes], step_s: float = 0.5) -> list[Frame]:
     made = []
     for i, jpeg in enumerate(jpegs):
-        gray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        gray = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
         made.append(Frame(f"{video}_{i:09d}", video, i * step_s, jpeg, 8, 8, perceptual_hash(gray), 100.0, 120.0))
     return made
 
 
 EDITS: dict[str, tuple[Callable[[Pixels], Pixels], dict[str, Any]]] = {
-    "encoded again": (lambda gray: cv2.resize(gray, (320, 180)), {}),
+    "encoded again": (lambda gray: np.asarray(cv2.resize(gray, (320, 180)), np.uint8), {}),
     "cropped": (lambda gray: np.ascontiguousarray(gray[8:-8, 14:-14]), {}),
     "mirrored": (lambda gray: np.ascontiguousarray(gray[:, ::-1]), {"mirrored": True}),
     "letterboxed": (lambda gray: np.pad(gray, ((90, 90), (0, 0))), {"trim": True}),

@@ -21,7 +21,7 @@ from cliploom.schemas import Clip, Embedding
 HERE = StepContext(Path(), {"": Path("x")})
 
 
-def plain(one: np.ndarray, other: np.ndarray, threshold: float) -> set[tuple[int, int]]:  # type: ignore[type-arg]
+def plain(one: np.ndarray, other: np.ndarray, threshold: float) -> set[tuple[int, int]]:
     a, b = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (one, other))
     return {(int(i), int(j)) for i, j in np.argwhere(a @ b.T >= threshold)}
 

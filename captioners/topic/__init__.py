@@ -1,0 +1,1 @@
+"""Topics: how clusters of captions get names."""

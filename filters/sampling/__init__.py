@@ -1,0 +1,1 @@
+"""Which of many are taken: by draws, by strata, under caps, and unlike each other."""
