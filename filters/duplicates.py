@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 from ..engine.contract.step import Drop, Global, StepContext
+from ..media.borders import inner_hash
 from ..schemas import Clip, Col, Frame, Video
 from ..schemas.ids import SAME_TIME_S
-from .hashes.borders import inner_hash
 from .hashes.duplicate_groups import Rule, gather, groups
 
 if TYPE_CHECKING:

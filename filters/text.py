@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Filter, Step, StepContext
+from ..engine.contract.step import Cost, Filter, Step, StepContext
 from ..models.text import languages, spacy_pipelines
 from ..models.text.english_parser import LONGEST_CHARS, MODEL
 from ..models.text.lines import read_lines
@@ -42,7 +42,7 @@ class Text(Filter[Caption]):
     noun: Annotated[bool, Col("it must have a noun or a name, as spaCy sees it (English)")] = False
     banned: Annotated[str, Col("a text file of words and phrases that it must not have, one a line")] = ""
 
-    cost = "cpu"
+    cost: ClassVar[Cost] = "cpu"
     memory_mb = 500
     batch = 256
     depends_on = ("text",)

@@ -23,7 +23,8 @@ def telling_words(texts: Sequence[str], groups: Sequence[int], count: int, words
     total = sum(each, Counter[str]())
     mean = total.total() / max(1, sum(bool(one) for one in each))
 
-    def weight(word: str, own: Counter[str]) -> float:
-        return own[word] / own.total() * log(1 + mean / total[word])
+    def best(own: Counter[str]) -> list[str]:
+        weights = {word: n / own.total() * log(1 + mean / total[word]) for word, n in own.items()}
+        return sorted(own, key=lambda word: (-weights[word], word))[:words]
 
-    return [sorted(own, key=lambda word, own=own: (-weight(word, own), word))[:words] for own in each]
+    return [best(own) for own in each]

@@ -64,15 +64,15 @@ def gather(hashes: Hashes, clip: Places, seconds: NDArray[np.float64], video: Pl
     return ClipHashes(unique, start, entry, count, frames, seconds, video)
 
 
-def groups(pictures: ClipHashes, rule: Rule, same: Places | None = None) -> Places:
+def groups(pictures: ClipHashes, rule: Rule, equal: Places | None = None) -> Places:
     """For each clip the number of the first clip of its group: alike, or alike to one that is, and so on.
 
-    ``same`` has a number for each clip, of which equal ones are of one group whatever they look like.
+    ``equal`` has a number for each clip, of which equal ones are of one group whatever they look like.
     """
     union = _Union(len(pictures.seconds))
-    if same is not None:
+    if equal is not None:
         seen: dict[int, int] = {}
-        for clip, number in enumerate(same.tolist()):
+        for clip, number in enumerate(equal.tolist()):
             union.join(clip, seen.setdefault(number, clip))
     for first, same in _identical(pictures, rule):
         union.join(first, same)

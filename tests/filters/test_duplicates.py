@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from cliploom.builders.scan import Scan
 from cliploom.engine.contract.step import Drop, StepContext, reads, writes
 from cliploom.filters.duplicates import Duplicates
-from cliploom.filters.hashes.borders import Pixels, border_share, content_box
 from cliploom.filters.hashes.duplicate_groups import Rule, gather, groups
 from cliploom.filters.hashes.neighbours import near_pairs, near_pairs_within
+from cliploom.media.borders import Pixels, border_share, content_box
 from cliploom.media.frame_sampler import perceptual_hash
 from cliploom.schemas import Clip, Frame, Row, Video, to_arrow
 

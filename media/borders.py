@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...media.frame_sampler import perceptual_hash
+from .frame_sampler import perceptual_hash
 
 Pixels = NDArray[np.uint8]
 

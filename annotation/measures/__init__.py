@@ -1,0 +1,1 @@
+"""Plain measures of clips."""
