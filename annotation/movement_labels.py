@@ -52,7 +52,7 @@ class MovementLabels(Split[MovementLabelsInput, Score]):
         """Make the flow."""
         import cv2
 
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         made = f"cliploom movement labels {self.version}, DIS flow, OpenCV {cv2.__version__}"
         yield each_row(lambda row: self._answer(row, flow, made))
 

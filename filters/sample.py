@@ -34,7 +34,7 @@ class SampleInput(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample(Global[SampleInput, Drop]):
+class SampleStep(Global[SampleInput, Drop]):
     """Keep a part of the clips: at random, by strata, under caps, or unlike each other.
 
     First the caps: ``most`` clips of each stratum, ``tag_most`` for each object that captions name. Then, of what is

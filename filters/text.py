@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.requirements import Requirement
-from ..engine.contract.step import Cost, Filter, Step, StepContext
+from ..engine.contract.step import Filter, Step, StepContext
 from ..models.text import languages, spacy_pipelines
 from ..models.text.english_parser import LONGEST_CHARS, MODEL
 from ..models.text.lines import read_lines
@@ -21,7 +21,7 @@ Verdicts = Sequence[str | None | RowError]
 
 
 @dataclass(frozen=True)
-class Text(Filter[Caption]):
+class TextStep(Filter[Caption]):
     """Keep captions that are long enough, not too long, in the right language, name a thing and nothing banned.
 
     COYO-700M's rules for texts (https://github.com/kakaobrain/coyo-dataset) are ``min_chars: 6, max_chars: 1000,
@@ -42,7 +42,7 @@ class Text(Filter[Caption]):
     noun: Annotated[bool, Col("it must have a noun or a name, as spaCy sees it (English)")] = False
     banned: Annotated[str, Col("a text file of words and phrases that it must not have, one a line")] = ""
 
-    cost: ClassVar[Cost] = "cpu"
+    cost = "cpu"
     memory_mb = 500
     batch = 256
     depends_on = ("text",)

@@ -237,7 +237,7 @@ class MultiOutput(Step, Generic[In]):
 class Filter(Step, Generic[In]):
     """Decides for each row whether it stays. It writes no rows: its verdicts are its ledger."""
 
-    cost = "row"
+    cost: ClassVar[Cost] = "row"
     batch = 1024
 
     def drop(self, row: In) -> str | None:

@@ -57,7 +57,7 @@ def test_directions_are_voted_for() -> None:
     assert direction(np.array([1.0, 1.0]), np.array([92.0, 40.0])) == 2
 
 
-def _plain(u: np.ndarray, v: np.ndarray) -> list[int]:  # type: ignore[type-arg]
+def _plain(u: np.ndarray, v: np.ndarray) -> list[int]:
     """Pattern 1 and the frames, place by place."""
     found: list[int] = []
     frames = []

@@ -13,7 +13,7 @@ from step_tables import step_tables
 
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import StepContext
-from cliploom.filters.sample import Sample
+from cliploom.filters.sample import SampleStep
 from cliploom.filters.sampling.choice import allocate, cap_groups, cap_tags, seeded_ranks, take_strata
 from cliploom.models.encoders.spread import farthest_first, spherical_kmeans
 from cliploom.schemas import Caption, Clip, Embedding, Row, Score, Tags, Video
@@ -91,7 +91,7 @@ def rows(count: int = 40) -> list[Row]:
 
 
 def stay(**options: object) -> set[str]:
-    step = Sample(**options)  # type: ignore[arg-type]
+    step = SampleStep(**options)  # type: ignore[arg-type]
     with step_tables(rows()) as db:
         gone = {drop.id for drop in step.rows(db, HERE)}
     return {f"k{n:02}" for n in range(40)} - gone
@@ -126,10 +126,10 @@ def test_tags_and_vectors() -> None:
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Sample(**options).check([])  # type: ignore[arg-type]
+        SampleStep(**options).check([])  # type: ignore[arg-type]
 
 
 def test_vectors_are_needed_to_spread() -> None:
     some: Sequence[Row] = [row for row in rows() if not isinstance(row, Embedding)]
     with step_tables(some) as db, pytest.raises(UserError, match="have no vectors"):
-        list(Sample(n=1, spread="kmeans").rows(db, HERE))
+        list(SampleStep(n=1, spread="kmeans").rows(db, HERE))

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from cliploom.engine.contract.errors import UserError
-from cliploom.filters.text import Text
+from cliploom.filters.text import TextStep
 from cliploom.filters.texts.rules import PhraseList, TextRules, broken_rule, collapse, count_words
 from cliploom.schemas import Caption
 from cliploom.testing import run_step
 
 
 def reasons(*texts: str, **options: object) -> list[str | None]:
-    step = Text(**options)  # type: ignore[arg-type]
+    step = TextStep(**options)  # type: ignore[arg-type]
     step.check([])
     rows = [Caption(f"c{n}", "v", "k", "t", "source", text, [], "m", "1") for n, text in enumerate(texts)]
     return list(run_step(step, rows))
@@ -67,4 +67,4 @@ def test_limits_that_leave_nothing_are_refused(tmp_path: Path) -> None:
         reasons("x", min_words=5, max_words=3)
     with pytest.raises(UserError, match="there is no file"):
         reasons("x", banned=str(tmp_path / "none"))
-    assert Text(banned=str(tmp_path / "none")).revision() == ""
+    assert TextStep(banned=str(tmp_path / "none")).revision() == ""
