@@ -136,6 +136,8 @@ def _variants(name: str) -> Iterator[Step]:
     chosen = {option: values for option, values in chosen.items() if values}
     for values in itertools.islice(itertools.product(*chosen.values()), 2000):
         yield make_step(name, step, {**base, **dict(zip(chosen, values, strict=True))})
+    if name == "filters.text":
+        yield make_step(name, step, {"spoken": "en"})
     if name == "captioners.teacher":
         yield from (one for _, one in make_step(name, step, {"teachers": TEACHERS}).expand())
 
