@@ -25,7 +25,8 @@ PAIRS = ("coyo", "metaclip", "pairs", "tagalign")
 CHEAPER = {
     "webvid": ["cards.dataset.rights={unknown: bytes}"],
     "demo": ["captioners.rewrite.model=fake"],  # the real one takes minutes: `make demo` runs it
-    "hdvg": ["filters.keep.where=n_shots = 1 and peak_change < 60 and border_share < 0.5", "builders.clips.min_s=1"],
+    "coyo": ["picture.where=size_bytes >= 5000"],  # one of the sample pictures is long
+    "hdvg": ["filters.keep.where=n_shots >= 1 and border_share < 0.9", "builders.clips.min_s=1"],  # they are small
     "videoufo": [
         *(f"{step}.model=fake" for step in ("captioners.rewrite", "captioners.topics", "captioners.on_topic")),
         "filters.keep.where=on_topic >= 0",  # the fake model finds some off topic
