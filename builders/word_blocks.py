@@ -11,6 +11,7 @@ from ..engine.contract.step import Cost, MultiOutput, MultiOutputFunction, Outpu
 from ..schemas import Caption, Clip, Col, Row, Segment, Span, Video
 from ..schemas.ids import free_id, span_id
 from .howto.blocks import WORDS, TimedSentence, WordBlock, published_blocks, word_blocks
+from .howto.transcripts import best_transcript
 
 TEACHER = "transcript"
 
@@ -75,18 +76,6 @@ class WordBlocks(MultiOutput[WordBlocksInput]):
             key = free_id(span_id(row.video.video_id, block.start_s, block.end_s), used)
             used.add(key)
             yield _BlockText(key, block, said[0].language)
-
-
-def best_transcript(segments: Sequence[Segment]) -> list[Segment]:
-    """One transcript in order of time: of subtitles, or else the one with most text; without what is doubtful."""
-    found: dict[tuple[str, str], list[Segment]] = {}
-    for segment in sorted(segments, key=lambda s: (s.start_s, s.segment_id)):
-        if segment.doubt in ("", "log_prob"):
-            track = segment.language if segment.source == "subtitle" else ""  # speech may change its language
-            found.setdefault((segment.source, track), []).append(segment)
-    if not found:
-        return []
-    return found[max(found, key=lambda k: (k[0] == "subtitle", sum(len(s.text) for s in found[k]), k))]
 
 
 def _clip(video_id: str, one: _BlockText) -> Clip:

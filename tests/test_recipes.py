@@ -39,6 +39,7 @@ CHEAPER = {
         *(f"{name}.{option}" for name in ("moments", "saliency") for option in ("quorum=0", "page=false")),
         "builders.clips.min_s=5",
     ],
+    "tvts": ["builders.clip_sequences.lengths_s=[1, 1.5]", "builders.clip_sequences.gap_s=0.2"],
     "videophy": ["annotation.review.quorum=0", "annotation.review.page=false"],
     "videoxum": [*FAKE, "annotation.review.quorum=0", "annotation.review.page=false"],
 }

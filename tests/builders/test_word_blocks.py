@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cliploom.builders.howto.blocks import TimedSentence, WordBlock, count_words, published_blocks, word_blocks
-from cliploom.builders.word_blocks import WordBlocks, WordBlocksInput, best_transcript
+from cliploom.builders.howto.transcripts import best_transcript
+from cliploom.builders.word_blocks import WordBlocks, WordBlocksInput
 from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Caption, Clip, Segment, Video, problem
 
