@@ -8,6 +8,7 @@ from .text import (
     Box,
     Caption,
     DatasetEntry,
+    Drift,
     Embedding,
     Evidence,
     Halfs,
@@ -25,13 +26,13 @@ from .text import (
 )
 
 ROWS: tuple[type[Row], ...] = (
-    Video, Signals, Frame, Sound, Shot, Clip, Segment, Evidence, Caption, Tags, TagLabels, Embedding, Score, Review,
+    Video, Signals, Frame, Sound, Shot, Clip, Segment, Drift, Evidence, Caption, Tags, TagLabels, Embedding, Score, Review,
     DatasetEntry,
 )  # fmt: skip
 """Every row type, in the order in which a build makes them."""
 
 __all__ = [
-    "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Embedding", "Evidence", "Field",
+    "Box", "Caption", "Chapter", "Clip", "Col", "DatasetEntry", "Doubles", "Drift", "Embedding", "Evidence", "Field",
     "Floats", "Frame", "Halfs", "Label", "Pair", "ROWS", "Review", "ReviewMark", "Row", "Score", "Segment", "Shot",
     "Signals", "Sound", "Span", "Subtitle", "TagLabels", "TagMention", "TagRelation", "Tags", "Video", "Word",
     "are_sound", "arrow_schema", "from_arrow", "id_name", "memoize", "problem", "row_fields", "to_arrow",

@@ -50,6 +50,32 @@ class Segment(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class Drift(Row):
+    """How far a transcript is from the sound that it belongs to.
+
+    A moment ``t`` of the sound is at ``offset_s + rate * t`` in the transcript.
+    """
+
+    table: ClassVar[str] = "drifts"
+    drift_id: Annotated[str, Col("the video's id, and the transcript's source and language")]
+    video_id: Annotated[str, Col("the video")]
+    source: Annotated[str, Col("`subtitle` or the speech model")]
+    language: Annotated[str, Col("BCP 47 code of the transcript, empty where unknown")]
+    offset_s: Annotated[float, Col("by how much it is late; below 0: early", unit="s")]
+    rate: Annotated[float, Col("seconds of it for a second of the sound; 1 where it does not drift", low=0)]
+    agreement: Annotated[float, Col("correlation with when somebody speaks, as it stands", low=-1, high=1)]
+    mended_agreement: Annotated[float, Col("the same without offset and drift", low=-1, high=1)]
+    state: Annotated[
+        str,
+        Col(
+            "what it is taken for; `unsure` where it hardly agrees with the sound at all",
+            choices=("in_time", "off", "unsure"),
+        ),
+    ]
+    mended: Annotated[bool, Col("its sentences were moved")]
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A name and how sure its model is of it."""
 

@@ -49,5 +49,13 @@ def passages(samples: Samples, longest_s: float | None = None) -> Iterator[Speec
         yield _join(samples, held)
 
 
+def speech_spans(samples: Samples) -> list[SpeechSpan]:
+    """Every stretch of speech in a window, without what is around it; pauses from a fifth of a second on are told."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(min_silence_duration_ms=200, speech_pad_ms=0)
+    return [SpeechSpan(int(s["start"]), int(s["end"])) for s in get_speech_timestamps(samples, options)]
+
+
 def _join(samples: Samples, stretches: list[SpeechSpan]) -> SpeechPassage:
     return SpeechPassage(np.concatenate([samples[s.start : s.end] for s in stretches]), tuple(stretches))
