@@ -18,6 +18,7 @@ from .sources.ids import slug
 from .subtitles.drift import DriftMeasure, measure_drift
 
 _WINDOW_S = 300.0
+_GAIN = 0.05  # by which a transcript must agree better once it is moved
 
 
 class SubtitleDriftInput(NamedTuple):
@@ -41,8 +42,8 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
 
     When the transcript says that somebody speaks is compared with when somebody does: by cross-correlation, at the
     usual ratios of frame rates, and then by parts of two minutes. The report is the table `drifts`, a row for each
-    transcript. It is `off` where the offset is above ``tolerance_s`` or the rate is not 1, and `unsure` where even at
-    its best it agrees by less than ``min_agreement``, as with subtitles of another film. With ``mend: true`` the
+    transcript. It is `off` where it is more than ``tolerance_s`` from the sound at the start or the end, and `unsure`
+    where even at its best it agrees by less than ``min_agreement``, as with subtitles of another film. With ``mend: true`` the
     sentences of those that are `off` are moved, with their words; all others, and those of videos without sound, stay
     as they are. The sentences stand in place of those before. Fails for sound that cannot be read (``unreadable``).
     """
@@ -89,9 +90,7 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
         tracks: dict[_TrackName, list[Segment]] = {}
         for segment in sorted(row.segments, key=lambda s: (s.start_s, s.segment_id)):
             tracks.setdefault(_TrackName(segment.source, segment.language), []).append(segment)
-        measured = {
-            n: t for n, t in tracks.items() if row.sounds and (n.source == "subtitle" or not self.subtitles_only)
-        }
+        measured = {n for n in tracks if row.sounds and (n.source == "subtitle" or not self.subtitles_only)}
         try:
             heard = self._heard(row.sounds[0], context) if measured else ([], [])
         except RowError as error:
@@ -100,10 +99,9 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
         segments: list[Segment] = []
         for name, track in tracks.items():
             if name in measured:
-                found = measure_drift(
-                    heard, _spoken(track), row.sounds[0].start_s + row.sounds[0].duration_s, self.most_s
-                )
-                drifts.append(self._drift(row.video.video_id, name, found))
+                end_s = row.sounds[0].start_s + row.sounds[0].duration_s
+                found = measure_drift(heard, _spoken(track), end_s, self.most_s)
+                drifts.append(self._drift(row.video.video_id, name, found, end_s))
                 track = _mended(track, found) if drifts[-1].mended else track
             segments += track
         made: dict[str, RowAnswer[Row]] = {"drifts": drifts, "segments": segments}
@@ -121,14 +119,21 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
                 ends.append(sound.start_s + window.start_s + span.end / RATE_HZ)
         return starts, ends
 
-    def _drift(self, video_id: str, name: _TrackName, found: DriftMeasure) -> Drift:
-        state = "in_time" if abs(found.offset_s) <= self.tolerance_s and found.rate == 1.0 else "off"
-        state = state if found.after >= self.min_agreement else "unsure"
+    def _drift(self, video_id: str, name: _TrackName, found: DriftMeasure, end_s: float) -> Drift:
+        state = self._state(found, end_s)
         key = "_".join(part for part in (video_id, slug(name.source), name.language) if part)
         return Drift(
             key, video_id, name.source, name.language, round(found.offset_s, 3), round(found.rate, 6),
             max(-1.0, min(1.0, found.before)), max(-1.0, min(1.0, found.after)), state, self.mend and state == "off",
         )  # fmt: skip
+
+    def _state(self, found: DriftMeasure, end_s: float) -> str:
+        if found.after < self.min_agreement:
+            return "unsure"
+        at_end_s = found.offset_s + (found.rate - 1) * end_s
+        if max(abs(found.offset_s), abs(at_end_s)) <= self.tolerance_s:
+            return "in_time"
+        return "off" if found.after >= found.before + _GAIN else "unsure"
 
 
 def _spoken(track: Sequence[Segment]) -> tuple[list[float], list[float]]:

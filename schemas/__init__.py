@@ -26,8 +26,8 @@ from .text import (
 )
 
 ROWS: tuple[type[Row], ...] = (
-    Video, Signals, Frame, Sound, Shot, Clip, Segment, Drift, Evidence, Caption, Tags, TagLabels, Embedding, Score, Review,
-    DatasetEntry,
+    Video, Signals, Frame, Sound, Shot, Clip, Segment, Drift, Evidence, Caption, Tags, TagLabels, Embedding, Score,
+    Review, DatasetEntry,
 )  # fmt: skip
 """Every row type, in the order in which a build makes them."""
 
