@@ -43,9 +43,10 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
     When the transcript says that somebody speaks is compared with when somebody does: by cross-correlation, at the
     usual ratios of frame rates, and then by parts of two minutes. The report is the table `drifts`, a row for each
     transcript. It is `off` where it is more than ``tolerance_s`` from the sound at the start or the end, and `unsure`
-    where even at its best it agrees by less than ``min_agreement``, as with subtitles of another film. With ``mend: true`` the
-    sentences of those that are `off` are moved, with their words; all others, and those of videos without sound, stay
-    as they are. The sentences stand in place of those before. Fails for sound that cannot be read (``unreadable``).
+    where even at its best it agrees by less than ``min_agreement``, as with subtitles of another film. With
+    ``mend: true`` the sentences of those that are `off` are moved, with their words; all others, and those of videos
+    without sound, stay as they are. The sentences stand in place of those before. Fails for sound that cannot be read
+    (``unreadable``).
     """
 
     mend: Annotated[bool, Col("move the sentences of transcripts that are off")] = False
