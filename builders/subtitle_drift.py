@@ -139,7 +139,9 @@ class SubtitleDrift(MultiOutput[SubtitleDriftInput]):
 
 def _spoken(track: Sequence[Segment]) -> tuple[list[float], list[float]]:
     """Starts and ends of its words, or of its sentences where words have no times."""
-    spans: list[Word | Segment] = [span for s in track for span in (s.words or [s])]
+    spans: list[Word | Segment] = []
+    for segment in track:
+        spans += segment.words or [segment]
     return [span.start_s for span in spans], [span.end_s for span in spans]
 
 

@@ -90,6 +90,8 @@ class Align(MultiOutput[AlignInput]):
         """``UserError`` where no step encodes captions, or no step frames, or a window has no middle."""
         if self.profile == "published" and self.length_s % 2:
             raise UserError("captioners.align: the published windows have an even length", "length_s: 8")
+        if any(isinstance(step, Align) and step.score == self.score for step in earlier):
+            raise UserError("captioners.align: the second round needs a score of another name", "score: alignment_2")
         makers = [step for step in earlier if writes(type(step)) is Embedding]
         if not makers:
             hint = "add captioners.frame_embeddings and captioners.text_embeddings, both with one encoder"
@@ -100,7 +102,7 @@ class Align(MultiOutput[AlignInput]):
         options = ("length_s", "search_s", "profile")
         spans = OutputTable("clips", Clip, options) if self.give == "clips" else OutputTable("shots", Shot, options)
         scores = OutputTable("scores", Score, (*options, "score"))
-        return spans, OutputTable("captions", Caption, options), scores
+        return spans, OutputTable("captions", Caption, (*options, "score")), scores
 
     @contextmanager
     def open(self, context: StepContext) -> Iterator[MultiOutputFunction[AlignInput]]:
@@ -125,7 +127,7 @@ class Align(MultiOutput[AlignInput]):
                 continue
             clip = self._span(caption.video_id, start_s, end_s)
             clips[clip.clip_id] = clip
-            made = _moved(caption, clip.clip_id)
+            made = _moved(caption, clip.clip_id, self.score)
             captions.append(made)
             scores.append(self._score(made, value, _models(row.embeddings)))
         answers: dict[str, RowAnswer[Row]] = {
@@ -163,9 +165,9 @@ def _shot(clip: Clip) -> Shot:
     return Shot(clip.clip_id, clip.video_id, clip.start_s, clip.end_s, "alignment", 0.0)
 
 
-def _moved(caption: Caption, clip_id: str) -> Caption:
-    """The caption as one of the whole clip, with the one before as parent."""
-    key = f"{clip_id}_{caption.teacher}_{digest(caption.caption_id)[:12]}"
+def _moved(caption: Caption, clip_id: str, score: str) -> Caption:
+    """The caption as one of the whole clip, with the one before as parent; another round gives it another id."""
+    key = f"{clip_id}_{caption.teacher}_{digest(caption.caption_id, score)[:12]}"
     return replace(caption, caption_id=key, clip_id=clip_id, parents=[caption.caption_id], start_s=None, end_s=None)
 
 
