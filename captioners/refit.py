@@ -33,7 +33,7 @@ class RefitInput(NamedTuple):
     embeddings: list[Embedding]
 
 
-class _Fitted(NamedTuple):
+class _TextMap(NamedTuple):
     """The map of one encoder's texts."""
 
     mean: Any
@@ -65,7 +65,7 @@ class Refit(Global[RefitInput, Embedding]):
     def rows(self, db: duckdb.DuckDBPyConnection, context: StepContext) -> Iterator[Embedding]:
         """The vectors of all captions, once more, in the order of their ids."""
         sums = self._sums(db)
-        fitted = {name: _Fitted(one.text_mean(), fit_map(one, self.ridge)) for name, one in sums.items()}
+        fitted = {name: _TextMap(one.text_mean(), fit_map(one, self.ridge)) for name, one in sums.items()}
         report = [{"model": name, "pairs": one.count} for name, one in sorted(sums.items())]
         write_json(context.folder() / REPORT_FILE, {"maps": report})
         cursor = db.execute(_TEXTS)
@@ -87,7 +87,7 @@ class Refit(Global[RefitInput, Embedding]):
         return sums
 
 
-def _refitted(model: str, rows: Sequence[Any], fitted: _Fitted) -> Iterator[Embedding]:
+def _refitted(model: str, rows: Sequence[Any], fitted: _TextMap) -> Iterator[Embedding]:
     vectors = apply_map(np.array([row[5] for row in rows], np.float32), *fitted)
     for (key, video_id, _, clip_id, caption_id, _), vector in zip(rows, vectors, strict=True):
         yield Embedding(f"{key}{_ENDING}", video_id, model, vector, clip_id, caption_id=caption_id)

@@ -50,7 +50,7 @@ def fit_map(pairs: PairSums, ridge: float = 0.1) -> Doubles:
     spread = pairs.texts - pairs.count * np.outer(text, text)
     both = pairs.both - pairs.count * np.outer(text, clip)
     weight = ridge * max(float(np.trace(spread)) / dim, 1e-9) + 1e-9
-    found: Doubles = np.linalg.solve(spread + weight * np.eye(dim), both + weight * np.eye(dim))
+    found = np.linalg.solve(spread + weight * np.eye(dim), both + weight * np.eye(dim)).astype(np.float64)
     return found
 
 
