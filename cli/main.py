@@ -16,6 +16,7 @@ from ..engine.contract.errors import UserError
 from .build import build
 from .cache import cache
 from .clean import clean
+from .compare import compare
 from .demo import demo
 from .diff import diff
 from .doctor import doctor
@@ -38,8 +39,8 @@ from .verify import verify
 from .view import view
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, view, find, report, publish, export, score, diff, verify, takedown, steps,
-    recipes, doctor, clean, demo,
+    init, plan, build, status, errors, sql, view, find, compare, report, publish, export, score, diff, verify,
+    takedown, steps, recipes, doctor, clean, demo,
 )  # fmt: skip
 
 app = typer.Typer(
