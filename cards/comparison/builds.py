@@ -82,7 +82,9 @@ def compare_builds(before: Build, after: Build, most: int = _EXAMPLES) -> BuildC
         columns, accepted = [], []
         for name, build in (("before", before), ("after", after)):
             found, people = _copy_wall(db, name, build)
-            columns.append({column.name: column for column in found if column.kind == NUMBER})
+            columns.append(
+                {column.name: column for column in found if column.kind == NUMBER and column.name != "start_s"}
+            )
             accepted.append(people)
         db.execute(_PAIRS)
         old, new = columns
