@@ -121,6 +121,7 @@ UNUSED = {
     "captioners.anonymous": CHAT,  # it makes ids, and to those it matters whether a step asks a model
     "captioners.select": CHAT,  # likewise
     "captioners.label_embeddings": {"models.detectors.imagenet"},  # ConSE without pictures
+    "captioners.retrieve": {"models.encoders.imagebind_huge"},  # it knows no texts
     "captioners.text_embeddings": {"models.detectors.imagenet", "models.encoders.imagebind_huge"},  # and no pictures
 }
 """What a file names and its step never loads."""

@@ -44,3 +44,14 @@ def test_texts_that_mean_the_same_are_near(encoder: str, tmp_path: Path, monkeyp
     again = encoded(TextEmbeddings(encoder=encoder), texts)
     assert [a.vector.tobytes() for a in again] == [r.vector.tobytes() for r in rows]
     assert (tmp_path / "texts.sqlite").is_file()
+
+
+@pytest.mark.models
+def test_long_captions_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPLOOM_CACHE", str(tmp_path))
+    pieces = ["A dog runs after a ball.", "Tax law of 1987 is long."]
+    rows = encoded(TextEmbeddings(encoder="minilm", chunk_words=6), [" ".join(pieces), *pieces])
+    whole, *parts = (row.vector.astype(np.float32) for row in rows)
+    mean = np.mean(parts, axis=0)
+    assert whole == pytest.approx(mean / np.linalg.norm(mean), abs=2e-3)
+    assert problem(rows[0]) is None

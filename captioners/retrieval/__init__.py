@@ -1,0 +1,1 @@
+"""Words of a vocabulary that a picture is nearest to."""
