@@ -6,6 +6,8 @@ The arrays are float16, as embeddings are stored: a vector a second of videos of
 captions of two encoders, one every 5 s. The loop is that of HowToCaption's align_and_filter.py, written anew from its
 description: windows once a video, and then for each caption the slice of windows, a product for each encoder, their
 sum, and its largest. It is timed as it is, and once more with its arrays in float32 from the start, in its favour.
+Windows that mirror each other at the start of a video tie, so a few captions have the other one of two equals. Ours
+uses as many cores as there are: on a busy machine look at the processor time.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,19 +91,28 @@ def main() -> None:
     given = parser.parse_args()
     arrays = made_up(given.captions, given.dims)
     singles = ([a.astype(np.float32) for a in arrays[0]], [a.astype(np.float32) for a in arrays[1]], *arrays[2:])
-    ours_s, ours = min((_timed(vectorised, arrays) for _ in range(3)), key=lambda t: t[0])
-    print(f"vectorised: {ours_s:.3f} s for {given.captions} captions")
+    ours = min((_timed(vectorised, arrays) for _ in range(3)), key=lambda t: t.wall_s)
+    print(f"vectorised: {ours.wall_s:.3f} s ({ours.cpu_s:.3f} s of processors) for {given.captions} captions")
     for name, data in (("float16, as stored", arrays), ("float32", singles)):
-        loop_s, (best, similarity) = _timed(published, data)
-        same = float(np.mean(np.asarray(best) == ours[0]))
-        gap = float(np.abs(np.asarray(similarity) - ours[1]).max())
-        print(f"published loop, {name}: {loop_s:.2f} s, {loop_s / ours_s:.0f}x; {same:.4%} the same, gap {gap:.1e}")
+        loop = _timed(published, data)
+        same = float(np.mean(np.asarray(loop.made[0]) == ours.made[0]))
+        gap = float(np.abs(np.asarray(loop.made[1]) - ours.made[1]).max())
+        ratio = f"{loop.wall_s / ours.wall_s:.0f}x ({loop.cpu_s / ours.cpu_s:.0f}x by processor time)"
+        print(f"published loop, {name}: {loop.wall_s:.2f} s, {ratio}; {same:.4%} the same window, gap {gap:.1e}")
 
 
-def _timed(function: Any, arrays: Any) -> tuple[float, Any]:
-    begun = time.perf_counter()
+class _Timing(NamedTuple):
+    """What was made, and how long it took."""
+
+    wall_s: float
+    cpu_s: float
+    made: Any
+
+
+def _timed(function: Any, arrays: Any) -> _Timing:
+    begun, worked = time.perf_counter(), time.process_time()
     made = function(*arrays)
-    return time.perf_counter() - begun, made
+    return _Timing(time.perf_counter() - begun, time.process_time() - worked, made)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_TILE = 24  # captions whose first windows lie so near are multiplied at once
+_TILE = 32  # captions whose first windows lie so near are multiplied at once
 _ROWS = 1 << 10  # rows that are made float32 at once
 _CELLS = 1 << 22  # numbers of the largest table of products, 16 MiB
 
@@ -219,8 +219,8 @@ class _Search(NamedTuple):
         groups = zip(edges.tolist(), ends.tolist(), (starts - first).tolist(), (tops - first).tolist(), strict=True)
         for begin, end, top, bottom in groups:
             products[begin:end, : bottom - top] = words[begin:end] @ rows[top:bottom].T
-        shift = low - np.repeat(starts, ends - edges)
-        return np.take_along_axis(products, shift[:, None] + np.arange(width), axis=1)
+        shift = low - np.repeat(starts, ends - edges) + np.arange(len(some)) * products.shape[1]
+        return products.ravel().take(shift[:, None] + np.arange(width))
 
 
 def _parts(order: Integers, low: Integers, width: int) -> Iterator[Integers]:
