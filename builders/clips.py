@@ -54,6 +54,7 @@ class Clips(Split[ClipsInput, Clip]):
     the times that it really got. Where copying cannot be (another codec, odd times, no key frame inside,
     larger than ``max_px``) a clip is encoded; ``Clip.cut`` tells.
 
+    Transitions between shots (``builders.cuts``) are left out, and shots with one between them are not merged.
     Files begin with the first frame that begins in the clip and end with the clip. Sound is AAC, cut to
     the sample, silent where the source has none; every file is read again, and if sound and pictures do
     not begin together and end within one frame of each other the video fails with ``av_sync``.
@@ -73,6 +74,9 @@ class Clips(Split[ClipsInput, Clip]):
         str,
         Col("what becomes of shots above max_s; split makes equal pieces", choices=("split", "trim", "keep", "drop")),
     ] = "split"
+    transitions: Annotated[
+        str, Col("frames that belong to two shots: left out of clips, or part of both", choices=("leave_out", "keep"))
+    ] = "leave_out"
     trim_s: Annotated[float, Col("taken off both ends of a shot", unit="s", low=0)] = 0.0
     cut: Annotated[
         str,
@@ -113,7 +117,7 @@ class Clips(Split[ClipsInput, Clip]):
         yield each_row(lambda row: self._answer(row, context))
 
     def _answer(self, row: ClipsInput, context: StepContext) -> RowAnswer[Clip]:
-        shots = sorted((Span(s.start_s, s.end_s) for s in row.shots), key=lambda s: s.start_s)
+        shots = shot_spans(row.shots, leave_out=self.transitions == "leave_out")
         pieces = ClipPolicy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
         dropped = list(self._drops(row.shots, pieces))
         signals = row.signals[0] if row.signals else None
@@ -181,6 +185,25 @@ class Clips(Split[ClipsInput, Clip]):
         if self.cut == "copy" and context.codec.canonical_name not in _COPYABLE:
             return "encode"
         return self.cut
+
+
+def shot_spans(shots: Sequence[Shot], leave_out: bool) -> list[Span]:
+    """The spans of a video's shots in order; ``leave_out``: without the transitions between them.
+
+    A shot that opens gradually begins in the middle of its transition: what lies before and after is not its own.
+    """
+    ordered = sorted(shots, key=lambda s: s.start_s)
+    if not leave_out:
+        return [Span(s.start_s, s.end_s) for s in ordered]
+    found = []
+    for shot, after in zip(ordered, [*ordered[1:], None][: len(ordered)], strict=True):
+        start_s = shot.start_s if shot.opening_end_s is None else shot.opening_end_s
+        end_s = shot.end_s
+        if after is not None and after.opening_start_s is not None and shot.start_s < after.opening_start_s:
+            end_s = min(end_s, after.opening_start_s)
+        if start_s < end_s:
+            found.append(Span(start_s, end_s))
+    return found
 
 
 class _Draft(NamedTuple):

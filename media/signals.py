@@ -10,6 +10,9 @@ import numpy as np
 from ..schemas import Doubles, Signals
 from .pictures import Pixels
 
+LOOK_SIZE = (16, 9)
+"""Width and height of the pictures in ``Signals.looks``."""
+
 
 class SignalMeter:
     """Measures one small picture after the other against the one before.
@@ -28,6 +31,7 @@ class SignalMeter:
         self._before: Pixels | None = None
         self._edges_before: Pixels | None = None
         self._tiny_before: Pixels | None = None
+        self._looks = bytearray()
 
     def __len__(self) -> int:
         return len(self._columns["time_s"])
@@ -60,6 +64,7 @@ class SignalMeter:
         last_tiny = tiny if self._tiny_before is None else self._tiny_before
         columns["motion"].append(cv2.norm(tiny, last_tiny, cv2.NORM_L1) / tiny.size)
         self._tiny_before = tiny
+        self._looks += cv2.resize(tiny, LOOK_SIZE, interpolation=cv2.INTER_AREA).tobytes()
 
     def _repeat(self) -> None:
         for name, column in self._columns.items():
@@ -67,6 +72,7 @@ class SignalMeter:
                 column.append(column[-1])
             elif name != "time_s" and (name != "edges" or self._with_edges):
                 column.append(0.0)
+        self._looks += self._looks[-LOOK_SIZE[0] * LOOK_SIZE[1] :]
 
     def row(self, video_id: str, end_s: float, damaged: str, damaged_s: Doubles) -> Signals:
         """The measures as a row; ``damaged`` in words, ``damaged_s`` the times of damaged frames."""
@@ -84,6 +90,7 @@ class SignalMeter:
             end_s=end_s,
             damaged=damaged,
             damaged_s=damaged_s,
+            looks=bytes(self._looks),
         )
 
 

@@ -13,6 +13,8 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 
+OPENINGS = ("", "start", "cut", "dissolve", "wipe", "fade", "gradual")
+"""How a shot may open: with the video, at once, or in a transition (``gradual`` is one of a kind that nobody told)."""
 KINDS = ("video", "image", "text")
 """What a source may be."""
 
@@ -114,6 +116,7 @@ class Signals(Row):
     damaged_s: Annotated[Doubles, Col("times of the frames that are damaged, ascending", unit="s")] = field(
         default_factory=lambda: np.empty(0, np.float64)
     )
+    looks: Annotated[bytes, Col("a gray picture of 16x9 px of each frame, row by row, 144 bytes a frame")] = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,12 @@ class Shot(Row):
     end_s: Annotated[float, Col("time of the next shot's first frame, or the video's end", unit="s")]
     detector: Annotated[str, Col("what found the cut that opens it; `start` for the first")]
     strength: Annotated[float, Col("the detector's value at that cut; 0 for the first", low=0)]
+    opening: Annotated[str, Col("how it opens; empty where the detector does not say", choices=OPENINGS)] = ""
+    opening_start_s: Annotated[float | None, Col("time of the opening transition's first frame", unit="s")] = None
+    opening_end_s: Annotated[
+        float | None, Col("time of the first frame after the opening transition; null for a cut", unit="s")
+    ] = None
+    sure: Annotated[float | None, Col("how sure the opening is, 0 to 1; null where nobody says", low=0, high=1)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
-"""PyTorch's weight files of before 2020, read without PyTorch and without running anything that they say.
+"""PyTorch's weight files, read without PyTorch and without running anything that they say.
 
-Such a file is four pickles (magic number, format version, the writer's machine, and the weights
-with storages named by key), a pickle of the keys, then each storage's length and raw data
-(``torch.serialization``, ``_legacy_save``).
+Since 2020 such a file is a zip with a pickle of the weights, which names storages by key, and a file of raw data
+for each storage (``torch.serialization``, ``_save``). Before, it was four pickles (magic number, format version,
+the writer's machine, and the weights), a pickle of the keys, then each storage's length and raw data
+(``_legacy_save``).
 """
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,6 +22,10 @@ from numpy.typing import NDArray
 from ...engine.contract.errors import UserError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
+_BROKEN: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError, IndexError,
+    NotImplementedError,
+)  # fmt: skip
 _TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
@@ -46,20 +53,36 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     """
     try:
         with path.open("rb") as file:
-            return _read(file)
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise UserError(f"{path.name} is no weight file of the old PyTorch kind: {error}") from error
+            return _read_zip(file) if zipfile.is_zipfile(file) else _read(file)
+    except _BROKEN as error:
+        raise UserError(f"{path.name} is no weight file of PyTorch: {error}") from error
+
+
+def _read_zip(file: IO[bytes]) -> dict[str, NDArray[np.float32]]:
+    with zipfile.ZipFile(file) as archive:
+        (index,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        folder = index.removesuffix(".pkl")
+        order = f"{folder.removesuffix('data')}byteorder"
+        if order in archive.namelist() and archive.read(order) != b"little":
+            raise ValueError("its numbers begin with the large digits")
+        found: Mapping[str, Tensor] = _Plain(io.BytesIO(archive.read(index))).load()
+        return _floats(found, lambda storage: archive.read(f"{folder}/{storage.key}"))
 
 
 def _read(file: IO[bytes]) -> dict[str, NDArray[np.float32]]:
+    file.seek(0)
     magic, _, machine = (_Plain(file).load() for _ in range(3))
     if magic != _MAGIC or not machine["little_endian"]:
         raise ValueError("its first bytes are others")
     found: Mapping[str, Tensor] = _Plain(file).load()
     types = {tensor.storage.key: tensor.storage.dtype for tensor in found.values()}
     data = {key: _storage(file, types[key]) for key in _Plain(file).load()}
+    return _floats(found, lambda storage: data[storage.key])
+
+
+def _floats(found: Mapping[str, Tensor], data: Callable[[Storage], bytes]) -> dict[str, NDArray[np.float32]]:
     return {
-        name: np.ascontiguousarray(_view(tensor, data[tensor.storage.key]))
+        name: np.ascontiguousarray(_view(tensor, data(tensor.storage)))
         for name, tensor in found.items()
         if tensor.storage.dtype.kind == "f"
     }

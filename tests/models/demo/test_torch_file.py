@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -61,5 +62,19 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name, data in (("zip", b"PK\x03\x04 and more"), ("text", b"hello"), ("empty", b"")):
         path = tmp_path / name
         path.write_bytes(data)
+        with pytest.raises(UserError, match="no weight file"):
+            read_tensors(path)
+
+
+@pytest.mark.parametrize(("order", "size"), [(b"little", 24), (b"big", 24), (b"little", 20)])
+def test_files_of_the_newer_kind_are_zips(tmp_path: Path, order: bytes, size: int) -> None:
+    numbers = np.arange(6, dtype="<f4")
+    path = tmp_path / "w.pth"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in (("data.pkl", TENSOR), ("byteorder", order), ("data/7", numbers.tobytes()[:size])):
+            file.writestr(f"archive/{name}", data)
+    if (order, size) == (b"little", 24):
+        np.testing.assert_array_equal(read_tensors(path)["w"], numbers.reshape(2, 3).T)
+    else:
         with pytest.raises(UserError, match="no weight file"):
             read_tensors(path)
