@@ -39,8 +39,11 @@ def cosine_pairs(vectors: NDArray[Any], threshold: float, others: NDArray[Any] |
         rows = np.arange(low, min(low + _ROWS, len(units)))
         for left in range(low if others is None else low_column, len(every), _COLUMNS):
             bounds = tops[rows] @ tops[left : left + _COLUMNS].T
-            at, near = np.nonzero(bounds >= threshold - SLACK)
-            one, other = rows[at], near + left
+            if others is None and left == low:
+                bounds[np.arange(len(rows)), np.arange(len(rows))] = -2  # each with itself
+            some = np.flatnonzero(bounds.max(axis=1) >= threshold - SLACK)  # few: quicker than to look at all
+            at, near = np.nonzero(bounds[some] >= threshold - SLACK)
+            one, other = rows[some[at]], near + left
             if others is None:
                 one, other = one[one < other], other[one < other]
             yield from _compare(every, one, other, threshold, low_column)
