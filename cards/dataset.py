@@ -19,6 +19,7 @@ from .publishing.acceptance import make_terms
 from .release.files import mend_folder
 from .release.provenance import before_step
 from .release.redaction import public_recipe
+from .release.sameness import check_limits
 from .release.splits import check_shares
 from .release.subsets import check_subsets
 from .release.writer import ReleasePlan, write_release
@@ -104,6 +105,13 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
             " share of the clips is bad, with this confidence; `allowed`, 0 without it: bad ones among those looked at"
         ),
     ] = field(default_factory=dict)
+    sameness: Annotated[
+        dict[str, float],
+        Col(
+            "the share of captions that may be alike in a way, such as `{opening: 0.3, same: 0.02}`; with more the"
+            " build stops. Ways: `same`, `phrase`, `opening`, `teacher`, `language`, `length`; docs/card.md tells them"
+        ),
+    ] = field(default_factory=dict)
     template: Annotated[str, Col("Jinja2 file for the card that extends `card.md.j2`", local=True)] = ""
     out: Annotated[str, Col("the folder, inside the build folder")] = "dataset"
 
@@ -120,6 +128,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
         check_subsets(self.subsets, self.splits)
         RightsPolicy(self.rights)
         make_terms(self.acceptance)
+        check_limits(self.sameness)
         for text in self.papers:
             paper(text)
         self._takedown()
@@ -167,7 +176,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
         )  # fmt: skip
         plan = ReleasePlan(
             context.root, context.root / self.out, context.folder(), _own_name(context), self.splits, self.seed,
-            RightsPolicy(self.rights), self._takedown(context.root), self.subsets,
+            RightsPolicy(self.rights), self._takedown(context.root), self.subsets, self.sameness,
         )  # fmt: skip
         _edition_file(context).write_text(str(edition + 1), encoding="utf-8")  # what stays if this is cut off
         yield from write_release(db, plan, wishes)

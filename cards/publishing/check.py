@@ -16,6 +16,7 @@ from ..release.columns import FILE
 from ..release.facts import find_dataset_repetition
 from ..release.licenses import HUB_LICENSES
 from ..release.reading import CARD
+from ..release.sameness import find_notable_sameness
 from .acceptance import check_acceptance
 from .card import card_files
 from .file_checks import check_secrets, check_sizes, check_tables
@@ -172,3 +173,5 @@ def _captions(db: Any, ask: Callable[[str], Any]) -> Iterator[Finding]:
     if found := find_dataset_repetition(db):
         said = f"one caption stands on {found.clips:,} of {number_of(found.of, 'clip')}: {found.text[:80]}"
         yield note(said, "look at the teacher that wrote it")
+    for one in find_notable_sameness(db, "dataset"):
+        yield note(f"alike: {one.told()}", "look at the teacher, and bound it with cards.dataset.sameness")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .files import SplitFiles
+from .sameness import find_notable_sameness
 from .subsets import Subset
 from .table import NO_CAPTION, Contents
 
@@ -47,6 +48,7 @@ class Captions(NamedTuple):
     fakes: int  # of a dry run
     authors: list[CaptionAuthor]
     most_repeated: Repetition | None  # where it is on more clips than can be chance
+    alike: Sequence[str] = ()  # other signs that they were not written about their clips, each a sentence
 
 
 class LanguageCount(NamedTuple):
@@ -74,6 +76,7 @@ class Facts(NamedTuple):
     subsets: Sequence[Subset] = ()  # from the smallest on
 
 
+CHOSEN = "(SELECT clip_id, teacher, text AS caption, language FROM _chosen ANTI JOIN _bare USING (clip_id))"
 PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"
 _SOURCES = f"""
 SELECT license, uploader, count(*) AS n FROM videos SEMI JOIN {PUBLISHED} USING (video_id)
@@ -135,7 +138,8 @@ def _captions(db: duckdb.DuckDBPyConnection) -> Captions:
     [(total, distinct, judged, fakes)] = db.execute(_COUNTS).fetchall()
     authors = [CaptionAuthor(*row) for row in db.execute(_AUTHORS).fetchall()]
     repeated = find_repetition(db.execute(_REPEATED).fetchall(), total)
-    return Captions(total, distinct, judged, fakes, authors, repeated)
+    alike = [one.told() for one in find_notable_sameness(db, CHOSEN) if one.sign != "same"]
+    return Captions(total, distinct, judged, fakes, authors, repeated, alike)
 
 
 def find_repetition(most: list[tuple[str, int]], clips: int) -> Repetition | None:

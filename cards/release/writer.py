@@ -14,9 +14,10 @@ from ..card.description import ReleaseRights, describe_release
 from ..rights.policy import BYTES, LINKS, NOTHING, TAKEN_DOWN, RightsPolicy, RightsSummary, SourceVideo
 from ..rights.takedown import Takedown
 from .columns import FILE
-from .facts import read_facts
+from .facts import CHOSEN, read_facts
 from .files import SplitFiles, TableFiles, clip_name, find_clips, put_file, replace_folder
 from .redaction import public_uri
+from .sameness import find_sameness, refuse_sameness
 from .splits import assign_splits
 from .subsets import part_name, plan_subsets
 from .table import PART, SOURCE, SPLIT, Contents, VideoPlace, prepare, rows_query
@@ -40,6 +41,7 @@ class ReleasePlan(NamedTuple):
     rights: RightsPolicy
     takedown: Takedown
     subsets: Mapping[str, float] = {}
+    sameness: Mapping[str, float] = {}
 
 
 def write_release(
@@ -65,6 +67,8 @@ def write_release(
             "no clip may be published as a file: none of their sources has a licence that lets it be passed on",
             "if you may, say so in cards.dataset, such as rights: {unknown: bytes}; or publish times (media: virtual)",
         )
+    if plan.sameness:
+        refuse_sameness(find_sameness(db, CHOSEN), plan.sameness)
     files: dict[str, str] = {}
     with replace_folder(plan.folder) as part:
         splits, files = _write_tables(db, plan, part, held, nested.order)

@@ -10,6 +10,7 @@ import yaml
 from ...engine.contract.words import number_of
 from ..release.facts import find_dataset_repetition
 from ..release.redaction import public_recipe
+from ..release.sameness import find_notable_sameness
 from ..release.words import length_of_time, short_text
 from .data import SAMPLE, ReportClip, Totals, failures, set_up, splits, spreads, totals, wall, without_folders
 from .funnel import Level, main_line
@@ -34,6 +35,7 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         set_up(db, limit, _dataset_tables(build))
         shown = wall(db)
         counted, split, lost, repetition = totals(db), splits(db), failures(db), find_dataset_repetition(db)
+        alike = find_notable_sameness(db, "dataset")
         measures = [(spread, draw_histogram(spread)) for spread in spreads(db)]
     line = main_line(stages, build.lock)
     shares = [Share(name, n) for name, n in split]
@@ -45,6 +47,7 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         failures=lost, stages=stages, seconds=sum(s.seconds for s in stages),
         slowest=max((s.seconds for s in stages), default=0.0) or 1.0, lead=_lead(counted),
         waits={step: _public(message, build.root) for step, message in build.waiting().items()}, repeated=repetition,
+        alike=[one.told() for one in alike if one.sign != "same" or repetition is None],
         sampled=SAMPLE if counted.clips > SAMPLE else 0, fans=any(s.shape == "multioutput" for s in stages),
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         recipe=yaml.safe_dump(public_recipe(build.lock), sort_keys=False, allow_unicode=True, width=92),

@@ -254,3 +254,10 @@ def test_a_step_run_by_itself_writes_a_card_without_a_story(tmp_path: Path) -> N
     card = (tmp_path / "dataset" / "README.md").read_text()
     assert "## How it was made" not in card and "recipe.yaml" not in card
     assert isinstance(facts().schema, pa.Schema)
+
+
+def test_captions_that_are_alike_are_told_at_the_top() -> None:
+    said = captions(alike=["75 % of 60 captions begin with the same 3 words: a [video](x)"])
+    text = make_card(wishes(), facts(captions=said), PLAIN)
+    assert "> **Captions are alike:** 75 % of 60 captions begin" in text and "[video](x)" not in text
+    assert "Captions are alike" not in make_card(wishes(), facts(), PLAIN)
