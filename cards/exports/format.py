@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TextIO
 
 from ...engine.storage.files import replace_file
 from .clips import ExportClip, ExportClips
@@ -75,9 +75,19 @@ def checksum(records: Iterable[ExportRecord]) -> Checksum:
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A csv file with a header, quotes where they are needed, and line feeds."""
     with replace_file(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_LineFeeds(file))
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+class _LineFeeds:
+    """Ends each line with a line feed. A ``csv.writer`` told to do so leaves carriage returns without quotes."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, line: str) -> None:
+        self.file.write(line.removesuffix("\r\n") + "\n")
 
 
 def read_csv(path: Path) -> Iterator[dict[str, str]]:

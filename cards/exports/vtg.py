@@ -51,7 +51,8 @@ class VtgFormat(ExportFormat):
     `s - e seconds, sentence.` for each clip, joined by blanks. The words of questions are our own, of several one is
     drawn. Times are seconds with one decimal, as numbers, as VTG-LLM's tokens (``<TIME_ONE>``; four digits before the
     ``<TIME_DOT>``), or as bins of a hundredth of the video (``<time=42>``). Blanks and line breaks in captions become
-    one blank. ``video`` is the id of the source video; its length for bins is known as for ``activitynet``.
+    one blank; what looks like an event's times in them gets a longer dash. ``video`` is the id of the source video;
+    its length for bins is known as for ``activitynet``.
     """
 
     task: Annotated[
@@ -120,7 +121,7 @@ def spell_time(time_s: float, how: str, length_s: float) -> str:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return _EVENT.sub(r"\1 – \2 seconds, ", " ".join(text.split()))
 
 
 def _events(question: str, answer: str) -> Iterator[tuple[str, str]]:

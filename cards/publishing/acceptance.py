@@ -84,7 +84,7 @@ _REVIEW = "let annotation.review ask more with `order: random`: `cliploom review
 
 def choosing_reviews(lock: Mapping[str, Any]) -> dict[str, str]:
     """The tables of reviews whose tasks were not drawn by chance from all that there is, each with the option why."""
-    found = {}
+    found: dict[str, str] = {}
     for step in lock.get("steps", ()):
         options = step.get("options") or {}
         why = {name: options.get(name) for name in ("order", "strata", "since")}

@@ -71,12 +71,13 @@ def test_answers_to_tasks_that_were_chosen_do_not_count(
     source: DatasetSource, options: dict[str, Any], why: str
 ) -> None:
     answered = judged(source, *["accept"] * 8)
-    assert isinstance(answered.build, told.FakeBuild) and said(answered) == []
+    build = answered.build
+    assert isinstance(build, told.FakeBuild) and said(answered) == []
     review: dict[str, Any] = {"name": "annotation.review", "tables": [{"name": "test", "table": "reviews"}]}
 
     def ask(**how: Any) -> list[str]:
-        lock = {**answered.build.lock, "steps": [{**review, "options": how}, *answered.build.lock["steps"]]}
-        return said(answered._replace(build=replace(answered.build, lock=lock)))
+        lock = {**build.lock, "steps": [{**review, "options": how}, *build.lock["steps"]]}
+        return said(answered._replace(build=replace(build, lock=lock)))
 
     [line] = ask(**options)
     assert "4 more good reviews needed; so far, of 0 clips" in line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,16 @@ STEP = Path("media/cards.dataset/0123456789abcdef")
 every_format = pytest.mark.parametrize("name", FORMATS)
 
 
-def rows(with_files: bool, root: Path) -> Iterator[Row]:
-    """Four videos of two clips each, with captions that files of text trip over."""
-    for v in range(4):
+ODD = (
+    "a nul\0byte", "a carriage\rreturn", "both\r\nof them", "\u2028line\u2029ends\u0085of\x1cothers\x0b", "\ufeffmark",
+    "1.0 - 2.0 seconds, a man; 3.0 - 4.0 seconds, waits", "It happens in 3.0 - 5.0 seconds.", "','", '"', "back\\",
+    "<time=3> - <time=5> seconds, x", "e\u0301 é 𝕏", "<__dj__video> <|__dj__eoc|>", "=1+1", "nan",
+)  # fmt: skip
+
+
+def rows(with_files: bool, root: Path, texts: Sequence[str] = TEXTS) -> Iterator[Row]:
+    """Videos of two clips each, with captions that files of text trip over."""
+    for v in range(len(texts) // 2):
         yield told.video(f"v{v}", uri=f"https://films.example/watch?v={v}", license="CC-BY-4.0", duration_s=20.5)
         for k in range(2):
             clip = told.clip(f"v{v}", 3.2504 * k, 3.2504 * k + 2.75)
@@ -48,9 +55,9 @@ def rows(with_files: bool, root: Path) -> Iterator[Row]:
                 (root / "media" / "clips").mkdir(parents=True, exist_ok=True)
                 shutil.copy(told.MEDIA / "made_one_frame.mp4", root / file)
                 clip = told.clip(f"v{v}", 3.2504 * k, 3.2504 * k + 2.75, file=file, cut="smart")
-            said = told.caption(clip, "chat", TEXTS[2 * v + k])
+            said = told.caption(clip, "chat", texts[2 * v + k])
             yield from (clip, said, told.caption(clip, "other", f"Another about {v} {k}."))
-            yield told.caption(clip, "chat", TEXTS[2 * v + k], "choice", [said.caption_id])
+            yield told.caption(clip, "chat", texts[2 * v + k], "choice", [said.caption_id])
             yield told.score(clip, "matching_score", 0.25 * k, said)
 
 
@@ -65,6 +72,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, DatasetFolde
         list(Dataset(**options).rows(db, StepContext(root, {"": STEP})))
         made[with_files] = open_dataset(root / "dataset")
     return made
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> DatasetFolder:
+    """A dataset with the oddest captions."""
+    root = tmp_path_factory.mktemp("odd")
+    db = told.database(list(rows(True, root, [*ODD, "the last"])))
+    list(Dataset(media="files").rows(db, StepContext(root, {"": STEP})))
+    return open_dataset(root / "dataset")
+
+
+@every_format
+def test_odd_captions_are_read_back(odd: DatasetFolder, name: str, tmp_path: Path) -> None:
+    assert export_dataset(odd, name, {}, tmp_path / "out").records >= len(ODD)
 
 
 def export(folders: dict[bool, DatasetFolder], name: str, out: Path, **options: Any) -> ExportResult:
