@@ -26,7 +26,7 @@ from cliploom.cards.release.reading import DatasetFolder, open_dataset
 from cliploom.cli.screen.settings import read_settings
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.step import StepContext
-from cliploom.schemas import Row
+from cliploom.schemas import Review, ReviewMark, Row
 
 TEXTS = (
     'A "quoted", comma-ridden cat; it sits.', "Zwei Zeilen\nin einer Beschriftung", "犬が走る 🐕",
@@ -247,6 +247,54 @@ def test_cells_of_the_grid_are_those_that_a_moment_fills() -> None:
     cells = QvhighlightsFormat()._cells
     assert cells(2.0, 6.0) == [1, 2] and cells(2.9, 5.1) == [1, 2] and cells(3.05, 4.9) == [1]
     assert cells(3.4, 4.4) == [1] and cells(0.0, 0.0) == [0]
+
+
+def test_what_people_marked_and_graded_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = told.clip("v0", 10.0, 40.0)
+    query = told.caption(clip, "title", "A dog runs.")
+
+    def answer(kind: str, person: str, *marks: ReviewMark) -> Review:
+        about = (f"{kind}{person}", "v0", clip.clip_id, query.caption_id, person)
+        return Review(*about, "mark", kind=kind, task_id=kind, marks=list(marks))
+
+    cells = [(14.0, 16.0), (16.0, 18.0), (30.0, 32.0)]
+    reviews = [
+        answer("moments", "ann", ReviewMark("moment", start_s=30.0, end_s=32.0)),
+        answer(
+            "moments",
+            "bo",
+            ReviewMark("moment", start_s=14.0, end_s=17.0),
+            ReviewMark("moment", start_s=16.0, end_s=18.0),
+        ),
+    ]
+    reviews += [
+        answer(
+            "saliency",
+            person,
+            *(
+                ReviewMark(str(n), value=g, start_s=a, end_s=b)
+                for n, ((a, b), g) in enumerate(zip(cells, grades, strict=True), 1)
+            ),
+        )
+        for person, grades in (("cy", (4.0, 3.0, 0.0)), ("ann", (2.0, 1.0, 4.0)))
+    ]
+    rows = [told.video("v0"), clip, query, *reviews]
+    list(Dataset().rows(told.database(rows), StepContext(tmp_path, {"": STEP})))
+    dataset = open_dataset(tmp_path / "dataset")
+    with pytest.raises(UserError, match="is in the build"):
+        export_dataset(dataset, "qvhighlights", {"marked": True}, tmp_path / "out")
+    build = told.FakeBuild(tmp_path, {"name": "films", "shards": 1, "steps": []}, rows)
+    monkeypatch.setattr("cliploom.engine.build.Build.read", lambda root: build)
+    made = export_dataset(dataset._replace(build=tmp_path), "qvhighlights", {"marked": True}, tmp_path / "out")
+    [line] = [json.loads(line) for line in (made.folder / "train.jsonl").read_text().splitlines()]
+    assert line == {
+        "qid": 1, "query": "A dog runs.", "duration": 30.0, "vid": clip.clip_id,
+        "relevant_windows": [[4.0, 8.0], [20.0, 22.0]], "relevant_clip_ids": [2, 3, 10],
+        "saliency_scores": [[2.0, 4.0], [1.0, 3.0], [4.0, 0.0]],
+    }  # fmt: skip
+    build = told.FakeBuild(tmp_path, build.lock, rows[:3])
+    with pytest.raises(UserError, match="nobody marked moments"):
+        export_dataset(dataset._replace(build=tmp_path), "qvhighlights", {"marked": True}, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
