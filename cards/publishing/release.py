@@ -63,6 +63,8 @@ def publish_to_folder(source: DatasetSource, folder: Path, options: PublishOptio
     choose_layout(source, options)
     if set("[]*?") & set(str(folder.absolute())):
         raise UserError(f"`datasets` loads nothing from {folder}: it takes [, ], * and ? for patterns", "name another")
+    if folder.resolve().is_relative_to(source.root.resolve()):
+        raise UserError(f"{folder} is in the dataset that is to be published", "name a folder beside it")
     last, body = _last_card(folder)
     with replace_folder(folder) as part:
         release = write_release(source, part, options)

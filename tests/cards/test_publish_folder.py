@@ -209,6 +209,14 @@ def test_whole_files_in_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         embed_files([tmp_path / "é.mp4"])
 
 
+@pytest.mark.parametrize("place", [".", "out", "train/out"])
+def test_a_release_is_not_put_into_its_own_dataset(source: DatasetSource, place: str) -> None:
+    before = sorted(source.root.rglob("*"))
+    with pytest.raises(UserError, match="is in the dataset that is to be published"):
+        publish_to_folder(source, source.root / place, PublishOptions())
+    assert sorted(source.root.rglob("*")) == before
+
+
 def test_a_dataset_of_times_is_published_as_a_table(tmp_path: Path) -> None:
     source = releases.source(tmp_path / "b", "virtual")
     made = publish_to_folder(source, tmp_path / "out", PublishOptions())
