@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from ..engine.contract.errors import UserError, Waiting
 from ..engine.contract.requirements import Requirement
 from ..engine.contract.step import Drop, Global, Step, StepContext
+from ..engine.contract.words import number_of
 from ..engine.execution.build_folder import ESTIMATE
 from ..schemas import Caption, Clip, Col, Embedding, Score, Tags, Video, to_arrow
 from ..schemas import Review as ReviewRow
 from .backends.build_trip import ReviewServer
-from .backends.folder import ReviewFolder
+from .backends.folder import ADJUDICATION, ReviewFolder
 from .edits import Edits
 from .forms.form import CAPTION_KINDS, Questions
 from .tasks.adjudicate import Adjudication, Settlement
@@ -42,10 +43,6 @@ class ReviewInput(NamedTuple):
     reviews: list[ReviewRow] = []
     scores: list[Score] = []
     embeddings: list[Embedding] = []
-
-
-ADJUDICATION = "-adjudication"
-"""What the folder for those who settle disagreements has at the end of its name."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +147,10 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         ):
             return
         how = self._how(self._folder(context), lost)
-        said = f"{unanswered} of {len(asked)} reviews are open: {how}{told}" if unanswered else ""
+        reviews = number_of(len(asked), "review")
+        said = f"{_share(unanswered, reviews)} open: {how}{told}" if unanswered else ""
         how = self._how(self._adjudication(context), lost)
-        senior = f"{unsettled} of {len(asked)} are in dispute: {how}" if unsettled else ""
+        senior = f"{_share(unsettled, str(len(asked)))} in dispute: {how}" if unsettled else ""
         raise Waiting("; ".join(filter(None, (said, senior))))
 
     def _visit_server(self, root: Path, sheet: str) -> str:
@@ -173,8 +171,18 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
         return ReviewFolder(context.root, f"{self.sheet}{ADJUDICATION}", self.form(), 1, self.page)
 
 
+def _share(count: int, of: str) -> str:
+    """``1 of 12 is``, ``2 of 12 are``."""
+    return number_of(count, f"of {of} is", f"of {of} are")
+
+
 def _ignore_note(gone: int, broken: Sequence[str], ignored: int) -> str:
     """What became of answers that are not counted."""
-    stale = f" ({gone} answers are to captions that have changed since)" if gone else ""
-    stale += f" ({len(broken)} answers break the rules, such as {broken[0]})" if broken else ""
-    return stale + (f" ({ignored} answers are of people below `trust`)" if ignored else "")
+    said = []
+    if gone:
+        said.append(f"{number_of(gone, 'answer is', 'answers are')} to captions that have changed since")
+    if broken:
+        said.append(f"{number_of(len(broken), 'answer breaks', 'answers break')} the rules, such as {broken[0]}")
+    if ignored:
+        said.append(f"{number_of(ignored, 'answer is', 'answers are')} of people below `trust`")
+    return "".join(f" ({one})" for one in said)

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ..annotation.backends.folder import ReviewFolder
+    from ..annotation.backends.label_studio.client import LabelStudioServer
+    from ..annotation.tasks.summary import ReviewProgress
 
 review = typer.Typer(
     name="review",
@@ -56,51 +60,57 @@ def push(
     """Take the tasks of a review to a Label Studio server, or write them as one page (html) or a sheet (csv).
 
     Pushing again changes nothing but what has changed: a task whose caption is another one now makes room for the new
-    one, and keeps its answers. Without --files and --clips-url the clips are part of the tasks.
+    one, and keeps its answers. What a model would answer follows its newest scores. Tasks that were sent to a senior go
+    along, to a project of their own. Without --files and --clips-url the clips are part of the tasks.
     """
     from ..engine.contract.errors import UserError, nearest
 
-    found = _open(folder, sheet)
-    if how == "label-studio":
-        _push_to_server(found, folder, url, token, (files, clips_url))
-    elif how in _FORMATS:
-        _write(found, how)
-    else:
+    if how not in _FORMATS:
         raise UserError(f"there is no format {how}{nearest(how, _FORMATS)}")
+    for found in _named(_open(folder, sheet)):
+        if how == "label-studio":
+            _push_to_server(found, folder, url, token, (files, clips_url))
+        else:
+            _write(found, how)
 
 
 def _push_to_server(found: ReviewFolder, folder: Path, url: str, token: str, place: tuple[Path | None, str]) -> None:
     from ..annotation.backends.label_studio.client import open_server
     from ..annotation.backends.label_studio.places import ClipPlace
     from ..annotation.backends.label_studio.sync import push as push_tasks
+    from ..engine.contract.words import number_of
     from .screen.places import open_build
 
     server = open_server(_check_url(url), token)
     count = push_tasks(server, found, open_build(folder).name, ClipPlace(found.path, *place), _tell)
-    print(f"{count.made:,} tasks are new, {count.there:,} were there")
+    new, there = number_of(count.made, "task is", "tasks are"), number_of(count.there, "was", "were")
+    print(f"{new} new, {there} there")
     if count.removed or count.kept:
-        print(f"{count.removed:,} of changed captions are removed; {count.kept:,} that were answered stay")
+        gone = number_of(count.removed, "of a changed caption is", "of changed captions are")
+        stay = number_of(count.kept, "that was answered stays", "that were answered stay")
+        print(f"{gone} removed; {stay}")
     print(count.url)
 
 
 def _tell(made: int) -> None:
     """Show on a terminal how far a push has come."""
     if sys.stderr.isatty():
-        print(f"\r{made:,} new tasks are there\r", end="", file=sys.stderr, flush=True)
+        print(f"\rnew tasks: {made:,}\r", end="", file=sys.stderr, flush=True)
 
 
 def _write(found: ReviewFolder, how: str) -> None:
     from ..annotation.backends.page.backend import NAME, Page
     from ..annotation.backends.sheets.folder import Sheets
     from ..annotation.tasks.task import read_task_file
+    from ..engine.contract.words import number_of
 
     tasks = list(read_task_file(found.path))
     if how == "html":
         Page(found.root, found.path, found.form).post(tasks)
-        print(f"{len(tasks):,} tasks: open {found.path / NAME} in a browser")
+        print(f"{number_of(len(tasks), 'task')}: open {found.path / NAME} in a browser")
     else:
         Sheets(found.path, found.form).post(tasks)
-        print(f"{len(tasks):,} tasks: fill in a copy of {found.path / 'tasks.csv'}")
+        print(f"{number_of(len(tasks), 'task')}: fill in a copy of {found.path / 'tasks.csv'}")
 
 
 @review.command()
@@ -124,10 +134,7 @@ def pull(
     """
     found = _open(folder, sheet)
     if files:
-        from ..annotation.backends.intake import take_files
-
-        for name, number in take_files(found, files).items():
-            print(f"{name}: {number:,} answers")
+        _take(found, files)
     elif watch is None:
         print(*_pull_from_server(found, url, token), sep="\n")
     else:
@@ -135,33 +142,59 @@ def pull(
     print("`cliploom build` goes on with them")
 
 
-def _pull_from_server(found: ReviewFolder, url: str, token: str) -> list[str]:
+def _take(reviews: Sequence[ReviewFolder], files: Sequence[Path]) -> None:
+    """Take in what the page saved, each file for the review that it names."""
+    from ..annotation.backends.answer_files import read_answer_file
+    from ..annotation.backends.intake import take_files
+    from ..engine.contract.words import number_of
+
+    others = [one.sheet for one in reviews[1:]]
+    sheets = {path: read_answer_file(path).sheet for path in files}
+    for at, found in enumerate(reviews):
+        own = [path for path, name in sheets.items() if (name == found.sheet if at else name not in others)]
+        for name, number in take_files(found, own).items():
+            print(f"{name}: {number_of(number, 'answer')}")
+
+
+def _pull_from_server(reviews: Sequence[ReviewFolder], url: str, token: str) -> list[str]:
     """Pull; say what came, in lines."""
     from ..annotation.backends.label_studio.client import open_server
+    from ..annotation.backends.label_studio.sync import project_url
+
+    server = open_server(_check_url(url), token)
+    first, *others = reviews
+    lines = _pull_one(server, first)
+    for found in others:
+        if project_url(found):
+            lines += [f"{found.sheet}:", *_pull_one(server, found)]
+    return lines
+
+
+def _pull_one(server: LabelStudioServer, found: ReviewFolder) -> list[str]:
     from ..annotation.backends.label_studio.sync import pull as pull_answers
+    from ..engine.contract.words import number_of
     from .screen.formatting import printable
 
-    count = pull_answers(open_server(_check_url(url), token), found)
-    lines = [f"{printable(name)}: {number:,} answers" for name, number in sorted(count.by_person.items())]
-    lines.append(
-        f"{count.answers:,} answers, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there"
-    )
+    count = pull_answers(server, found)
+    lines = [f"{printable(name)}: {number_of(n, 'answer')}" for name, n in sorted(count.by_person.items())]
+    answers = number_of(count.answers, "answer")
+    lines.append(f"{answers}, {count.skips:,} skipped; {count.gone:,} to tasks that are no longer there")
     return [*lines, *(f"warning: {printable(said)}" for said in count.broken[:10])]
 
 
-def _keep_pulling(found: ReviewFolder, url: str, token: str, every_s: float) -> None:
+def _keep_pulling(reviews: Sequence[ReviewFolder], url: str, token: str, every_s: float) -> None:
     """Pull until all is answered, and print what is new. The first pull must succeed; later failures are told."""
     from ..annotation.tasks.summary import summarize
     from ..engine.contract.errors import UserError
     from .screen.formatting import printable
 
-    told = _pull_from_server(found, url, token)
+    told = _pull_from_server(reviews, url, token)
     print(*told, sep="\n", flush=True)
     try:
-        while (stands := summarize(found)).answered < stands.tasks:
+        while any(stands.answered < stands.tasks for stands in map(summarize, reviews)):
             time.sleep(every_s)
             try:
-                lines = _pull_from_server(found, url, token)
+                lines = _pull_from_server(reviews, url, token)
             except UserError as error:
                 lines = [f"warning: {printable(error.message)}"]
             if lines != told:
@@ -181,16 +214,26 @@ def status(
     from json import dumps
 
     from ..annotation.tasks.summary import summarize
+
+    reviews = _open(folder, sheet)
+    if as_json:
+        found = summarize(reviews[0])
+        lists = {name: [one._asdict() for one in getattr(found, name)] for name in ("people", "agreement")}
+        print(dumps(found._asdict() | lists, ensure_ascii=False))
+        return
+    for one in _named(reviews):
+        _print_progress(summarize(one))
+
+
+def _print_progress(found: ReviewProgress) -> None:
+    from ..engine.contract.words import number_of
     from .screen.formatting import printable
     from .screen.tables import Column, print_table
 
-    found = summarize(_open(folder, sheet))
-    if as_json:
-        lists = {name: [one._asdict() for one in getattr(found, name)] for name in ("people", "agreement")}
-        held = found._asdict() | lists
-        print(dumps(held, ensure_ascii=False))
-        return
-    print(f"{found.answered:,} of {found.tasks:,} tasks are answered, {found.shared:,} by several people")
+    tasks = number_of(found.tasks, "task")
+    print(
+        f"{number_of(found.answered, f'of {tasks} is', f'of {tasks} are')} answered, {found.shared:,} by several people"
+    )
     if found.people:
         names = ("answers", "usual time", "with most", "known right")
         columns = [Column("person"), *(Column(name, "right") for name in names)]
@@ -216,11 +259,12 @@ def open_(folder: Folder, sheet: Sheet = None) -> None:
     from ..annotation.backends.page.backend import NAME
     from ..engine.contract.errors import UserError
 
-    found = _open(folder, sheet)
-    page = found.path / NAME
-    places = [project_url(found), page.absolute().as_uri() if page.exists() else ""]
+    reviews, places = _open(folder, sheet), []
+    for found in reviews:
+        page = found.path / NAME
+        places += [project_url(found), page.absolute().as_uri() if page.exists() else ""]
     if not any(places):
-        raise UserError(f"{found.path} is nowhere yet", "`cliploom review push` takes it to people")
+        raise UserError(f"{reviews[0].path} is nowhere yet", "`cliploom review push` takes it to people")
     print(*filter(None, places), sep="\n")
 
 
@@ -236,19 +280,26 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _open(folder: Path, sheet: str | None) -> ReviewFolder:
-    """The review of a build; ``UserError`` where it has none, or several and none is named."""
-    from ..annotation.backends.folder import review_folders
-    from ..engine.contract.errors import UserError, nearest
+def _open(folder: Path, sheet: str | None) -> list[ReviewFolder]:
+    """The named review of a build; without a name the only one, and with it the tasks that were sent to a senior."""
+    from ..annotation.backends.folder import pick_reviews, review_folders
+    from ..engine.contract.errors import UserError
     from .screen.places import open_build
 
-    found = {one.sheet: one for one in review_folders(open_build(folder).root)}
+    found = review_folders(open_build(folder).root)
     if not found:
         raise UserError(f"{folder} has no review", "the step annotation.review makes one; a build writes its tasks")
-    if sheet is None and len(found) == 1:
-        return next(iter(found.values()))
-    if sheet is None:
-        raise UserError(f"{folder} has {len(found)} reviews", f"name one: --sheet {' or '.join(sorted(found))}")
-    if sheet not in found:
-        raise UserError(f"there is no review {sheet}{nearest(sheet, found)}")
-    return found[sheet]
+    return pick_reviews(found, sheet)
+
+
+def _named(reviews: Sequence[ReviewFolder]) -> Iterator[ReviewFolder]:
+    """The first; then those of the others that have tasks or had some, each after a line with its name."""
+    from ..annotation.backends.label_studio.sync import project_url
+    from ..annotation.tasks.task import read_task_file
+
+    for at, found in enumerate(reviews):
+        if at and not project_url(found) and next(read_task_file(found.path), None) is None:
+            continue
+        if at:
+            print(f"{found.sheet}:")
+        yield found

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...engine.contract.errors import UserError, nearest
 from ...engine.storage.files import read_json, write_json
 from ..forms.form import Axis, Form, Slot, TimelinePart
 from ..tasks.task import ReviewTask, write_task_file
@@ -20,6 +21,8 @@ from .server_answers import ServerAnswers
 from .sheets.folder import Sheets
 
 FORM = "form.json"
+ADJUDICATION = "-adjudication"
+"""What the folder for those who settle disagreements has at the end of its name."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,24 @@ def review_folders(root: Path) -> list[ReviewFolder]:
     """All reviews of a build folder, by name."""
     found = (read_folder(root, path.parent.name) for path in sorted(root.glob(f"*/{FORM}")))
     return [folder for folder in found if folder is not None]
+
+
+def pick_reviews(found: Sequence[ReviewFolder], sheet: str | None) -> list[ReviewFolder]:
+    """The named review; without a name the only one, and after it the one that settles its disagreements.
+
+    Raises:
+        UserError: none has this name, or there are several and none is named.
+    """
+    if sheet is not None:
+        named = [one for one in found if one.sheet == sheet]
+        if not named:
+            raise UserError(f"there is no review {sheet}{nearest(sheet, [one.sheet for one in found])}")
+        return named
+    names = {one.sheet.removesuffix(ADJUDICATION) for one in found}
+    if len(names) > 1:
+        hint = f"name one: --sheet {' or '.join(sorted(one.sheet for one in found))}"
+        raise UserError(f"there are {len(names)} reviews", hint)
+    return sorted(found, key=lambda one: one.sheet)
 
 
 def _as_json(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...engine.contract.words import number_of
 from ...schemas import ReviewMark, problem
 from ..tasks.task import ReviewTask
 from .form import ACCEPT, CANNOT_TELL, CAPTION_KINDS, EDIT, MARK, REJECT, Axis, Form, Slot, TimelinePart
@@ -96,7 +97,7 @@ def _slots(slots: tuple[tuple[str, Slot], ...], answer: ReviewAnswer) -> str:
     for name, slot in slots:
         if not slot.least <= counts[name] <= slot.most:
             asked = f"{slot.least}" if slot.least == slot.most else f"{slot.least} to {slot.most}"
-            return f"{name} has {counts[name]} texts: it should have {asked}"
+            return f"{name} has {number_of(counts[name], 'text')}: it should have {asked}"
     return ""
 
 
@@ -128,7 +129,7 @@ def _timeline(line: TimelinePart, task: ReviewTask, marks: tuple[ReviewMark, ...
     for mark in marks:
         yield from _place(line, task, mark, labels)
     if len(marks) < line.least:
-        yield f"it has {len(marks)} spans: it needs {line.least}" if marks else "nothing is marked"
+        yield f"it has {number_of(len(marks), 'span')}: it needs {line.least}" if marks else "nothing is marked"
     if not line.points:
         yield from _amount(line, task, marks)
 

@@ -85,7 +85,7 @@ class Gold:
         lines = self._lines(form)
         found = match_known(form, lines, tasks)
         if lines and not found:
-            said = f"none of the {len(lines)} answers of {self.gold} is to a task that can be asked"
+            said = f"no answer of {self.gold} (it has {len(lines)}) is to a task that can be asked"
             raise UserError(said, "its task_ids must be those of this review, with the captions as they are now")
         return found
 

@@ -205,7 +205,7 @@ def test_disagreements_go_out_again_to_an_adjudicator(ids: list[str], tmp_path: 
     assert sorted(desk.ids("review-adjudication")) == ids[:2] and {row.holds for row in rows} == {True, False}
     desk.answer("ann", {ids[0]: "reject"}, "review-adjudication")  # the adjudicator may be one of those before
     assert before != desk.step.external_digest(StepContext(desk.root, {}))
-    assert desk.build()[1].startswith("1 of 12 are in dispute")
+    assert desk.build()[1].startswith("1 of 12 is in dispute")
     desk.answer("ann", {ids[0]: "reject", ids[1]: "accept"}, "review-adjudication")
     rows, waiting = desk.build()
     assert not waiting and desk.dropped == {CLIPS[0].clip_id: "rejected"}
@@ -255,7 +255,7 @@ def test_what_does_not_go_together_is_refused(options: dict[str, Any], said: str
 
 def test_known_answers_to_nothing_are_an_error(tmp_path: Path) -> None:
     gold = save(tmp_path / "gold.json", "expert", {"elsewhere_1": "accept"})
-    with pytest.raises(UserError, match="none of the 1 answers of .* is to a task that can be asked"):
+    with pytest.raises(UserError, match="no answer of .* is to a task that can be asked"):
         Desk(tmp_path / "b", gold=str(gold)).build()
     with pytest.raises(UserError, match="there is no such file"):
         Desk(tmp_path / "b", gold="nowhere.csv").step.external_digest(StepContext(tmp_path, {}))

@@ -84,7 +84,7 @@ def test_an_answer_becomes_marks_in_the_time_of_the_video(
     kind: str, options: dict[str, Any], cells: dict[str, str], marks: list[ReviewMark], tmp_path: Path
 ) -> None:
     rows, waiting = review(tmp_path, kind=kind, quorum=0.01, **options)
-    assert rows == [] and "reviews are open" in waiting
+    assert rows == [] and " open: " in waiting
     answer(tmp_path, **cells)
     [row], waiting = review(tmp_path, kind=kind, quorum=0.01, **options)
     assert waiting == "" and problem(row) is None
@@ -101,7 +101,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
     ("moments", {}, {"spans": "4-2"}, "the span moment has no length"),
     ("moments", {}, {"spans": "x"}, "'x' is no span"),
     ("moments", {}, {"verdict": "rejct"}, "verdict is 'rejct'; did you mean reject?"),
-    ("saliency", {}, {"grades": "4"}, "there are 1 grades for 2 spans"),
+    ("saliency", {}, {"grades": "4"}, "1 grade for 2 spans"),
     ("saliency", {}, {"grades": "4 5"}, "span 2 is 5: a grade is a whole number, 0 to 4"),
     ("spans", {"budget": 0.15}, {"spans": "1 1-2; 2 5-6"}, "its spans are 2.0 s long: at most 1.8 s may be"),
     ("spans", {}, {"spans": "1 4-6"}, "4.00 to 6.00 s is not inside span 1"),
@@ -152,7 +152,7 @@ def test_several_people_are_waited_for(tmp_path: Path) -> None:
     review(tmp_path, kind="tags", people=2)
     answer(tmp_path, tags="dog")
     rows, waiting = review(tmp_path, kind="tags", people=2)
-    assert len(rows) == 1 and waiting.startswith("1 of 1 reviews are open")
+    assert len(rows) == 1 and waiting.startswith("1 of 1 review is open")
 
 
 def test_slots_that_are_not_said_are_asked_for() -> None:

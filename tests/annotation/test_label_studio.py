@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -22,9 +23,10 @@ from cliploom.annotation.backends.label_studio.places import ClipPlace
 from cliploom.annotation.backends.label_studio.sync import PullCount, PushCount, pull, push
 from cliploom.annotation.forms.form import KINDS, Axis, Questions, Slot
 from cliploom.annotation.review import ReviewStep
+from cliploom.annotation.tasks.task import read_task_file
 from cliploom.engine.contract.errors import UserError
 from cliploom.media.review_clip import ReviewClip, write_review_clip
-from cliploom.schemas import ReviewMark
+from cliploom.schemas import ReviewMark, Row, Score
 
 TOKEN = "REVIEW_TOKEN"
 
@@ -129,6 +131,52 @@ def test_a_model_s_answer_is_a_prediction_with_its_score(world: Labeling, tmp_pa
     scores = [task["predictions"][0]["score"] for task in world.tasks.values() if "caption" in task["data"]]
     assert sorted(scores) == [0.0, 0.0, 0.25, 0.25, 0.5, 0.5]
     assert "secret" not in json.dumps([task["data"] for task in world.tasks.values()])
+
+
+def test_each_task_is_for_as_many_people_as_the_recipe_says(world: Labeling, tmp_path: Path) -> None:
+    def overlaps(people: int, share: float) -> list[int]:
+        case.desk.options |= {"people": people, "overlap": share}
+        case.desk.build()
+        case.push()
+        by_id = {task["meta"]["cliploom"]: task["overlap"] for task in world.tasks.values()}
+        return [by_id[task.task_id] for task in read_task_file(case.desk.root / "review")]
+
+    case = Case(world, tmp_path, kind="judge", people=3, overlap=0.3)
+    assert overlaps(3, 0.3) == [3, 3, 1, 1, 1, 1]
+    before = json.dumps(world.tasks)
+    assert overlaps(3, 0.3) == [3, 3, 1, 1, 1, 1] and json.dumps(world.tasks) == before
+    world.answer(case.tasks()[0], 1, [choices("verdict", "accept")])
+    assert overlaps(2, 0.6) == [2, 2, 2, 2, 1, 1]
+    assert overlaps(2, 1.0) == [2] * 6
+    assert overlaps(1, 1.0) == [1] * 6
+    assert world.tasks[case.tasks()[0]]["is_labeled"]  # it has the one answer
+    assert overlaps(2, 0.1) == [2, 1, 1, 1, 1, 1]
+
+
+def test_a_model_s_newer_answer_takes_the_place_of_the_old_one(
+    world: Labeling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(world, tmp_path, kind="choose")
+    case.push()
+    tables = case.desk.tables()
+
+    def rescored(model: str, value: float) -> list[tuple[type[Row], list[Any]]]:
+        held = {row: some for row, some in tables}
+        return [*((r, s) for r, s in held.items() if r is not Score),
+                (Score, [replace(s, model=model, value=value + s.value) for s in held[Score]])]  # fmt: skip
+
+    def guesses() -> list[tuple[Any, ...]]:
+        case.desk.build()
+        assert case.push()[:2] == (0, 2)
+        return [(g["model_version"], g["score"]) for task in world.tasks.values() for g in task["predictions"]]
+
+    case.desk.options["suggest"] = "fit"  # no model was asked when the tasks were made
+    assert guesses() == [("fits-1", 0.5)] * 2
+    monkeypatch.setattr(case.desk, "tables", lambda: rescored("fits-2", 0.25))
+    assert guesses() == [("fits-2", 0.75)] * 2
+    sent = [request for request in world.requests if "predictions" in request]
+    assert guesses() == [("fits-2", 0.75)] * 2
+    assert [request for request in world.requests if "predictions" in request] == sent
 
 
 def test_what_is_suggested_must_be_measured() -> None:
@@ -242,7 +290,7 @@ def test_a_caption_that_changed_makes_room_and_keeps_its_answer(world: Labeling,
     assert case.push()[:4] == (6, 0, 5, 1)
     assert case.pull().answers == 1
     rows, waiting = case.desk.build()
-    assert rows == [] and "(1 answers are to captions that have changed since)" in waiting
+    assert rows == [] and "(1 answer is to captions that have changed since)" in waiting
     world.tasks.pop(min(world.tasks))  # somebody deletes the old task: its answer stays here
     assert (case.pull().gone, case.pull().answers) == (1, 1)
 

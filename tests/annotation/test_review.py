@@ -297,8 +297,8 @@ def test_an_answer_to_a_caption_that_changed_is_left_out_and_told(desk: Desk) ->
     changed = [_caption(clip, text="something else") if clip is CLIPS[0] else _caption(clip) for clip in CLIPS]
     rows, waiting = desk.build(captions=changed)
     assert len(rows) == 11
-    assert waiting.startswith("1 of 12 reviews are open")
-    assert waiting.endswith("(1 answers are to captions that have changed since)")
+    assert waiting.startswith("1 of 12 reviews is open")
+    assert waiting.endswith("(1 answer is to captions that have changed since)")
 
 
 def test_a_quorum_is_enough(tmp_path: Path) -> None:

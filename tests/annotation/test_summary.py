@@ -116,12 +116,12 @@ def test_the_commands(tmp_path: Path, run: Callable[..., str]) -> None:
         )
         first = next(n for n, task in world.tasks.items() if task["data"]["caption"] == TEXTS[0])
         world.answer(first, 1, [{**VERDICT, "value": {"choices": ["accept"]}}])
-        assert run("pull", desk.root, "--url", world.url).startswith("ann@x.org: 1 answers\n1 answers, 0 skipped")
+        assert run("pull", desk.root, "--url", world.url).startswith("ann@x.org: 1 answer\n1 answer, 0 skipped")
         assert run("open", desk.root) == f"{world.url}/projects/1/data?labeling=1\n"
         world.projects.clear()
         assert "answers 404: Not found." in run("pull", desk.root, "--url", world.url)
         assert "tasks are new" in run("push", desk.root, "--url", world.url, "--files", tmp_path)
-    assert run("status", desk.root).startswith("1 of 6 tasks are answered, 0 by several people\n\nperson")
+    assert run("status", desk.root).startswith("1 of 6 tasks is answered, 0 by several people\n\nperson")
     assert json.loads(run("status", desk.root, "--json"))["people"][0]["person"] == "ann@x.org"
     assert "6 tasks: open" in run("push", desk.root, "--format", "html")
     assert "did you mean html?" in run("push", desk.root, "--format", "htm")
@@ -151,4 +151,4 @@ def test_a_pull_that_watches_ends_when_all_is_answered(
     none, away, one, first, two, both, _ = said.splitlines()
     assert slept == [30.0] * 3
     assert none.startswith("0 answers") and away.startswith("warning: ") and "forbids it" in away
-    assert (one, first[:9], two, both[:9]) == ("bo@x.org: 1 answers", "1 answers", "bo@x.org: 2 answers", "2 answers")
+    assert (one, first[:9], two, both[:9]) == ("bo@x.org: 1 answer", "1 answer,", "bo@x.org: 2 answers", "2 answers")

@@ -35,12 +35,12 @@ def test_a_choice_of_two_people_comes_back(server: Server, ann: Page, bo: Page) 
         assert play(page) > 0.2
         page.locator("label", has_text=caption).first.click()
         submit(page)
-    assert f"{ANN}: 1 answers" in pull(build, server)
+    assert f"{ANN}: 1 answer" in pull(build, server)
     rows, waiting = build.build()
     assert [(row.person, row.verdict) for row in rows] == [(ANN, "accept"), (BO, "reject")]
     assert rows[0].caption_id == f"{rows[0].clip_id}_secret0" and rows[0].clip_id == rows[1].clip_id
     assert all(row.seconds for row in rows)
-    assert waiting.startswith("1 of 2 reviews are open")
+    assert waiting.startswith("1 of 2 reviews is open")
 
 
 def test_an_edit_comes_back_and_a_draft_does_not(server: Server, ann: Page) -> None:
@@ -56,7 +56,7 @@ def test_an_edit_comes_back_and_a_draft_does_not(server: Server, ann: Page) -> N
     open_task(ann, server, build, 1)
     ann.locator("textarea").first.fill('She walks; "slowly" =1')
     submit(ann)
-    assert "1 answers" in pull(build, server)
+    assert "1 answer" in pull(build, server)
     [row], _ = build.build()
     assert (row.verdict, row.text) == ("edit", 'She walks; "slowly" =1')
 
@@ -77,7 +77,7 @@ def test_grades_are_given_by_keys_and_a_skip_is_no_answer(server: Server, ann: P
     with ann.expect_response(lambda r: "/annotations" in r.url and r.request.method == "POST") as sent:
         ann.locator("button:has-text('Skip')").click()
     assert sent.value.ok
-    assert "1 answers, 1 skipped" in pull(build, server)
+    assert "1 answer, 1 skipped" in pull(build, server)
     [row], _ = build.build()
     assert row.marks == [ReviewMark("fits", value=4), ReviewMark("fluent", value=3)]
 
@@ -159,7 +159,7 @@ def test_clips_play_wherever_they_lie(how: str, server: Server, ann: Page, tmp_p
     build = ReviewBuild(tmp_path / how, kind="judge", sample=1)
     build.build()
     with served(tmp_path / how / "review" / "clips") as url:
-        assert "1 tasks are new" in push(build, server, "--clips-url", url if how == "address" else "")
+        assert "1 task is new" in push(build, server, "--clips-url", url if how == "address" else "")
         open_task(ann, server, build)
         assert ann.evaluate("document.querySelector('video').currentSrc").startswith(
             url if how == "address" else "data:video/mp4"

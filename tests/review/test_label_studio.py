@@ -30,7 +30,7 @@ def test_what_people_change_on_the_server_is_followed(server: Server, ann: Page,
     edited = {"from_name": "verdict", "to_name": "video", "type": "choices", "value": {"choices": ["reject"]}}
     assert ann.request.patch(f"{server.url}/api/annotations/{kept}/", data={"result": [edited]}, headers=head).ok
     assert ann.request.delete(f"{server.url}/api/annotations/{gone}/", headers=head).ok
-    assert "1 answers, 1 skipped" in pull(build, server)
+    assert "1 answer, 1 skipped" in pull(build, server)
     [row], _ = build.build()
     assert row.verdict == "reject"
     # A caption that is another one now: its task makes room; the answer to the old one stays.
@@ -41,13 +41,13 @@ def test_what_people_change_on_the_server_is_followed(server: Server, ann: Page,
     )
     pull(build, server)
     rows, waiting = build.build()
-    assert rows == [] and "(1 answers are to captions that have changed since)" in waiting
+    assert rows == [] and "(1 answer is to captions that have changed since)" in waiting
     # A task that somebody deletes takes nothing along, and is there again with the next push.
     assert ann.request.delete(f"{server.url}/api/tasks/{first}/", headers=head).ok
-    assert "1 answers, 1 skipped; 1 to tasks that are no longer there" in pull(build, server)
+    assert "1 answer, 1 skipped; 1 to tasks that are no longer there" in pull(build, server)
     fresh = tasks(ann, server, build)[-1]["id"]
     assert ann.request.delete(f"{server.url}/api/tasks/{fresh}/", headers=head).ok
-    assert "1 tasks are new, 5 were there" in push(build, server)
+    assert "1 task is new, 5 were there" in push(build, server)
     # A form that somebody edited is put back.
     url, config = f"{server.url}/api/projects/{project(build)}/", '<View><Text name="t" value="$shown"/></View>'
     assert ann.request.patch(url, data={"label_config": config}, headers=head).ok
@@ -62,7 +62,7 @@ def test_what_people_change_on_the_server_is_followed(server: Server, ann: Page,
 def test_a_personal_access_token_is_taken_and_a_wrong_one_is_told(server: Server, ann: Page) -> None:
     build = build_in(server, "tokens", kind="tags", sample=1)
     personal: Any = ann.request.post(f"{server.url}/api/token/", headers=csrf(ann)).json()["token"]
-    assert "1 tasks are new" in push(build, server, token=personal)
+    assert "1 task is new" in push(build, server, token=personal)
     assert "0 answers" in pull(build, server, token=personal)
     for wrong in ("f" * 40, personal[:-4] + "AAAA"):
         assert "does not take the token" in push(build, server, token=wrong, code=2)

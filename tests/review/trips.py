@@ -48,7 +48,7 @@ def pull(build: ReviewBuild, server: Server, *more: object, **how: Any) -> str:
 
 def build_in(server: Server, name: str, **options: Any) -> ReviewBuild:
     made = ReviewBuild(server.root / "served" / name, **options)
-    assert "reviews are open" in made.build()[1]
+    assert " open: " in made.build()[1]
     return made
 
 

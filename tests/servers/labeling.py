@@ -120,14 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def _answer(self, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        world = self.world
         if path == "/api/token/refresh":
             return self._refresh(body)
         if not self._is_known():
             return 401, {"detail": "Invalid token."}
         if path in ("/api/users", "/api/current-user/whoami"):
-            users = [{"id": number, "email": email} for number, email in world.users.items()]
-            return 200, users if path == "/api/users" else users[0]
+            return self._users(path == "/api/users")
         if path == "/api/storages/localfiles":
             return self._storages(query, body)
         if path == "/api/projects":
@@ -137,9 +135,14 @@ class _Handler(BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/api/projects/(\d+)(/import)?", path):
             return self._project(int(found[1]), bool(found[2]), body)
         if found := re.fullmatch(r"/api/tasks/(\d+)", path):
-            world.tasks.pop(int(found[1]))
-            return 204, None
+            return self._change_task(int(found[1]), body)
+        if found := re.fullmatch(r"/api/predictions(?:/(\d+))?", path):
+            return self._predictions(found[1], body)
         return 404, {"detail": f"nothing answers {self.command} {path}"}
+
+    def _users(self, is_all: bool) -> tuple[int, Any]:
+        users = [{"id": number, "email": email} for number, email in self.world.users.items()]
+        return 200, users if is_all else users[0]
 
     def _storages(self, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         world = self.world
@@ -149,6 +152,24 @@ class _Handler(BaseHTTPRequestHandler):
             world.storages.append({"id": world.number(), **body})
             return 201, world.storages[-1]
         return 200, [one for one in world.storages if str(one["project"]) == query["project"][0]]
+
+    def _change_task(self, number: int, body: Any) -> tuple[int, Any]:
+        if self.command == "DELETE":
+            self.world.tasks.pop(number)
+            return 204, None
+        self.world.tasks[number] |= body
+        return 200, self.world.tasks[number]
+
+    def _predictions(self, number: str | None, body: Any) -> tuple[int, Any]:
+        world = self.world
+        if number is None:
+            made = {"id": world.number(), **body}
+            world.tasks[body["task"]].setdefault("predictions", []).append(made)
+            return 201, made
+        given = (one for task in world.tasks.values() for one in task.get("predictions", ()))
+        old = next(one for one in given if one["id"] == int(number))
+        old |= body
+        return 200, old
 
     def _refresh(self, body: Any) -> tuple[int, Any]:
         if body.get("refresh") != PERSONAL:
@@ -179,11 +200,24 @@ class _Handler(BaseHTTPRequestHandler):
                 if "video" not in task["data"]:
                     return 400, {"detail": "the form needs the variable video"}
                 made = self.world.number()
-                self.world.tasks[made] = {"id": made, "project": number, **task}
+                given = [{"id": self.world.number(), "task": made, **one} for one in task.get("predictions", ())]
+                people = project.get("maximum_annotations", 1)
+                self.world.tasks[made] = {
+                    "id": made, "project": number, "overlap": people, **task, "predictions": given
+                }  # fmt: skip
             return 201, {"task_count": len(body)}
         if self.command == "PATCH":
+            self._share_out(number, body.get("maximum_annotations", project.get("maximum_annotations")))
             project |= body
         return 200, project
+
+    def _share_out(self, project: int, people: int) -> None:
+        """Another number of people is for the tasks that are for several, where there are some; else for all."""
+        tasks = [task for task in self.world.tasks.values() if task["project"] == project]
+        shared = [task for task in tasks if task["overlap"] > 1 and people > 1]
+        if people != self.world.projects[project].get("maximum_annotations"):
+            for task in shared or tasks:
+                task |= {"overlap": people, "is_labeled": len(self.world.of_task(task["id"])) >= people}
 
     def _tasks(self, query: dict[str, list[str]]) -> tuple[int, Any]:
         project, page, size = (int(query[name][0]) for name in ("project", "page", "page_size"))

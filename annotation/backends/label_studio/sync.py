@@ -21,7 +21,8 @@ from ..server_answers import SERVER_ANSWERS
 from .client import LabelStudioServer, people
 from .config import MOST_SPANS, check_form, label_config
 from .places import ClipPlace
-from .wire import as_answer, as_labeling_task
+from .upkeep import ServerTask, WantedTask, list_tasks, set_people, set_predictions, usual_people
+from .wire import as_answer, as_labeling_task, model_prediction
 
 PROJECT = "label_studio_project.json"
 _BATCH = 250
@@ -77,24 +78,36 @@ def push(
     place.check()
     _check_spans(folder)
     check_form(label_config(folder.form))
-    project = _project(server, folder, title)
+    people, with_predictions = _survey(folder)
+    usual = usual_people(people.elements())
+    project = _project(server, folder, title, usual)
     place.connect(server, project)
-    there, spare = _server_tasks(server, project)
-    wanted = set[str]()
+    found = list_tasks(server, project, with_predictions)
+    wanted: dict[str, WantedTask] = {}
     made = 0
-    for batch in _batches(_new_tasks(folder, place, there, wanted), _BATCH):
+    for batch in _batches(_new_tasks(folder, place, found.there, wanted), _BATCH):
         server.ask(_import, server, project, batch)
         made += len(batch)
         tell(made)
-    removed = kept = 0
-    for task_id, (number, answers) in there.items():
-        if task_id not in wanted and not answers:
-            spare.append(number)
-        kept += bool(task_id not in wanted and answers)
+    old = [task for task_id, task in found.there.items() if task_id not in wanted]
+    spare = [*found.spare, *(task.number for task in old if not task.is_touched)]
     for number in spare:
         server.ask(_delete, server, number)
-        removed += 1
-    return PushCount(made, len(wanted) - made, removed, kept, _labeling_url(server.url, project))
+    set_predictions(server, found.there, wanted)
+    set_people(server, found.there, wanted)
+    if made and len(people) > 1:  # the server gives all new ones the usual number
+        set_people(server, list_tasks(server, project, False).there, wanted)
+    kept = sum(task.is_touched for task in old)
+    return PushCount(made, len(wanted) - made, len(spare), kept, _labeling_url(server.url, project))
+
+
+def _survey(folder: ReviewFolder) -> tuple[Counter[int], bool]:
+    """How many tasks are for how many people; and whether a model answered one."""
+    people, is_answered = Counter[int](), False
+    for task in read_task_file(folder.path):
+        people[task.people] += 1
+        is_answered = is_answered or task.suggestion is not None
+    return people, is_answered
 
 
 def _check_spans(folder: ReviewFolder) -> None:
@@ -105,11 +118,11 @@ def _check_spans(folder: ReviewFolder) -> None:
             raise UserError(f"a task has {most} spans: Label Studio shows at most {MOST_SPANS}", "use the page")
 
 
-def _project(server: LabelStudioServer, folder: ReviewFolder, title: str) -> int:
+def _project(server: LabelStudioServer, folder: ReviewFolder, title: str, people: int) -> int:
     """The id of the review's project, made where there is none, and with the form as it is now."""
     held = read_json(folder.path / PROJECT, ("url", "id")) or {}
     options: dict[str, Any] = {
-        "label_config": label_config(folder.form), "maximum_annotations": folder.people,
+        "label_config": label_config(folder.form), "maximum_annotations": people,
         "expert_instruction": html.escape(folder.form.guideline).replace("\n", "<br>"),
         "show_instruction": bool(folder.form.guideline), "show_collab_predictions": True,
     }  # fmt: skip
@@ -161,31 +174,13 @@ def _update(server: LabelStudioServer, number: int, changed: Mapping[str, Any]) 
         raise
 
 
-def _server_tasks(server: LabelStudioServer, project: int) -> tuple[dict[str, tuple[int, int]], list[int]]:
-    """The tasks of ours that are there, with their numbers of answers; and those that are there twice without any."""
-    there: dict[str, tuple[int, int]] = {}
-    spare: list[int] = []
-    include = "id,meta,total_annotations,cancelled_annotations"
-    for page in server.pages(project, "task_only", include):
-        for task in page:
-            task_id = (task.get("meta") or {}).get("cliploom")
-            if not task_id:
-                continue
-            answers = (task.get("total_annotations") or 0) + (task.get("cancelled_annotations") or 0)
-            other = there.setdefault(task_id, (task["id"], answers))
-            if other[0] != task["id"]:
-                spare += [task["id"]] if not answers else [other[0]] if not other[1] else []
-                there[task_id] = (task["id"], answers) if answers and not other[1] else other
-    return there, spare
-
-
 def _new_tasks(
-    folder: ReviewFolder, place: ClipPlace, there: Mapping[str, Any], wanted: set[str]
+    folder: ReviewFolder, place: ClipPlace, there: Mapping[str, ServerTask], wanted: dict[str, WantedTask]
 ) -> Iterator[dict[str, Any]]:
-    """The tasks that the server lacks; all ids go into ``wanted``."""
+    """The tasks that the server lacks; what all are to be like goes into ``wanted``."""
     tasks, again = read_task_file(folder.path), read_task_file(folder.path)
     for task, clip in zip(tasks, make_clips(folder.root, folder.path, again), strict=True):
-        wanted.add(task.task_id)
+        wanted[task.task_id] = WantedTask(task.people, model_prediction(folder.form, task, clip.fps))
         if task.task_id not in there:
             made = as_labeling_task(folder.form, task, place.show(clip))
             made["meta"] |= {"at": [task.start_s, task.end_s, clip.fps], "marks": [asdict(m) for m in task.marks]}

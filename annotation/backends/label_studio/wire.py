@@ -41,12 +41,21 @@ def as_labeling_task(form: Form, task: ReviewTask, clip: ShownClip) -> dict[str,
     if form.tags:
         data["options"] = [_option(str(i), mark.name) for i, mark in enumerate(task.marks)] or [_option("-", "none")]
     made: dict[str, Any] = {"data": data, "meta": {"cliploom": task.task_id}}  # the list of tasks shows no meta
-    result, guess = list(_initial_results(form, task, clip.fps)), task.suggestion
-    if guess is not None:
-        made["predictions"] = [{"model_version": guess.model, "score": guess.score, "result": result}]
-    elif result:
+    if task.suggestion is not None:
+        made["predictions"] = [model_prediction(form, task, clip.fps)]
+    elif result := list(_initial_results(form, task, clip.fps)):
         made["predictions"] = [{"model_version": MODEL, "result": result}]
     return made
+
+
+def model_prediction(form: Form, task: ReviewTask, fps: float) -> dict[str, Any] | None:
+    """What a model answers, with its score; None where no model was asked."""
+    guess = task.suggestion
+    if guess is None:
+        return None
+    return {
+        "model_version": guess.model, "score": guess.score, "result": list(_initial_results(form, task, fps))
+    }  # fmt: skip
 
 
 def _option(value: str, text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.contract.options import digest
+from ....engine.contract.words import number_of
 from ....engine.storage.files import write_text
 from ...forms.form import Form
 from ...tasks.task import ReviewTask
@@ -63,7 +64,7 @@ def render_page(form: Form, sheet: str, tasks: Sequence[ReviewTask], clips: Sequ
     from markupsafe import Markup
 
     return page.render(
-        title=f"{len(tasks)} task{'' if len(tasks) == 1 else 's'} of {sheet}",
+        title=f"{number_of(len(tasks), 'task')} of {sheet}",
         guideline=form.guideline.strip(), data=Markup(data),
         script=Markup(script), style=Markup(style), script_hash=_hash(script), style_hash=_hash(style),
     )  # fmt: skip

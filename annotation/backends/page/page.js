@@ -107,7 +107,7 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   unsaved = false;
   say("");
-  $("problem").textContent = `${answers.length} answers are in ${name}: hand it to \`cliploom review pull\`.`;
+  $("problem").textContent = `${answers.length} ${answers.length === 1 ? "answer is" : "answers are"} in ${name}: hand it to \`cliploom review pull\`.`;
 }
 function toggle() { if (video.paused) video.play().catch(() => {}); else video.pause(); }
 function step(by) { video.pause(); video.currentTime = Math.max(0, Math.min(length(), video.currentTime + by / task().fps)); }

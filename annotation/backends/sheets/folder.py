@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ....engine.contract.words import number_of
 from ....engine.storage.files import write_text
 from ...forms.form import CAPTION_KINDS, Form
 from ...tasks.task import ReviewTask
@@ -73,7 +74,7 @@ def manual(form: Form, asked: Sequence[ReviewTask]) -> str:
     if form.kind not in CAPTION_KINDS:
         meanings["verdict"] = f"empty, or in place of all else: {', '.join(form.verdicts)}"
     columns = "\n".join(f"   - `{name}`: {meanings[name]}" for name in answer_columns(form))
-    tasks = f"{len(asked)} question{'' if len(asked) == 1 else 's'}"
+    tasks = number_of(len(asked), "question")
     shown = _clip_columns(form)
     see = f", and read its {' and '.join(f'`{name}`' for name in shown)}" if shown else ""
     see = ", and read the numbered `candidates`" if form.choice else see
@@ -86,7 +87,8 @@ def _sharing_note(asked: Sequence[ReviewTask]) -> str:
     people = [task.people for task in asked if task.people > 1]
     if not people or len(people) == len(asked):
         return ""
-    return f" The first {len(people)} lines are for {people[0]} people each, every other one is for one."
+    shared = number_of(len(people), "line is", "lines are")
+    return f" The first {shared} for {people[0]} people each, every other one is for one."
 
 
 def _clip_columns(form: Form) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
+from ....engine.contract.words import number_of
 from ....schemas import ReviewMark
 from ...forms.form import CANNOT_TELL, Axis, Form, TimelinePart
 from ...tasks.task import ReviewTask
@@ -103,7 +104,7 @@ def _grade(name: str, cell: str) -> float | None:
 def _read_grades(task: ReviewTask, cell: str) -> Iterator[ReviewMark]:
     grades = re.split(r"[\s;,]+", cell.strip())
     if len(grades) != len(task.marks):
-        raise ValueError(f"there are {len(grades)} grades for {len(task.marks)} spans")
+        raise ValueError(f"{number_of(len(grades), 'grade')} for {number_of(len(task.marks), 'span')}")
     for mark, grade in zip(task.marks, grades, strict=True):
         yield ReviewMark(mark.name, value=_grade(f"span {mark.name}", grade), start_s=mark.start_s, end_s=mark.end_s)
 
