@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..annotation.backends.folder import ReviewFolder
     from ..annotation.backends.label_studio.client import LabelStudioServer
     from ..annotation.tasks.summary import ReviewProgress
+    from ..schemas import Row
 
 review = typer.Typer(
     name="review",
@@ -31,6 +32,7 @@ Url = Annotated[
 Token = Annotated[
     str, typer.Option("--token", metavar="NAME", help="The environment variable that holds your access token.")
 ]
+R = TypeVar("R", bound="Row")
 _HERE, _TOKEN = "http://127.0.0.1:8080", "LABEL_STUDIO_API_KEY"
 _FORMATS = ("label-studio", "html", "csv")
 
@@ -250,6 +252,37 @@ def _print_progress(found: ReviewProgress) -> None:
         print(f"missing answers: {found.missing:,}")
     for said in found.broken[:10]:
         print(f"warning: {printable(said)}")
+
+
+@review.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The jsonl file to write.")],
+    grid_s: Annotated[float, typer.Option("--grid-s", min=0.1, metavar="SECONDS", help="Length of a cell.")] = 2.0,
+) -> None:
+    """Write the moments and grades that people gave as QVHighlights' jsonl, which `cliploom score` reads."""
+    from json import dumps
+
+    from ..annotation.tasks.highlights import highlight_lines
+    from ..engine.contract.errors import UserError
+    from ..engine.contract.words import number_of
+    from ..engine.query import open_query
+    from ..engine.storage.files import write_text
+    from ..schemas import Caption, Clip, Review, from_arrow
+    from .screen.places import open_build
+
+    build = open_build(folder)
+
+    def rows(row: type[R]) -> list[R]:
+        with open_query(build, f"SELECT * FROM {row.table} ORDER BY 1") as (db, statement):
+            return list(from_arrow(row, db.sql(statement).to_arrow_table()))
+
+    found = highlight_lines(rows(Clip), rows(Caption), rows(Review), grid_s)
+    lines = [dumps(line, ensure_ascii=False) for line in found]
+    if not lines:
+        raise UserError(f"nobody has marked moments in {folder}", "`kind: moments` asks for them")
+    write_text(out, "".join(f"{line}\n" for line in lines))
+    print(f"{number_of(len(lines), 'query', 'queries')} in {out}")
 
 
 @review.command("open")

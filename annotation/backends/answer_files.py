@@ -45,6 +45,7 @@ class ReviewAnswerFile(BaseModel):
     cliploom: str
     format: int
     person: str = ""
+    sheet: str = ""  # the review that it is of
     answers: list[AnswerRecord]
 
 

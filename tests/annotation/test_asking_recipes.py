@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable
 from importlib.resources import files
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cliploom as cl
+from cliploom.cards.metrics.qvhighlights import QvhighlightsMetric
+from cliploom.cli.main import main
 from cliploom.cli.recipes import PACKAGE, recipe_text
 from cliploom.engine.build import run_build
 from cliploom.engine.contract.recipe import read_recipe
@@ -50,7 +53,9 @@ def part(task: dict[str, str]) -> dict[str, str]:
     return {"spans": "; ".join(spans)}
 
 
-def test_qvhighlights_asks_twice(tmp_path: Path) -> None:
+def test_qvhighlights_asks_twice_and_is_written_as_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     quiet = ("moments.page=false", "saliency.page=false")
     _, waiting = build("qvhighlights", tmp_path, *quiet)
     assert set(waiting) == {"moments"}
@@ -67,6 +72,20 @@ def test_qvhighlights_asks_twice(tmp_path: Path) -> None:
     assert asked == 1 and rows.to_pylist() == [
         {"s": 0.0, "grades": [4.0] * 3}, {"s": 4.0, "grades": [3.0] * 3}, {"s": 6.0, "grades": [0.0] * 3},
     ]  # fmt: skip
+    out = tmp_path / "gold.jsonl"
+    monkeypatch.setattr(sys, "argv", ["cliploom", "review", "export", str(tmp_path), str(out)])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out == f"1 query in {out}\n"
+    [line] = map(loads, out.read_text().splitlines())
+    [clip] = found.table("clips").to_pylist()
+    assert (line["qid"], line["duration"]) == (1, round(clip["end_s"] - clip["start_s"], 3))
+    assert line["relevant_windows"] == [[0, 2], [4, 8]] and line["relevant_clip_ids"] == [0, 2, 3]
+    assert line["saliency_scores"] == [[4, 4, 4], [3, 3, 3], [0, 0, 0]]
+    guess = {"qid": 1, "pred_relevant_windows": [[0, 2, 0.9], [4, 8, 0.8]], "pred_saliency_scores": [4, 0, 3, 0]}
+    (tmp_path / "guess.jsonl").write_text(dumps(guess) + "\n")
+    score = QvhighlightsMetric().measure(tmp_path / "guess.jsonl", out)
+    assert score["MR-full-mAP"] == 100.0
 
 
 SLOTS = {"caption": "A.", "visual": "\n".join("abcd"), "audio": "x", "caption_zh": "猫。"}

@@ -129,6 +129,39 @@ def test_the_commands(tmp_path: Path, run: Callable[..., str]) -> None:
     assert "there is no review nope" in run("status", desk.root, "--sheet", "nope")
 
 
+def test_what_was_sent_to_a_senior_goes_along(tmp_path: Path, run: Callable[..., str]) -> None:
+    options = {"kind": "judge", "sample": 2, "people": 2, "rule": "unanimous", "adjudicator": True}
+    desk = ReviewBuild(tmp_path / "b", **options)
+    desk.build()
+    with labeling_server() as world:
+        where = ("--url", world.url, "--files", tmp_path)
+        assert run("push", desk.root, *where).startswith("2 tasks are new, 0 were there")
+        for person, verdict in enumerate(("accept", "reject"), 1):
+            for task in list(world.tasks):
+                world.answer(task, person, [{**VERDICT, "value": {"choices": [verdict]}}])
+        run("pull", desk.root, "--url", world.url)
+        assert desk.build()[1].startswith("2 of 2 are in dispute")
+        said = run("push", desk.root, *where).splitlines()
+        assert said[0] == "0 tasks are new, 2 were there"
+        assert said[2:4] == ["review-adjudication:", "2 tasks are new, 0 were there"] and len(world.projects) == 2
+        [senior] = [n for n, project in world.projects.items() if "adjudication" in project["description"]]
+        assert world.projects[senior]["maximum_annotations"] == 1
+        for number in [n for n, task in world.tasks.items() if task["project"] == senior]:
+            world.answer(number, 1, [{**VERDICT, "value": {"choices": ["accept"]}}])
+        said = run("pull", desk.root, "--url", world.url).splitlines()
+        assert said[3:5] == ["review-adjudication:", "ann@x.org: 2 answers"]
+        assert len(run("open", desk.root).splitlines()) == 2
+    assert "review-adjudication:\n2 of 2 tasks are answered" in run("status", desk.root)
+    rows, waiting = desk.build()
+    assert not waiting and [row.verdict for row in rows if row.rule == "senior" and row.holds] == ["accept"] * 4
+    saved = tmp_path / "saved.json"
+    held = {"cliploom": "answers", "format": 1, "person": "Cy", "sheet": "review-adjudication"}
+    saved.write_text(json.dumps(held | {"answers": [{"task_id": rows[-1].task_id, "verdict": "reject"}]}))
+    assert run("pull", desk.root, saved).startswith("Cy: 1 answer\n")
+    assert (desk.root / "review-adjudication" / "answers_Cy.json").exists()
+    assert not (desk.root / "review" / "answers_Cy.json").exists()
+
+
 def test_a_pull_that_watches_ends_when_all_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]
 ) -> None:

@@ -19,7 +19,11 @@ def open_task(page: Page, server: Server, build: ReviewBuild, number: int = 0) -
 
 def open_stream(page: Page, server: Server, build: ReviewBuild) -> None:
     """Begin to answer, as the address that `cliploom review open` prints does; the guideline is read and closed."""
-    page.goto(f"{server.url}/projects/{project(build)}/data?labeling=1")
+    open_page(page, f"{server.url}/projects/{project(build)}/data?labeling=1")
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
     wait_for_form(page)
 
 
@@ -55,4 +59,15 @@ def draw_span(page: Page, first: float, last: float) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * (first + last) / 2, middle, steps=5)
     page.mouse.move(box["x"] + box["width"] * last, middle, steps=5)
+    page.mouse.up()
+
+
+def draw_box(page: Page, first: tuple[float, float], last: tuple[float, float]) -> None:
+    """Drag over the picture, from one place to another, as shares of its width and height."""
+    box = page.locator("canvas").first.bounding_box()
+    assert box
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (first, last)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=5)
     page.mouse.up()

@@ -1,0 +1,94 @@
+"""Each kind of question, answered once on the page of a real Label Studio server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browsing import draw_box, draw_span, open_task, submit
+from builds import ReviewBuild
+from playwright.sync_api import Page
+from server_process import Server
+from trips import build_in, pull, push, tasks
+
+from cliploom.schemas import Review, ReviewMark
+
+
+def answered(build: ReviewBuild, server: Server, page: Page) -> tuple[Review, dict[str, list[Any]]]:
+    """The row of the only answer; and what the server holds of it, by the form's parts."""
+    submit(page)
+    assert "1 answer" in pull(build, server)
+    [row], _ = build.build()
+    [task] = tasks(page, server, build)
+    held: dict[str, list[Any]] = {}
+    for result in task["annotations"][0]["result"]:
+        held.setdefault(result["from_name"], []).append(result["value"])
+    return row, held
+
+
+def one(server: Server, page: Page, kind: str, **more: Any) -> ReviewBuild:
+    """A review of one task, open in the browser."""
+    build = build_in(server, f"kind_{kind}", kind=kind, sample=1, **more)
+    push(build, server)
+    open_task(page, server, build)
+    return build
+
+
+def test_a_caption_is_judged_by_a_key(server: Server, ann: Page) -> None:
+    build = one(server, ann, "judge")
+    ann.keyboard.press("r")
+    row, _ = answered(build, server, ann)
+    assert row.verdict == "reject" and row.caption_id
+
+
+def test_a_cut_is_added(server: Server, ann: Page) -> None:
+    build = one(server, ann, "cuts")
+    ann.keyboard.press("1")
+    draw_span(ann, 0.7, 0.75)
+    row, held = answered(build, server, ann)
+    starts = sorted(span["ranges"][0]["start"] for span in held["spans"])
+    assert len(starts) == 2  # the given one and that
+    assert [mark.start_s for mark in row.marks] == pytest.approx([2.0 + (start - 1) / 24 for start in starts], abs=1e-5)
+    assert {(mark.name, mark.end_s) for mark in row.marks} == {("cut", None)}
+
+
+def test_a_box_is_drawn(server: Server, ann: Page) -> None:
+    build = one(server, ann, "boxes", labels=["person", "snow"])
+    ann.keyboard.press("2")
+    draw_box(ann, (0.25, 0.25), (0.5, 0.75))
+    row, _ = answered(build, server, ann)
+    [mark] = row.marks
+    assert mark.name == "snow" and mark.start_s == pytest.approx(2.0, abs=0.05)
+    assert [mark.x, mark.y, mark.w, mark.h] == pytest.approx([0.25, 0.25, 0.25, 0.5], abs=0.03)
+
+
+def test_an_event_is_marked_and_told(server: Server, ann: Page) -> None:
+    build = one(server, ann, "events")
+    ann.keyboard.press("1")
+    draw_span(ann, 0.3, 0.6)
+    box = ann.locator("textarea").last
+    box.fill("It snows; =1+1 <b>")
+    box.press("Shift+Enter")
+    row, held = answered(build, server, ann)
+    [span] = held["spans"][0]["ranges"]
+    [mark] = row.marks
+    assert (mark.name, mark.text) == ("event", "It snows; =1+1 <b>")
+    assert mark.start_s == pytest.approx(2.0 + (span["start"] - 1) / 24, abs=1e-5)
+    assert mark.end_s == pytest.approx(2.0 + span["end"] / 24, abs=1e-5)
+
+
+def test_slots_are_filled(server: Server, ann: Page) -> None:
+    slots = {"look": {"question": "What is seen?", "most": 2}, "sound": "What is heard?"}
+    build = one(server, ann, "slots", slots=slots)
+    look = ann.locator("textarea").first
+    for text in ("Snow falls.", "A woman walks."):
+        look.fill(text)
+        look.press("Shift+Enter")
+    ann.locator("textarea").last.fill("Wind.")
+    ann.locator("textarea").last.press("Shift+Enter")
+    row, _ = answered(build, server, ann)
+    assert row.marks == [
+        ReviewMark("look", "Snow falls."),
+        ReviewMark("look", "A woman walks."),
+        ReviewMark("sound", "Wind."),
+    ]
