@@ -50,9 +50,16 @@ def submit(page: Page) -> None:
     assert sent.value.status == 201
 
 
+def choose_label(page: Page, name: str) -> None:
+    """Click what the next span or box is to be called."""
+    page.get_by_text(name, exact=True).first.click(timeout=LONG_MS)
+
+
 def draw_span(page: Page, first: float, last: float) -> None:
     """Drag over the timeline, from one share of what can be seen of it to another."""
-    box = page.locator(".lsf-timeline-frames__background").bounding_box()
+    line = page.locator(".lsf-timeline-frames__background")
+    line.wait_for(timeout=LONG_MS)
+    box = line.bounding_box()
     assert box
     middle = box["y"] + box["height"] * 0.4
     page.mouse.move(box["x"] + box["width"] * first, middle)
@@ -64,7 +71,9 @@ def draw_span(page: Page, first: float, last: float) -> None:
 
 def draw_box(page: Page, first: tuple[float, float], last: tuple[float, float]) -> None:
     """Drag over the picture, from one place to another, as shares of its width and height."""
-    box = page.locator("canvas").first.bounding_box()
+    picture = page.locator(".lsf-video-canvas, [class*=video-canvas]").first
+    picture.wait_for(timeout=LONG_MS)
+    box = picture.bounding_box()
     assert box
     places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (first, last)]
     page.mouse.move(*places[0])

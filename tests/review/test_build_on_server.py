@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pyarrow.parquet as pq
 from browsing import open_page, play, submit
-from builds import FILM
 from playwright.sync_api import Page
 from server_process import LEGACY, Server
 from trips import TOKEN, cliploom
+
+from cliploom.cli.recipes import PACKAGE
 
 RECIPE = """
 name: asked
@@ -33,11 +35,8 @@ def test_a_build_goes_to_the_server_and_on_with_the_answers(
     server: Server, ann: Page, bo: Page, tmp_path: Path
 ) -> None:
     served, root = server.root / "served", server.root / "served" / "asked"
-    films = tmp_path / "films"
-    films.mkdir()
-    (films / FILM.name).symlink_to(FILM)
     recipe = tmp_path / "asked.yaml"
-    recipe.write_text(RECIPE.format(films=films, url=server.url, token=TOKEN, served=served))
+    recipe.write_text(RECIPE.format(films=files(PACKAGE) / "media", url=server.url, token=TOKEN, served=served))
 
     def build() -> str:
         with mock.patch.dict(os.environ, {TOKEN: LEGACY}):

@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from browsing import draw_span, open_stream, open_task, play, submit, wait_for_form
+from browsing import choose_label, draw_span, open_stream, open_task, play, submit, wait_for_form
 from builds import EVIL, TEXTS, ReviewBuild
 from playwright.sync_api import Page, expect
 from server_process import ANN, BO, Server
@@ -116,7 +116,7 @@ def test_a_span_of_the_timeline_comes_back_right_to_the_frame(server: Server, an
     build = build_in(server, "moments", kind="moments", grid_s=0, sample=1)
     push(build, server)
     open_task(ann, server, build)
-    ann.keyboard.press("1")  # the label
+    choose_label(ann, "moment")
     draw_span(ann, 0.3, 0.7)
     expect(
         ann.locator(".lsf-outliner, .lsf-details__section, [class*=outliner]").get_by_text("moment").first

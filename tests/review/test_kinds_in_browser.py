@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browsing import draw_box, draw_span, open_task, submit
+from browsing import choose_label, draw_box, draw_span, open_task, submit
 from builds import ReviewBuild
 from playwright.sync_api import Page
 from server_process import Server
@@ -43,7 +43,7 @@ def test_a_caption_is_judged_by_a_key(server: Server, ann: Page) -> None:
 
 def test_a_cut_is_added(server: Server, ann: Page) -> None:
     build = one(server, ann, "cuts")
-    ann.keyboard.press("1")
+    choose_label(ann, "cut")
     draw_span(ann, 0.7, 0.75)
     row, held = answered(build, server, ann)
     starts = sorted(span["ranges"][0]["start"] for span in held["spans"])
@@ -54,7 +54,7 @@ def test_a_cut_is_added(server: Server, ann: Page) -> None:
 
 def test_a_box_is_drawn(server: Server, ann: Page) -> None:
     build = one(server, ann, "boxes", labels=["person", "snow"])
-    ann.keyboard.press("2")
+    choose_label(ann, "snow")
     draw_box(ann, (0.25, 0.25), (0.5, 0.75))
     row, _ = answered(build, server, ann)
     [mark] = row.marks
@@ -64,7 +64,7 @@ def test_a_box_is_drawn(server: Server, ann: Page) -> None:
 
 def test_an_event_is_marked_and_told(server: Server, ann: Page) -> None:
     build = one(server, ann, "events")
-    ann.keyboard.press("1")
+    choose_label(ann, "event")
     draw_span(ann, 0.3, 0.6)
     box = ann.locator("textarea").last
     box.fill("It snows; =1+1 <b>")
