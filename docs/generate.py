@@ -81,6 +81,7 @@ def cli_page() -> str:
         "review push",
         "review pull",
         "review open",
+        "review export",
         "cache stats",
         "cache prune",
     ]

@@ -20,13 +20,13 @@ _HEADS = {
     "edit": "Correct the caption, or leave it as it is.",
     "rate": "Grade the caption.",
     "moments": "Where is this true? Mark all of it.",
-    "saliency": "Grade each marked part.",
+    "saliency": "Click each part, and grade it.",
     "spans": "Mark the part of each numbered event that shows it best.",
     "tags": "Which tags are right, and which are missing?",
     "cuts": "Begin a span where each cut is.",
     "boxes": "Draw a box around each.",
     "slots": "Describe the clip.",
-    "events": "Mark each event, and say what happens.",
+    "events": "Mark each event; click it, and say what happens.",
 }
 
 
