@@ -69,9 +69,9 @@ def test_an_event_is_marked_and_told(server: Server, ann: Page) -> None:
     choose_label(ann, "event")
     draw_span(ann, 0.3, 0.6)
     ann.get_by_text("event", exact=True).last.click()  # in the list of regions: what is said of it is shown then
-    box = ann.locator("textarea").last
+    box = ann.get_by_placeholder("what happens, Enter")
     box.fill("It snows; =1+1 <b>")
-    box.press("Shift+Enter")
+    box.press("Enter")
     row, held = answered(build, server, ann)
     [span] = held["spans"][0]["ranges"]
     [mark] = row.marks

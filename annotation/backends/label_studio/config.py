@@ -107,7 +107,8 @@ def _regional(line: TimelinePart | None) -> Iterator[ET.Element]:
     if line is not None and line.grade is not None:
         yield _grades(GRADE, line.grade, perRegion="true", required="true")
     if line is not None and line.text:
-        yield ET.Element("TextArea", {**_to(EVENT), "perRegion": "true", "required": "true", "editable": "true"})
+        wanted = {"perRegion": "true", "required": "true", "editable": "true", "placeholder": "what happens, Enter"}
+        yield ET.Element("TextArea", {**_to(EVENT), **wanted})
 
 
 def _verdicts(form: Form) -> Iterator[ET.Element]:
