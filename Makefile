@@ -6,7 +6,7 @@ DEMO := cliploom-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-torch test-vllm test-review test-review-short bench-review check docs site bench clean
+.PHONY: help demo test test-matrix test-torch test-vllm test-review test-review-short test-scale test-scale-short bench-review check docs site bench clean
 
 help:
 	@echo "make demo    build a dataset from the sample videos, in $(DEMO)/"
@@ -15,6 +15,8 @@ help:
 	@echo "make test-torch, make test-vllm   tests that need PyTorch or vLLM, in environments of their own"
 	@echo "make test-review   reviews with a real Label Studio server and a browser (it needs Chromium)"
 	@echo "make test-review-short   the same, what people do in the browser alone"
+	@echo "make test-scale   builds on a Ray cluster and in a bucket of a real S3 server, all on this machine"
+	@echo "make test-scale-short   the same without what takes long"
 	@echo "make check   formatting, lint, types, import rules, generated docs, the site"
 	@echo "make docs    generate the generated pages of docs/ again"
 	@echo "make site    build the docs as a site, in build/site"
@@ -81,6 +83,19 @@ test-review-short: $(REVIEW_VENV)/ready
 bench-review: $(REVIEW_VENV)/ready
 	$(REVIEW_VENV)/bin/python benchmarks/review.py
 
+SCALE_VENV := .venv-scale
+
+$(SCALE_VENV)/ready: pyproject.toml constraints.txt
+	@bash .ci/environment $(SCALE_VENV)
+	$(SCALE_VENV)/bin/python -m pip install --constraint constraints.txt 'moto[server]==5.2.5' --editable '.[cloud,ray,test]'
+	@touch $@
+
+test-scale: $(SCALE_VENV)/ready
+	CLIPLOOM_TEST_KILLS=20 $(SCALE_VENV)/bin/pytest tests/scale
+
+test-scale-short: $(SCALE_VENV)/ready
+	$(SCALE_VENV)/bin/pytest tests/scale -m "not slow"
+
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: $(READY)
@@ -109,6 +124,6 @@ bench: $(READY)
 	$(BIN)/python benchmarks/publish.py
 
 clean:
-	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm .venv-review $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) .venv-matrix .venv-torch .venv-vllm .venv-review .venv-scale $(DEMO) builds build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ from .engine.contract.options import make_step
 from .engine.contract.recipe import Recipe, load_recipe
 from .engine.execution.runner import RunOptions
 from .engine.query import open_query, table_names
+from .engine.storage.addresses import build_root
 
 if TYPE_CHECKING:
     from .cards.publishing.check import CheckReport
@@ -228,7 +229,7 @@ def _as_recipe(recipe: Recipe | str | Path) -> Recipe:
 def _folder(recipe: Recipe, out: str | Path | None) -> Path:
     from .cli.build import build_folder
 
-    return Path(out) if out is not None else build_folder(recipe.name)
+    return build_root(out) if out is not None else build_folder(recipe.name)
 
 
 def _options(limit: int | None, retry_failed: bool, workers: int | None = None) -> RunOptions:

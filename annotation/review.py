@@ -65,6 +65,7 @@ class ReviewStep(Questions, Rules, Adjudication, Gold, TaskSample, SuggestionRul
     """
 
     version = 4
+    reads_media = True
 
     apply: Annotated[bool, Col("verdicts and edits take effect; false: they are kept as rows, and no more")] = True
     quorum: Annotated[float, Col("share of the tasks whose answers are enough to go on", low=0, high=1)] = 1.0

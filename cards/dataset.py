@@ -117,6 +117,7 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
 
     version: ClassVar[int] = 3  # figures, examples, Croissant and a lock lie beside the card
     cost: ClassVar[Cost] = "io"
+    reads_media: ClassVar[bool] = True
 
     def drops(self) -> bool:
         """It drops clips without a caption, and those that may not be published."""

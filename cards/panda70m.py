@@ -61,6 +61,7 @@ class Panda70mExport(Global[Panda70mExportInput, Drop]):
     ] = "clip"
 
     cost: ClassVar[Cost] = "io"
+    reads_media: ClassVar[bool] = True
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for a name that is no file name, or a score that no earlier step makes."""

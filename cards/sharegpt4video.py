@@ -48,6 +48,7 @@ class Sharegpt4videoExport(Global[Sharegpt4videoExportInput, Drop]):
     zip_folder: Annotated[str, Col("what zip_folder says of clips whose source says nothing")] = ""
 
     cost: ClassVar[Cost] = "io"
+    reads_media: ClassVar[bool] = True
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for a name that is no file name."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (YAML).")]
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Build folder; otherwise builds/<recipe's name>.")
+    Path | None, typer.Option("--out", metavar="DIR", help="Build folder, or s3://, gs://, az://…; else builds/<name>.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -53,6 +53,7 @@ def build(
 
     check_address_space()
     from ..engine.execution.runner import RunOptions
+    from ..engine.storage.addresses import build_root
     from .screen.formatting import command_line
     from .screen.outcome import end_build
     from .screen.places import open_recipe
@@ -63,7 +64,8 @@ def build(
     words += ["--limit", str(limit)] if limit else []
     options = RunOptions(limit=limit, retry_failed=retry_failed)
     options = replace(options, workers=workers) if workers else options
-    end_build(do_build(loaded, out or build_folder(loaded.name), options, quiet, command_line(words)), json)
+    root = build_root(out or build_folder(loaded.name))
+    end_build(do_build(loaded, root, options, quiet, command_line(words)), json)
 
 
 def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again: str) -> Build:

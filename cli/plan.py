@@ -33,11 +33,12 @@ def plan(
     """
     from ..engine.execution.runner import RunOptions
     from ..engine.preview import preview_build
+    from ..engine.storage.addresses import build_root, place_of
     from .screen.places import open_recipe
     from .screen.tables import Column, print_table
 
     loaded = open_recipe(recipe, settings or ())
-    root = out or build_folder(loaded.name)
+    root = build_root(out or build_folder(loaded.name))
     if sample is not None:
         from .screen.costs import print_estimate
 
@@ -51,7 +52,7 @@ def plan(
         return
     columns = [Column("step"), Column("done", "right"), Column("failed", "right"), Column("to do", "right")]
     print_table([*columns, Column("why", wide=True)], [_line(forecast) for forecast in found])
-    print(f"\n{_summary(found)}; build folder {root}")
+    print(f"\n{_summary(found)}; build folder {place_of(root)}")
     _print_missing(found)
 
 

@@ -18,14 +18,17 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build f
 
     It is report.html in the build folder: one page that needs no network.
     """
+    from ..engine.storage.addresses import place_of
     from .screen.places import open_build
 
-    print(write_report(open_build(folder)))
+    build = open_build(folder)
+    print(place_of(build.root, write_report(build)))
 
 
 def write_report(build: Build) -> Path:
     """Write ``report.html`` into the build folder."""
     from ..cards.report import render_report
+    from ..engine.storage.addresses import take_back
     from ..engine.storage.files import write_text
     from ..engine.storage.sql import readable
 
@@ -33,6 +36,7 @@ def write_report(build: Build) -> Path:
     with readable(build.root):
         page = render_report(build)
     write_text(path, page)
+    take_back(build.root)
     return path
 
 

@@ -25,6 +25,7 @@ from .execution.lease import hold_build_folder
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .preview import missing_requirements
+from .storage.addresses import build_root, carrying_back, place_of
 from .storage.files import read_json, write_json, write_text
 from .storage.ledger import DROPPED, LEDGER
 from .storage.ledgers import Ledgers
@@ -105,7 +106,7 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
     check_build_folder(root, nodes)
     missing = missing_requirements(recipe, root, options)
     _check_requirements(missing)
-    with hold_build_folder(root) as lease:
+    with hold_build_folder(root) as lease, carrying_back(root):
         check_recipe(root, recipe)
         write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
         log, finished = EventLog(root / "events.jsonl"), False
@@ -189,10 +190,11 @@ class Build:
 
     @classmethod
     def read(cls, root: Path) -> Build:
-        """Open a build folder; ``UserError`` for a folder that holds no build."""
+        """Open a build folder, also by its address; ``UserError`` for a folder that holds no build."""
+        root = build_root(root)
         found = read_lock(root)
         if found is None:
-            raise UserError(f"{root} holds no build", "`cliploom build RECIPE` makes one")
+            raise UserError(f"{place_of(root)} holds no build", "`cliploom build RECIPE` makes one")
         return cls(root, found)
 
     @property

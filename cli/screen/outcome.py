@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import TotalFailure, UserError
 from ...engine.contract.words import number_of
+from ...engine.storage.addresses import place_of
 from .formatting import json_text, printable, shorten
 from .funnel import as_json, failures, many_failed, print_funnel
 
@@ -52,7 +53,8 @@ def print_outcome(build: Build, as_object: bool) -> None:
         print("", costs, sep="\n")
     print()
     found = find_outputs(build, stages)
-    for name, path in found.items():
+    for name, file in found.items():
+        path = place_of(build.root, file)
         print(f"{name + ':':<9} {path}" if name != OUTDATED else f"dataset:  {path} (of an earlier build)")
     for message in warnings(build):
         print(f"warning:  {printable(message)}")
@@ -65,11 +67,11 @@ def outcome(build: Build, stages: Sequence[FunnelStage]) -> dict[str, Any]:
     found = find_outputs(build, stages)
     return {
         "recipe": build.name,
-        "folder": str(build.root),
+        "folder": place_of(build.root),
         "waiting": build.waiting(),
         "warnings": warnings(build),
         "steps": as_json(stages),
-        **{name: str(path) for name, path in found.items()},
+        **{name: place_of(build.root, path) for name, path in found.items()},
     }
 
 

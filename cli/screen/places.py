@@ -39,6 +39,7 @@ def open_build(path: Path) -> Build:
         UserError: there is no build; it says where one was looked for.
     """
     from ...engine.build import Build
+    from ...engine.storage.addresses import address_of
     from ..build import build_folder
 
     if path.is_file() and path.suffix in _ENDINGS:
@@ -48,7 +49,7 @@ def open_build(path: Path) -> Build:
             raise UserError(f"{path} has no build in {root}", hint)
         return Build.read(root)
     usual = build_folder(path.name)
-    if not path.exists() and usual.is_dir():
+    if not path.exists() and usual.is_dir() and not address_of(path):
         raise UserError(f"there is no folder {path}", f"did you mean {usual}?")
     return Build.read(path)
 
@@ -73,8 +74,14 @@ def find_dataset_place(path: Path) -> DatasetPlace:
 
 def _dataset_or_build(path: Path) -> Path:
     from ...cards.release.reading import CARD
+    from ...engine.storage.addresses import bring
 
-    return path if (path / CARD).is_file() else open_build(path).root
+    if (path / CARD).is_file():
+        return path
+    build = open_build(path)
+    if build.dataset is not None:
+        bring(build.root, build.dataset.name)  # of a build in a bucket
+    return build.root
 
 
 def _about_folder(path: Path) -> str:

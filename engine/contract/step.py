@@ -136,6 +136,7 @@ class Step:
     memory_mb: ClassVar[int] = 300  # of one worker process
     timeout_s: ClassVar[float] = 600.0  # a row that takes longer is given up
     batch: ClassVar[int] = 16  # rows per call of the batch function
+    reads_media: ClassVar[bool] = False  # a ``Global`` step that opens the files of the rows that it reads
     isolate: ClassVar[bool] = False  # decodes untrusted media: its workers get a memory limit
     replaces_inputs: ClassVar[bool] = False  # its rows stand in for those it read: later steps read only them
     corrects: ClassVar[bool] = False  # its captions replace some that it drops; what measured those measures them too

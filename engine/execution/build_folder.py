@@ -15,6 +15,7 @@ from ..contract.errors import UserError
 from ..contract.recipe import Recipe
 from ..contract.step import Source
 from ..planning.plan import Node
+from ..storage.addresses import is_scratch
 from ..storage.manifest import check_format
 
 LOCK = "recipe.lock.yaml"
@@ -28,7 +29,7 @@ _CHOOSE = "choose another folder with --out"
 def check_build_folder(root: Path, nodes: Sequence[Node]) -> None:
     """Raise ``UserError`` for a folder that no build can be made in, that holds other things, or that is a source's."""
     _check_path(root)
-    if root.is_dir() and not is_build_folder(root):
+    if root.is_dir() and not is_build_folder(root) and not is_scratch(root):
         foreign = next((name for name in OWN_FOLDERS if os.path.lexists(root / name)), None)
         if foreign is not None:
             raise UserError(f"{root} holds `{foreign}` and is no build folder", _CHOOSE)
@@ -52,7 +53,7 @@ def is_build_folder(folder: Path) -> bool:
 def _check_path(root: Path) -> None:
     text = str(root)
     if re.match(r"[A-Za-z][\w+.-]+:/", text):
-        raise UserError(f"{text} is an address: builds are made in folders of this machine", _CHOOSE)
+        raise UserError(f"{text} is an address of a kind that builds are not made at", "s3://, gs:// and az:// are")
     if not text.isprintable():  # nor is what stands for bytes that are no UTF-8
         raise UserError(f"{text!r} has characters that a build folder's path cannot have", _CHOOSE)
     if len(os.fsencode(root.absolute())) > _LONGEST_PATH:

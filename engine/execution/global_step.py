@@ -16,8 +16,10 @@ from ..contract.options import digest
 from ..contract.step import Drop, Global, StepContext
 from ..contract.usage import Budget, UsageCounter
 from ..planning.plan import Node, may_drop
+from ..storage.addresses import bring_folders, holding, share_folders
 from ..storage.join import duplicate_id_error
 from ..storage.ledger import DONE, DROPPED, FAILED, LedgerEntry, newest, to_ledger
+from ..storage.object_store import has_folders
 from ..storage.shard import Results, Shard
 from ..storage.sql import step_database
 from ..storage.store import GlobalState, Store, shard_of
@@ -34,6 +36,7 @@ _COMMIT_ROWS = 20_000
 def global_key(node: Node, store: Store, context: StepContext) -> str:
     """A hash of the set that reaches the step, and of what it reads besides."""
     assert isinstance(node.step, Global)
+    bring_folders(store.files, context.folders.values())
     return digest(store.global_token(node.depends_on), node.step.external_digest(context))
 
 
@@ -48,13 +51,23 @@ def run_global(
         came = _count(db, node)
         sink = _Sink(node, store, key)
         try:
-            for answer in answers_of_all(node, partial(node.step.rows, db, context)):
-                sink.add(answer)
+            with holding(root, _files(db, node)):
+                for answer in answers_of_all(node, partial(node.step.rows, db, context)):
+                    sink.add(answer)
         except Waiting as error:
             waiting = plain_text(error)
+        share_folders(store.files, context.folders.values())
         with store.together():
             sink.finish()
     return GlobalState(key, store.global_token(node.depends_on), waiting, came)
+
+
+def _files(db: duckdb.DuckDBPyConnection, node: Node) -> list[str]:
+    """The files that the step may open: those of a build in a bucket are to be brought here."""
+    if not (node.step.reads_media and has_folders()) or node.reads.anchor is None:
+        return []
+    rows = [row for row in (node.reads.anchor, *(join.row for join in node.reads.joins)) if hasattr(row, "file")]
+    return [name for row in rows for (name,) in db.execute(f"SELECT file FROM {row.table} WHERE file <> ''").fetchall()]
 
 
 def _count(db: duckdb.DuckDBPyConnection, node: Node) -> int:

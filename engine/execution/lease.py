@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..contract.errors import UserError
-from ..storage.filesystem import FileSystem, LocalFolder, VersionConflict
+from ..storage.addresses import open_files
+from ..storage.filesystem import FileSystem, VersionConflict
 from ..storage.table_folder import LeaseLost
 
 NAME = "build.lock"
@@ -86,7 +87,7 @@ class BuildLease:
         self._ends.set()
         _ours.discard(self._record.id)
         self._thread.join(RENEW_S)
-        with suppress(VersionConflict, OSError):
+        with suppress(VersionConflict, OSError, UserError):
             self._files.replace_if_unchanged(NAME, LeaseRecord(self.epoch).encode(), self._version)
 
     def _try(self) -> bool:
@@ -132,8 +133,8 @@ class BuildLease:
             except VersionConflict:
                 self._lost = True
                 return
-            except OSError:
-                continue  # a disk that is full may have room again
+            except (OSError, UserError):
+                continue  # a disk that is full may have room again, and a store may answer again
 
 
 @contextmanager
@@ -144,7 +145,7 @@ def hold_build_folder(root: Path) -> Iterator[BuildLease]:
         UserError: another build does; says which.
     """
     root.mkdir(parents=True, exist_ok=True)
-    lease = BuildLease(LocalFolder(root))
+    lease = BuildLease(open_files(root))
     lease.take()
     try:
         yield lease

@@ -19,8 +19,10 @@ from typing import Any
 from ..contract.errors import RowError, TransientError, UserError, Waiting
 from ..contract.step import EachRow, Filter, Item, MultiOutput, StepContext
 from ..planning.plan import Node
+from ..storage.addresses import file_names, held_files, holding
 from ..storage.input_reader import rows_of
 from ..storage.join import Batch
+from ..storage.object_store import has_folders
 from .answers import BatchOutcome, TimedAnswer, judge_batch, judge_table, merge_outcomes
 from .call_progress import CallProgress
 from .failures import (
@@ -74,7 +76,8 @@ class Job:
             WorkerLost: this process cannot: its GPU has failed.
         """
         if batch.by_rows is None:
-            return self._do_rows(batch, first)
+            with holding(self.context.root, _files_of(self.node, batch)):
+                return self._do_rows(batch, first)
         if (judged := self._judge_table(batch, first)) is not None:
             return judged
         made = []
@@ -163,6 +166,13 @@ class Job:
         raise AssertionError("unreachable")
 
 
+def _files_of(node: Node, batch: Batch) -> list[str]:
+    """The files that a step may open for a batch; the cheap ones open none."""
+    if node.step.cost == "row" or not has_folders():
+        return []
+    return list(file_names(batch.anchor, *batch.joined))
+
+
 @contextmanager
 def time_limit(job: Job) -> Iterator[None]:
     """Inside, a call of the job's step that takes longer than it may raises ``RowError`` where it is.
@@ -219,7 +229,10 @@ class AsyncJob:
         """As ``Job.do``."""
         rows = rows_of(batch, self.node.reads)
         began = time.monotonic()
-        given = await asyncio.gather(*(self._time(row) for row in rows), return_exceptions=True)
+        async with AsyncExitStack() as held:
+            if names := _files_of(self.node, batch):
+                held.enter_context(await asyncio.to_thread(held_files, self.context.root, names))
+            given = await asyncio.gather(*(self._time(row) for row in rows), return_exceptions=True)
         answers = [g if isinstance(g, TimedAnswer) else _failure(g, self.node, began) for g in given]
         for said in answers:
             if isinstance(said.answer, UserError):

@@ -17,6 +17,7 @@ from ..storage.input_reader import InputReader
 from ..storage.join import Batch, Inputs, Window, inputs_of, output_versions
 from ..storage.ledger import FAILED, LedgerEntry, Standing, compare, to_ledger
 from ..storage.manifest import Manifest
+from ..storage.object_store import size_of
 from ..storage.shard import Results, Shard
 from ..storage.store import Store, shard_of
 from .failures import Timeout, WorkerLost
@@ -110,7 +111,7 @@ class Task:
         """About how large an input row is where it lies, with what belongs to it."""
         tables = self.node.inputs
         files = [file for table in tables if (file := self._store.shard(table, self.number).live_file) is not None]
-        return sum(file.stat().st_size for file in files) / max(len(self.inputs.ids), 1)
+        return sum(size_of(file) for file in files) / max(len(self.inputs.ids), 1)
 
     @property
     def has_unit(self) -> bool:

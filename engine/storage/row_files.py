@@ -14,6 +14,7 @@ from ...schemas import Row, arrow_schema, id_name, memoize, row_fields
 from ..contract.errors import UserError
 from .files import intact
 from .manifest import FORMAT
+from .object_store import RangeFile, folder_of, present, size_of
 from .recent_tables import MOST_BYTES_EACH, file_name, keep_table, recent_table
 from .table_folder import manifest_place
 
@@ -24,6 +25,7 @@ UNIQUE_IDS = "the step that writes them must give each row an id of its own, mad
 
 _LITTLE_BYTES = 64 << 10
 _WINDOW_BYTES = 64 << 20
+_COPIED_BYTES = 1 << 20  # below which parts of a file cost as much as all of it
 _HEAVY_GROUP, _LIGHT_GROUP = 128, 16384  # rows per Parquet row group, so that readers hold little
 
 
@@ -126,7 +128,7 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
             groups += [(table.column("video_id")[0].as_py(), table.nbytes)] if table.num_rows else []
             continue
         with intact(file, manifest_place(file)):
-            meta = pq.read_metadata(file)
+            meta = pq.read_metadata(open_rows(file))
         column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path == "video_id")
         for i in range(meta.num_row_groups):
             group = meta.row_group(i)
@@ -143,7 +145,7 @@ def windows(files: Iterable[Path]) -> list[tuple[str, str]]:
 
 def _read_groups(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:
     """All rows of the row groups that have some of these videos."""
-    with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
+    with intact(file, manifest_place(file)), pq.ParquetFile(open_rows(file, whole=columns is None)) as parquet:
         meta = parquet.metadata
         if not low and not high:
             wanted = list(range(meta.num_row_groups))
@@ -156,8 +158,18 @@ def _read_groups(file: Path, columns: list[str] | None, low: str, high: str) -> 
             columns = None if columns is None else list(dict.fromkeys([*columns, "video_id"]))
         table = parquet.read_row_groups(wanted, columns=columns, use_threads=False)
         if columns is None and len(wanted) == meta.num_row_groups:
-            keep_table(file_name(file), table, file.stat().st_size)
+            keep_table(file_name(file), table, size_of(file))
     return table
+
+
+def open_rows(file: Path, whole: bool = False) -> Any:
+    """What pyarrow reads a file of rows from. One in a bucket is copied here if it is little, or wanted ``whole``."""
+    folder = folder_of(file)
+    if folder is None or file.exists():
+        return file
+    if whole or size_of(file) <= _COPIED_BYTES:
+        return present(file)
+    return pa.PythonFile(RangeFile(folder, file.relative_to(folder.root).as_posix()), mode="r")
 
 
 def count_rows(file: Path) -> int:
@@ -165,7 +177,7 @@ def count_rows(file: Path) -> int:
     if (table := recent_table(file)) is not None:
         return int(table.num_rows)
     with intact(file, manifest_place(file)):
-        return int(pq.read_metadata(file).num_rows)
+        return int(pq.read_metadata(open_rows(file)).num_rows)
 
 
 def read_window(file: Path, columns: list[str] | None, low: str, high: str) -> pa.Table:

@@ -21,11 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...schemas import id_name
+from .addresses import file_names, share_files
 from .files import intact
 from .filesystem import FileSystem
 from .hashes import hash_column
 from .ledger import LEDGER, Counts, count, input_ids, leaving, newest, places_of
 from .manifest import Chunk, Manifest
+from .object_store import present
 from .recent_tables import keep_table
 from .row_files import (
     VERSION,
@@ -198,6 +200,8 @@ class Shard:
         if rest is not None and rest.rows is not None and has_rows:  # merged from files, as the others are
             chunk = write_chunk(self.table.files, self.folder, rest, self.row_group)
             before, rest = before._replace(chunks=(*before.chunks, chunk)), None
+        if rest is not None:
+            share_files(self.table.files, file_names(rest.rows))
         lines = self._lines(before, rest)
         here, at = places_of(input_ids(lines.ledger), ids)
         now = digests[at] if len(digests) else np.zeros(len(here), np.int64)
@@ -284,7 +288,7 @@ class Shard:
 
     def _read(self, name: str) -> pa.Table:
         file = self._file(name)
-        with intact(file, manifest_place(file)), pq.ParquetFile(file) as parquet:
+        with intact(file, manifest_place(file)), pq.ParquetFile(present(file)) as parquet:
             return parquet.read(LEDGER.names, use_threads=False).select(LEDGER.names).cast(LEDGER)
 
 
@@ -302,6 +306,7 @@ def _ids(ledger: pa.Table, which: np.ndarray) -> pa.Array:
 def write_chunk(files: FileSystem, folder: str, results: Results, row_group: int) -> Chunk:
     """Write the objects of a chunk, which nothing names yet."""
     rows = results.rows
+    share_files(files, file_names(rows))
     name = _put_parquet(files, folder, "rows", rows, row_group) if rows is not None and rows.num_rows else ""
     return Chunk(name, _put_parquet(files, folder, "ledger", results.ledger, results.ledger.num_rows or 1))
 

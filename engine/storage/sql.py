@@ -14,6 +14,7 @@ from ...schemas import Row, arrow_schema
 from ..contract.catalog import row_types
 from ..contract.errors import UserError
 from ..planning.plan import Node, TableRef
+from .bucket_files import bucket_name, read_buckets
 from .filesystem import FileSystem
 from .join import find_dropped_ids
 from .row_files import IN
@@ -33,6 +34,7 @@ def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
         config={"memory_limit": memory, "autoinstall_known_extensions": "false", "preserve_insertion_order": "true"}
     )
     db.execute("SET enable_progress_bar = false")  # it is on in programs without a main file, such as workers
+    read_buckets(db)
     return db
 
 
@@ -130,6 +132,8 @@ def parquet_table(files: Iterable[Path], options: str = "") -> str:
 
 def literal_path(file: Path) -> str:
     """A file's absolute path as DuckDB takes it for no pattern, and for no home folder."""
+    if name := bucket_name(file.absolute()):
+        return name
     path = str(file.absolute())
     if "\\" in path and re.search(r"[*?\[]", path):  # a backslash cannot be escaped inside a pattern
         raise UserError(f"the path {path} has a backslash and one of * ? [", "choose another folder with --out")

@@ -17,8 +17,9 @@ from ..contract.errors import UserError
 from ..contract.options import digest
 from ..contract.step import Item
 from ..planning.plan import TableRef
+from .addresses import open_files
 from .files import intact
-from .filesystem import LocalFolder, VersionConflict
+from .filesystem import VersionConflict
 from .row_files import UNIQUE_IDS, read_window
 from .shard import Shard
 from .table_folder import Lease, TableFolder, takeover_error
@@ -50,7 +51,7 @@ class Store:
     """
 
     def __init__(self, root: Path, shards: int, lease: Lease | None = None, listed: bool = True) -> None:
-        self.files = LocalFolder(root)
+        self.files = open_files(root)
         self.root, self.shards = self.files.root, shards
         self._lease, self._listed = lease, listed
         self._tables: dict[tuple[str, str], _Table] = {}
@@ -111,7 +112,9 @@ class Store:
     def end_global(self, table: TableRef, state: GlobalState) -> None:
         """The shards of this key are the table now."""
         self._check()
-        self.files.put(f"{self.place(table)}/{_POINTER}", json.dumps(state._asdict(), ensure_ascii=False).encode())
+        name = f"{self.place(table)}/{_POINTER}"
+        if not self.files.put_if_absent(name, json.dumps(state._asdict(), ensure_ascii=False).encode()):
+            raise takeover_error(self.files.place(name))  # ``begin_global`` has removed what was there
         self.refresh(table)
 
     def _check(self) -> None:
