@@ -27,6 +27,9 @@ Settings = Annotated[
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N source videos.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try rows again that failed before.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Processes; otherwise one per CPU.")]
+Rank = Annotated[
+    str, typer.Option("--part", metavar="K/N", help="Only the shards of rank K of N, from 0; no step that needs all.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -37,6 +40,7 @@ def build(
     limit: Limit = None,
     workers: Workers = None,
     retry_failed: Retry = False,
+    part: Rank = "",
     quiet: Quiet = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -52,6 +56,7 @@ def build(
     from ..engine.execution.address_space import check_address_space
 
     check_address_space()
+    from ..engine.execution.parts import parse_part
     from ..engine.execution.runner import RunOptions
     from ..engine.storage.addresses import build_root
     from .screen.formatting import command_line
@@ -62,7 +67,8 @@ def build(
     words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
     words += [word for setting in settings or () for word in ("--set", setting)]
     words += ["--limit", str(limit)] if limit else []
-    options = RunOptions(limit=limit, retry_failed=retry_failed)
+    words += ["--part", part] if part else []
+    options = RunOptions(limit=limit, retry_failed=retry_failed, part=parse_part(part) if part else None)
     options = replace(options, workers=workers) if workers else options
     root = build_root(out or build_folder(loaded.name))
     end_build(do_build(loaded, root, options, quiet, command_line(words)), json)
@@ -87,7 +93,8 @@ def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again
         nonlocal began
         if event.kind == "build":  # from here on the folder is this build's
             began = True
-            remove_report(root)
+            if options.part is None:
+                remove_report(root)
 
     with stoppable(again):
         try:
@@ -98,7 +105,8 @@ def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again
                 check_all_failed(Build.read(root), error)
             raise
         made = Build.read(root)
-        write_report(made)
+        if options.part is None:
+            write_report(made)
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +21,8 @@ from .contract.recipe import Recipe, dump_recipe
 from .contract.requirements import Requirement, how_to_get, lacks
 from .execution.address_space import check_address_space
 from .execution.build_folder import LOCK, check_build_folder, check_recipe, dataset_folder, read_lock
-from .execution.lease import hold_build_folder
+from .execution.lease import BuildLease, hold_build_folder
+from .execution.parts import Part
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .preview import missing_requirements
@@ -106,26 +107,45 @@ def run_build(recipe: Recipe, root: Path, options: RunOptions, listeners: Sequen
     check_build_folder(root, nodes)
     missing = missing_requirements(recipe, root, options)
     _check_requirements(missing)
-    with hold_build_folder(root) as lease, carrying_back(root):
-        check_recipe(root, recipe)
-        write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
-        log, finished = EventLog(root / "events.jsonl"), False
-        runner = Runner(nodes, Store(root, recipe.shards, lease), options, recipe, (log, *listeners))
-        try:
-            runner.tell("build", "", recipe=recipe.name, root=str(root), steps=[n.name for n in nodes])
-            for name, needed in missing.items():
-                runner.tell("warning", name, message=f"{lacks(name, needed)}; {how_to_get(needed)}")
+    part: Part | None = options.part
+    while True:
+        with hold_build_folder(root, part) as lease, carrying_back(root):
+            waiting = _build(recipe, nodes, root, replace(options, part=part), (missing, lease, listeners))
+            orphans = lease.orphans()
+        if not orphans:
+            return BuildOutcome(root, waiting)
+        part = orphans[0]
+
+
+def _build(
+    recipe: Recipe, nodes: Sequence[Node], root: Path, options: RunOptions,
+    given: tuple[Mapping[str, Sequence[Requirement]], BuildLease, Sequence[Listener]],
+) -> dict[str, str]:  # fmt: skip
+    """Build while the folder is held; what is waited for."""
+    missing, lease, listeners = given
+    part = options.part
+    check_recipe(root, recipe)
+    write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
+    name = f"events-{part.number}-of-{part.of}.jsonl" if part else "events.jsonl"
+    log, finished = EventLog(root / name), False
+    runner = Runner(nodes, Store(root, recipe.shards, lease), options, recipe, (log, *listeners))
+    try:
+        runner.tell("build", "", recipe=recipe.name, root=place_of(root), steps=[n.name for n in nodes])
+        for step, needed in missing.items():
+            runner.tell("warning", step, message=f"{lacks(step, needed)}; {how_to_get(needed)}")
+        if part is None:
             (root / WAITING).unlink(missing_ok=True)
-            runner.run()
+        runner.run()
+        if part is None:
             write_json(root / WAITING, runner.waiting)
-            runner.tell("done", "", waiting=runner.waiting)
-            finished = True
-        finally:
-            if not finished:
-                error = sys.exception()
-                runner.tell("stopped", "", error=type(error).__name__, message=str(error))
-            log.close()
-    return BuildOutcome(root, runner.waiting)
+        runner.tell("done", "", waiting=runner.waiting)
+        finished = True
+    finally:
+        if not finished:
+            error = sys.exception()
+            runner.tell("stopped", "", error=type(error).__name__, message=str(error))
+        log.close()
+    return runner.waiting
 
 
 def _check_requirements(missing: Mapping[str, Sequence[Requirement]]) -> None:

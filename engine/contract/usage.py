@@ -21,6 +21,7 @@ from .errors import Waiting
 FOLDER = "usage"
 _WRITE_EVERY_S = 0.5
 _ROUNDED = 1 + 1e-9  # sums of prices have last digits of their own
+_PART = "@"  # before the part of a build that a count is of, in the name of its file
 _LOCK = threading.RLock()  # steps that ask servers have a thread each
 
 
@@ -99,9 +100,9 @@ class UsageCounter:
 
     pause_s: ClassVar[float] = 0.02  # until a call that finds no room asks again
 
-    def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None) -> None:
+    def __init__(self, root: Path | None = None, step: str = "", budget: Budget | None = None, part: str = "") -> None:
         self.budget = budget or Budget()
-        self._file = root / FOLDER / f"{quote(step, safe='')}.json" if root else None
+        self._file = root / FOLDER / f"{quote(step, safe='')}{part and _PART}{part}.json" if root else None
         self._own: UsageTotals | None = None
         self._written = 0.0
         self._others, self._known = Usage(), set[Path | None]()  # of steps not at work; the files of those that are
@@ -252,7 +253,16 @@ def _tokens(usage: Usage) -> int:
 
 def read_usage(root: Path) -> dict[str, UsageTotals]:
     """What a build folder's steps have cost so far, by step."""
-    return {unquote(file.stem): _read(file) for file in sorted((root / FOLDER).glob("*.json"))}
+    found: dict[str, UsageTotals] = {}
+    for file in sorted((root / FOLDER).glob("*.json")):
+        step, own = unquote(file.stem.partition(_PART)[0]), _read(file)
+        before = found.get(step, UsageTotals({}, {}))
+        found[step] = UsageTotals(*(_added(*both) for both in zip(before, own, strict=True)))
+    return found
+
+
+def _added(some: Usages, others: Usages) -> Usages:
+    return {model: some.get(model, Usage()).plus(others.get(model, Usage())) for model in {**some, **others}}
 
 
 def _read(file: Path) -> UsageTotals:

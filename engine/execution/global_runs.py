@@ -25,12 +25,17 @@ class GlobalRuns:
         """Is this step under way?"""
         return any(node is other for other, _ in self.futures.values())
 
+    def is_current(self, node: Node, context: StepContext) -> bool:
+        """Is the step's table the outcome of just what is there?"""
+        state = self._store.global_state(node.tables[0])
+        return bool(state and not state.waiting and state.key == global_key(node, self._store, context))
+
     def start(self, node: Node, context: StepContext) -> bool:
         """Start a step all of whose inputs are there; False where its table is the outcome of just these."""
-        [table] = node.tables
-        key, state = global_key(node, self._store, context), self._store.global_state(table)
-        if state and state.key == key and not state.waiting:
+        if self.is_current(node, context):
             return False
+        [table] = node.tables
+        key = global_key(node, self._store, context)
         self._store.begin_global(table)
         worker, nodes = Worker(node.step.isolate, context.usage), outline_nodes(self._nodes, node)
         given = (nodes, node.index, self._store.root, self._store.shards, key, context)

@@ -25,6 +25,7 @@ from ..storage.sql import step_database
 from ..storage.store import GlobalState, Store, shard_of
 from .answers import content_version, to_stored_table, wrong_drop, wrong_row
 from .failures import attempt, in_words, plain_text
+from .parts import Part
 from .row_loop import answers_of_all
 
 if TYPE_CHECKING:
@@ -143,12 +144,14 @@ class _Sink:
             shard.finish(ids, digests, self.key, rest)
 
 
-def make_context(node: Node, root: Path, budget: Budget | None = None) -> StepContext:
+def make_context(node: Node, root: Path, budget: Budget | None = None, part: Part | None = None) -> StepContext:
     """Where a node's steps put files: ``media/<step>/<fingerprint>``; and what they may cost."""
     folders = {
         t.name.removeprefix(node.name).removeprefix("."): Path("media") / t.name / t.fingerprint for t in node.tables
     }
-    return StepContext(root, folders, UsageCounter(root, node.name, budget))
+    return StepContext(
+        root, folders, UsageCounter(root, node.name, budget, f"{part.number}-of-{part.of}" if part else "")
+    )
 
 
 def _key(answer: Any) -> tuple[str, str] | None:

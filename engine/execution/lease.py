@@ -24,6 +24,7 @@ from ..contract.errors import UserError
 from ..storage.addresses import open_files
 from ..storage.filesystem import FileSystem, VersionConflict
 from ..storage.table_folder import LeaseLost
+from .parts import FOLDER, Part, part_of_lease
 
 NAME = "build.lock"
 RENEW_S = 5.0
@@ -54,10 +55,12 @@ class LeaseRecord:
 class BuildLease:
     """The right to build in a folder, while it is held. A thread renews it."""
 
-    def __init__(self, files: FileSystem) -> None:
+    def __init__(self, files: FileSystem, part: Part | None = None) -> None:
+        self._name, self._part = part.lease if part else NAME, part
         self._files, self._root = files, files.place("").rstrip("/")
         self._record, self._version = LeaseRecord(), ""
         self._lost = False
+        self._renewed, self._turn = time.monotonic(), threading.Lock()
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -75,82 +78,135 @@ class BuildLease:
         while not self._try():
             pass
         _ours.add(self._record.id)
+        try:
+            self._check_others()  # who is there already sees this one, or is seen
+        except UserError:
+            self._release()
+            raise
+        self._renewed = time.monotonic()
         self._thread.start()
 
     def check(self) -> None:
         """Raise ``LeaseLost`` if somebody else has it by now."""
+        if not self._lost and time.monotonic() - self._renewed > EXPIRES_S:
+            self._renew_now()  # it may be somebody else's by now
         if self._lost:
             raise LeaseLost(f"{self._root} was taken over by another build", "build again: what is finished is kept")
 
     def give_back(self) -> None:
         """Let go of it."""
         self._ends.set()
-        _ours.discard(self._record.id)
         self._thread.join(RENEW_S)
+        self._release()
+
+    def _release(self) -> None:
+        _ours.discard(self._record.id)
         with suppress(VersionConflict, OSError, UserError):
-            self._files.replace_if_unchanged(NAME, LeaseRecord(self.epoch).encode(), self._version)
+            self._files.replace_if_unchanged(self._name, LeaseRecord(self.epoch).encode(), self._version)
 
     def _try(self) -> bool:
         """Take it if it is free. False where somebody else was quicker."""
-        mine = LeaseRecord(1, uuid.uuid4().hex, os.getpid(), _machine(), _began(os.getpid()), time.time(), _who())
+        epoch = 1 + max((record.epoch for record in lease_records(self._files).values()), default=0)
+        mine = LeaseRecord(epoch, uuid.uuid4().hex, os.getpid(), _machine(), _began(os.getpid()), time.time(), _who())
         try:
-            content = self._files.read(NAME)
+            content = self._files.read(self._name)
         except FileNotFoundError:
-            if not self._files.put_if_absent(NAME, mine.encode()):
+            if not self._files.put_if_absent(self._name, mine.encode()):
                 return False
-            self._record, self._version = mine, self._files.read(NAME).version
+            self._record, self._version = mine, self._files.read(self._name).version
             return True
         except OSError as error:
-            raise UserError(f"{self._files.place(NAME)} cannot be read: {error.strerror}", "remove it") from None
+            raise UserError(f"{self._files.place(self._name)} cannot be read: {error.strerror}", "remove it") from None
         holder = _decode(content.data)
-        if holder.id and not _is_gone(holder) and not self._expires(holder, content.version):
-            said = holder.said or "another process"
-            raise UserError(f"{self._root} is being built by {said}", "wait for it to end, or stop it")
-        mine = replace(mine, epoch=holder.epoch + 1, renewed=time.time())
+        if not self._is_free(self._name, holder, content.version):
+            raise self._held_error(holder)
+        mine = replace(mine, renewed=time.time())
         try:
-            self._version = self._files.replace_if_unchanged(NAME, mine.encode(), content.version)
+            self._version = self._files.replace_if_unchanged(self._name, mine.encode(), content.version)
         except VersionConflict:
             return False
         self._record = mine
         return True
 
-    def _expires(self, holder: LeaseRecord, version: str) -> bool:
+    def _held_error(self, holder: LeaseRecord) -> UserError:
+        said = holder.said or "another process"
+        return UserError(f"{self._root} is being built by {said}", "wait for it to end, or stop it")
+
+    def _check_others(self) -> None:
+        """``UserError`` where somebody is at work whose shards are ours too: a whole build, or a rank of such ones."""
+        for name in lease_records(self._files):
+            other = part_of_lease(name.partition("/")[2])
+            if name == self._name or (self._part and other and other.of == self._part.of):
+                continue
+            content = self._files.read(name)
+            holder = _decode(content.data)
+            if not self._is_free(name, holder, content.version):
+                raise self._held_error(holder)
+
+    def orphans(self) -> list[Part]:
+        """Other ranks of the same build whose processes are gone."""
+        found = []
+        for name in lease_records(self._files):
+            other = part_of_lease(name.partition("/")[2])
+            if self._part and other and other.of == self._part.of and other != self._part:
+                content = self._files.read(name)
+                holder = _decode(content.data)
+                if holder.id and self._is_free(name, holder, content.version):
+                    found.append(other)
+        return found
+
+    def _is_free(self, name: str, holder: LeaseRecord, version: str) -> bool:
+        return not holder.id or _is_gone(holder) or self._expires(name, holder, version)
+
+    def _expires(self, name: str, holder: LeaseRecord, version: str) -> bool:
         """Is it not renewed, while we watch? One that was lately is not watched: its holder is at work."""
         if holder.machine == _machine() or abs(time.time() - holder.renewed) < EXPIRES_S:
             return False
         until = time.monotonic() + WATCH_S
         while time.monotonic() < until:
             time.sleep(_LOOK_S)
-            if self._files.read(NAME).version != version:
+            if self._files.read(name).version != version:
                 return False
         return True
 
     def _renew(self) -> None:
-        while not self._ends.wait(RENEW_S):
+        while not self._lost and not self._ends.wait(RENEW_S):
+            with suppress(OSError, UserError):  # a disk that is full may have room again, and a store may answer again
+                self._renew_now()
+
+    def _renew_now(self) -> None:
+        with self._turn:
             record = replace(self._record, renewed=time.time())
             try:
-                self._version = self._files.replace_if_unchanged(NAME, record.encode(), self._version)
+                self._version = self._files.replace_if_unchanged(self._name, record.encode(), self._version)
+                self._renewed = time.monotonic()
             except VersionConflict:
                 self._lost = True
-                return
-            except (OSError, UserError):
-                continue  # a disk that is full may have room again, and a store may answer again
 
 
 @contextmanager
-def hold_build_folder(root: Path) -> Iterator[BuildLease]:
-    """Inside, this process alone builds in the folder.
+def hold_build_folder(root: Path, part: Part | None = None) -> Iterator[BuildLease]:
+    """Inside, this process alone builds in the folder, or does this part of it.
 
     Raises:
         UserError: another build does; says which.
     """
     root.mkdir(parents=True, exist_ok=True)
-    lease = BuildLease(open_files(root))
+    lease = BuildLease(open_files(root), part)
     lease.take()
     try:
         yield lease
     finally:
         lease.give_back()
+
+
+def lease_records(files: FileSystem) -> dict[str, LeaseRecord]:
+    """What the leases of a build say, by name: that of a whole build, and those of ranks."""
+    found: dict[str, LeaseRecord] = {}
+    for name in (NAME, *(f"{FOLDER}/{one.name}" for one in files.list(FOLDER))):
+        with suppress(FileNotFoundError):
+            found[name] = _decode(files.read(name).data)
+    return found
 
 
 def _decode(data: bytes) -> LeaseRecord:

@@ -26,6 +26,7 @@ from .inline_steps import InlineSteps
 from .interrupts import interruptible
 from .machine import Machine, this_machine
 from .pace import Pace
+from .parts import Part
 from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
@@ -45,6 +46,7 @@ class RunOptions:
     retry_failed: bool = False
     executor: Callable[[Plan], Executor] = WorkerPool  # does what does not merely wait for servers
     machine: Callable[[], Machine] = this_machine
+    part: Part | None = None  # do only these shards, and no step that needs all
 
 
 class InFlight(NamedTuple):
@@ -63,7 +65,10 @@ class Runner:
         self.nodes, self.store, self.options, self.listeners = nodes, store, options, listeners
         self.max_bad, self.budget = recipe.max_bad, recipe.budget
         self.items: dict[int, dict[int, list[Item]]] = {}
-        self.schedule = Schedule(nodes, store.shards)
+        part = options.part
+        numbers = None if part is None else [n for n in range(store.shards) if part.has(n)]
+        self.schedule = Schedule(nodes, store.shards, numbers)
+        self.passed: set[int] = set()  # steps that need all shards, which a part leaves to a later build
         self.waiting: dict[str, str] = {}
         self.tasks: dict[tuple[int, int], Task] = {}
         self.contexts: dict[int, StepContext] = {}
@@ -153,10 +158,22 @@ class Runner:
         held = self._is_waiting_for()
         if node.index in held or not all(need in held or self.schedule.is_done(need) for need in node.needs):
             return False
+        if self.options.part is not None:
+            return self._pass_global(node)
         if self.globals.start(node, self._context(node)):
             self.tell("step", node.name, state="runs")
         else:
             self.schedule.finish(node.index, 0)
+        return True
+
+    def _pass_global(self, node: Node) -> bool:
+        """Go on behind a step that needs all shards, if an earlier build has done it and nothing has changed since."""
+        if node.index in self.passed:
+            return False
+        self.passed.add(node.index)
+        if not self.globals.is_current(node, self._context(node)):
+            return False
+        self.schedule.finish(node.index, 0)
         return True
 
     def _is_waiting_for(self) -> set[int]:
@@ -239,7 +256,7 @@ class Runner:
 
     def _context(self, node: Node) -> StepContext:
         if node.index not in self.contexts:  # one for all its workers: they count together
-            self.contexts[node.index] = make_context(node, self.store.root, self.budget)
+            self.contexts[node.index] = make_context(node, self.store.root, self.budget, self.options.part)
         return self.contexts[node.index]
 
     def _warn(self, node: Node, message: str) -> None:
@@ -281,7 +298,7 @@ class Runner:
     def _mark(self, node: Node, number: int) -> None:
         self.schedule.finish(node.index, number)
         if self.schedule.is_done(node.index):
-            for table in node.tables:
+            for table in node.tables if self.options.part is None else ():
                 self.store.check_ids(table)
                 self.store.summarise(table)
             self.tell("step", node.name, state="done")

@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"^(s3|gs|az):/{1,2}([^/].*)$")
 _MARK = "scratch.address"  # in a scratch folder: the address that it is for
 _SEEN = "scratch.seen"  # and the versions of what was brought here
 _ID = "build.id"  # tells a build from a later one at the same address
-_LAZY = ("tables/", "media/")  # copied when they are used
+_LAZY = ("tables/", "media/", "parts/")  # read when they are used
 _OURS = (_MARK, _SEEN, "swap.lock", "build.lock")  # not brought, nor taken back
 _FILE_COLUMNS = ("file", "path")
 _LITTLE_BYTES = 4 << 20
@@ -235,7 +235,9 @@ def _keep_room(root: Path) -> None:
 def file_names(*tables: pa.Table | None) -> Iterator[str]:
     """The files that rows name."""
     for table in tables:
-        for column in _FILE_COLUMNS if table is not None else ():
+        if table is None:
+            continue
+        for column in _FILE_COLUMNS:
             if column in table.column_names and pa.types.is_string(table.schema.field(column).type):
                 yield from filter(None, pc.unique(table.column(column)).to_pylist())
 

@@ -104,19 +104,6 @@ class ObjectFolder:
             raise VersionConflict(name)
         return found.version
 
-    def list(self, folder: str, unfinished: bool = False) -> list[StoredObject]:
-        """As ``FileSystem`` says; nothing here is ever unfinished."""
-        import obstore
-
-        start = f"{folder}/" if folder else ""
-        with self._errors(folder):
-            found = [
-                StoredObject(str(one["path"]).removeprefix(start), str(one["e_tag"]), int(one["size"]))
-                for some in obstore.list(self._store, prefix=start or None, chunk_size=1000)
-                for one in some
-            ]
-        return sorted(found)
-
     def list_top(self) -> list[StoredObject]:
         """The objects that are in no folder, and the folders, whose names end in ``/``."""
         import obstore
@@ -137,9 +124,8 @@ class ObjectFolder:
         """As ``FileSystem`` says."""
         import obstore
 
-        with self._errors(name):
-            with suppress(FileNotFoundError):
-                obstore.delete(self._store, name)
+        with self._errors(name), suppress(FileNotFoundError):
+            obstore.delete(self._store, name)
         (self.root / name).unlink(missing_ok=True)
 
     def local_copy(self, name: str) -> Path:
@@ -216,6 +202,19 @@ class ObjectFolder:
             said = " ".join(str(error).split()).partition(" Debug source")[0]
             hint = "check the address and the credentials in the environment; build again: what is finished is kept"
             raise UserError(f"{self.place(name)}: {said[:300]}", hint) from None
+
+    def list(self, folder: str, unfinished: bool = False) -> list[StoredObject]:
+        """As ``FileSystem`` says; nothing here is ever unfinished."""
+        import obstore
+
+        start = f"{folder}/" if folder else ""
+        with self._errors(folder):
+            found = [
+                StoredObject(str(one["path"]).removeprefix(start), str(one["e_tag"]), int(one["size"]))
+                for some in obstore.list(self._store, prefix=start or None, chunk_size=1000)
+                for one in some
+            ]
+        return sorted(found)
 
 
 def _open(address: str) -> ObjectStore:
