@@ -30,6 +30,12 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", he
 Rank = Annotated[
     str, typer.Option("--part", metavar="K/N", help="Only the shards of rank K of N, from 0; no step that needs all.")
 ]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        "--on", metavar="ray[://HOST:PORT]", help="Work on a Ray cluster; this program is on one of its nodes."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -41,6 +47,7 @@ def build(
     workers: Workers = None,
     retry_failed: Retry = False,
     part: Rank = "",
+    on: Cluster = "",
     quiet: Quiet = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -57,6 +64,7 @@ def build(
 
     check_address_space()
     from ..engine.execution.parts import parse_part
+    from ..engine.execution.ray_pool import ray_executor
     from ..engine.execution.runner import RunOptions
     from ..engine.storage.addresses import build_root
     from .screen.formatting import command_line
@@ -70,6 +78,9 @@ def build(
     words += ["--part", part] if part else []
     options = RunOptions(limit=limit, retry_failed=retry_failed, part=parse_part(part) if part else None)
     options = replace(options, workers=workers) if workers else options
+    if on:
+        options = replace(options, executor=ray_executor(on))
+        words += ["--on", on]
     root = build_root(out or build_folder(loaded.name))
     end_build(do_build(loaded, root, options, quiet, command_line(words)), json)
 

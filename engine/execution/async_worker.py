@@ -126,6 +126,11 @@ class EventLoops:
     def check(self, node: Node) -> None:
         """Every step that waits can do so here."""
 
+    @property
+    def breadth(self) -> int:
+        """About how many units are done at once."""
+        return self._plan.workers
+
     def capacity(self, node: Node, ahead: bool) -> int:
         """1 where the node's loop takes another unit now."""
         if node.index not in self._workers:

@@ -40,6 +40,11 @@ class Executor(Protocol):
     def check(self, node: Node) -> None:
         """Raise ``UserError`` for a node that cannot run here at all; called before anything starts."""
 
+    @property
+    def breadth(self) -> int:
+        """About how many units are done at once."""
+        ...
+
     def capacity(self, node: Node, ahead: bool) -> int:
         """How many units of this node it takes now, at least; 0 for none.
 

@@ -136,7 +136,7 @@ class Runner:
                 continue
             ready = self.schedule.ready[node.index]
             ahead = sum(1 for index, _ in self.tasks if index == node.index)
-            while ready and node.name not in self.waiting and ahead < _OPEN_TASKS + self.options.workers:
+            while ready and node.name not in self.waiting and ahead < _OPEN_TASKS + self.workers.breadth:
                 opened = True
                 ahead += self._open_task(node, ready.popleft())
         return opened

@@ -96,6 +96,11 @@ class WorkerPool:
         """Raise ``UserError`` for a step that worker processes could not import, or that does not fit the machine."""
         check_process(node, self._plan.machine)
 
+    @property
+    def breadth(self) -> int:
+        """About how many units are done at once."""
+        return self._plan.workers
+
     def capacity(self, node: Node, ahead: bool) -> int:
         """1 where a worker takes a unit of this node now."""
         return int(self._worker(node, ahead) is not None)

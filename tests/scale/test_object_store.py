@@ -81,7 +81,9 @@ def test_of_many_who_swap_at_once_each_step_is_done_by_one(
         thread.start()
     for thread in threads:
         thread.join()
-    assert files.read("n").data.split()[0] == b"20"
+    # One that is done, and of which nobody hears before another follows, is told as a conflict: it is done twice then.
+    counted = int(files.read("n").data.split()[0])
+    assert counted >= 20 if trouble else counted == 20
     assert bool(server.spoilt) or not trouble
 
 

@@ -37,6 +37,10 @@ class FakeExecutor:
     def check(self, node: Node) -> None:
         self.told["check"] += 1
 
+    @property
+    def breadth(self) -> int:
+        return 1
+
     def capacity(self, node: Node, ahead: bool) -> int:
         self.free = 1 - self.free
         return self.free
