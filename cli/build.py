@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..engine.build import Build
     from ..engine.contract.events import Event
     from ..engine.contract.recipe import Recipe
+    from ..engine.execution.progress_record import ProgressRecord
     from ..engine.execution.runner import RunOptions
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (YAML).")]
@@ -36,6 +38,9 @@ Cluster = Annotated[
         "--on", metavar="ray[://HOST:PORT]", help="Work on a Ray cluster; this program is on one of its nodes."
     ),
 ]
+Metrics = Annotated[
+    str, typer.Option("--metrics", metavar="[HOST:]PORT", help="Serve progress for Prometheus, at /metrics.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -48,6 +53,7 @@ def build(
     retry_failed: Retry = False,
     part: Rank = "",
     on: Cluster = "",
+    metrics: Metrics = "",
     quiet: Quiet = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -82,7 +88,23 @@ def build(
         options = replace(options, executor=ray_executor(on))
         words += ["--on", on]
     root = build_root(out or build_folder(loaded.name))
-    end_build(do_build(loaded, root, options, quiet, command_line(words)), json)
+    with metrics_of(metrics) as watch:
+        made = do_build(loaded, root, replace(options, watch=watch), quiet, command_line(words))
+    end_build(made, json)
+
+
+@contextmanager
+def metrics_of(place: str) -> Iterator[Callable[[Callable[[], ProgressRecord]], None] | None]:
+    """Serve what a build tells of itself, if a place for it is named; what the build is to be given."""
+    if not place:
+        yield None
+        return
+    from ..engine.execution.progress_record import prometheus_text
+    from .screen.metrics import serving_metrics
+
+    sources: list[Callable[[], ProgressRecord]] = []
+    with serving_metrics(place, lambda: prometheus_text([source() for source in sources[-1:]])):
+        yield sources.append
 
 
 def do_build(recipe: Recipe, root: Path, options: RunOptions, quiet: bool, again: str) -> Build:

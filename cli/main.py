@@ -35,11 +35,12 @@ from .sql import sql
 from .status import status
 from .steps import steps
 from .takedown import takedown
+from .top import top
 from .verify import verify
 from .view import view
 
 COMMANDS = (
-    init, plan, build, status, errors, sql, view, find, compare, report, publish, export, score, diff, verify,
+    init, plan, build, status, top, errors, sql, view, find, compare, report, publish, export, score, diff, verify,
     takedown, steps, recipes, doctor, clean, demo,
 )  # fmt: skip
 

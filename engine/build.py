@@ -23,6 +23,7 @@ from .execution.address_space import check_address_space
 from .execution.build_folder import LOCK, check_build_folder, check_recipe, dataset_folder, read_lock
 from .execution.lease import BuildLease, hold_build_folder
 from .execution.parts import Part
+from .execution.progress_record import ProgressWriter
 from .execution.runner import Runner, RunOptions
 from .planning.plan import Node, TableRef, make_plan
 from .preview import missing_requirements
@@ -127,8 +128,11 @@ def _build(
     check_recipe(root, recipe)
     write_text(root / LOCK, yaml.safe_dump(lock(recipe, nodes), sort_keys=False, allow_unicode=True, width=100))
     name = f"events-{part.number}-of-{part.of}.jsonl" if part else "events.jsonl"
-    log, finished = EventLog(root / name), False
-    runner = Runner(nodes, Store(root, recipe.shards, lease), options, recipe, (log, *listeners))
+    log, finished, store = EventLog(root / name), False, Store(root, recipe.shards, lease)
+    watched = ProgressWriter(store.files, f"{part.number}-of-{part.of}" if part else "build")
+    if options.watch is not None:
+        options.watch(watched.copy)
+    runner = Runner(nodes, store, options, recipe, (log, watched, *listeners))
     try:
         runner.tell("build", "", recipe=recipe.name, root=place_of(root), steps=[n.name for n in nodes])
         for step, needed in missing.items():
@@ -145,6 +149,7 @@ def _build(
             error = sys.exception()
             runner.tell("stopped", "", error=type(error).__name__, message=str(error))
         log.close()
+        watched.close()
     return runner.waiting
 
 

@@ -27,6 +27,7 @@ from .interrupts import interruptible
 from .machine import Machine, this_machine
 from .pace import Pace
 from .parts import Part
+from .progress_record import ProgressRecord
 from .schedule import Schedule
 from .shard_task import Task, deal_items
 from .tally import RowTally
@@ -46,6 +47,7 @@ class RunOptions:
     retry_failed: bool = False
     executor: Callable[[Plan], Executor] = WorkerPool  # does what does not merely wait for servers
     machine: Callable[[], Machine] = this_machine
+    watch: Callable[[Callable[[], ProgressRecord]], None] | None = None  # is given what tells how far it is
     part: Part | None = None  # do only these shards, and no step that needs all
 
 
@@ -288,7 +290,8 @@ class Runner:
             return
         tally = self.tallies[node.index]
         tally.merge(complete)
-        self.tell("rows", node.name, n=complete.rows, failed=tally.failed)
+        causes = {"causes": dict(tally.causes)} if complete.failed else {}
+        self.tell("rows", node.name, n=complete.rows, failed=tally.failed, **causes)
         tally.check(node.name, self.max_bad, node.step.advice)
 
     def _finish(self, task: Task) -> None:
