@@ -15,7 +15,7 @@ from cliploom.engine.execution.build_folder import read_lock
 
 ODD = [
     "missing", "empty", "file", "file/x", "loop", "dangling", "foreign", "/dev/null", "", "x" * 300, "x/" * 2000,
-    "videos", "few.yaml", "s3://bucket/x", "\udcff", "a\nb", "\u202e",
+    "videos", "few.yaml", "hdfs://bucket/x", "\udcff", "a\nb", "\u202e",
 ]  # fmt: skip
 READING = [
     ["status", "PATH"], ["status", "PATH", "--json"], ["errors", "PATH"], ["sql", "PATH", "select 1"],
@@ -62,7 +62,7 @@ def test_a_path_that_is_something_else_is_one_line(words: list[str], cliploom: R
         ("file/x", "file/x cannot be a build folder: Not a directory"),
         ("x" * 300, "cannot be a build folder: File name too long"),
         ("x/" * 2000, "is too long a path"),
-        ("s3://bucket/x", "s3:/bucket/x is an address: builds are made in folders of this machine"),
+        ("hdfs://bucket/x", "hdfs:/bucket/x is an address of a kind that builds are not made at"),
         ("a\nb", "has characters that a build folder's path cannot have"),
         ("\udcff", r"'\xff' is not UTF-8"),
         ("foreign", "foreign holds `media` and is no build folder"),
