@@ -29,7 +29,7 @@ def serving_metrics(place: str, text: Callable[[], str]) -> Iterator[int]:
     """
     host, port = parse_place(place)
 
-    class Page(BaseHTTPRequestHandler):
+    class MetricsPage(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = self.path.partition("?")[0] == "/metrics"
             data = text().encode() if found else b"/metrics\n"
@@ -43,7 +43,7 @@ def serving_metrics(place: str, text: Callable[[], str]) -> Iterator[int]:
             """Say nothing."""
 
     try:
-        server = ThreadingHTTPServer((host, port), Page)
+        server = ThreadingHTTPServer((host, port), MetricsPage)
     except OSError as error:
         raise UserError(f"--metrics {place}: {error.strerror}", "choose another port") from None
     server.daemon_threads = True

@@ -20,7 +20,7 @@ _WINDOW_S = 60.0  # the rate is that of the last minute
 
 
 @dataclass
-class StepRecord:
+class StepTally:
     """What one driver has done of one step in this run."""
 
     to_do: int = 0  # rows, as far as shards were looked at
@@ -41,7 +41,7 @@ class ProgressRecord:
     """What one driver tells of itself."""
 
     driver: str  # "build", or the part of a rank
-    steps: dict[str, StepRecord] = field(default_factory=dict)
+    steps: dict[str, StepTally] = field(default_factory=dict)
     ended: str = ""  # "done" or "stopped"
     written: float = 0.0  # seconds since 1970
 
@@ -54,7 +54,7 @@ def decode_progress(data: bytes) -> ProgressRecord | None:
     """The record in an object; None where it is damaged."""
     try:
         plain = json.loads(data)
-        return ProgressRecord(**plain | {"steps": {name: StepRecord(**one) for name, one in plain["steps"].items()}})
+        return ProgressRecord(**plain | {"steps": {name: StepTally(**one) for name, one in plain["steps"].items()}})
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -77,12 +77,12 @@ class ProgressWriter:
     def _take(self, event: Event) -> None:
         record, said = self.record, event.said
         if event.kind == "build":
-            record.steps = {name: StepRecord() for name in said["steps"]}
+            record.steps = {name: StepTally() for name in said["steps"]}
         if event.kind in ("done", "stopped"):
             record.ended = event.kind
         if not event.step:
             return
-        step = record.steps.setdefault(event.step, StepRecord())
+        step = record.steps.setdefault(event.step, StepTally())
         if event.kind == "shard":
             step.to_do += said["to_do"]
         elif event.kind == "rows":
