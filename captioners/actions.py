@@ -50,7 +50,8 @@ class Actions(ChatStep[ActionsInput, Caption]):
     As HowToCaption (Shvetsova et al. 2023, arXiv:2310.04900), with a prompt of our own, which may use ``lines`` (what
     is said, each with its second), ``first_s``, ``last_s`` and ``form``. A caption is about ``length_s`` from its
     second on; ``captioners.align`` then finds where it belongs. Those that begin outside their block are left out, and
-    the text of the block is no candidate any more.
+    the text of the block is no candidate any more. With ``prompt: chapters`` and ``teacher: chapters`` the model titles
+    the parts of a block instead, of which ``builders.chapters`` makes chapters.
 
     ``form: structured`` asks for JSON, which is checked and sent back once. ``form: lines`` asks for lines such as
     ``15s: Someone peels a carrot.``; ``profile: published`` reads them as the authors' code does, with its losses

@@ -54,8 +54,20 @@ def web() -> Iterator[Web]:
         yield made
 
 
+def with_chapters(folder: Path) -> Path:
+    """Videos with descriptions that list chapters."""
+    folder.mkdir()
+    for name in ("nasa_13013.mp4", "obama_statement.mp4"):
+        (folder / name).symlink_to(Path(str(files(PACKAGE) / "media" / name)))
+        text = "A film.\n\n0:00 - 0:04 The beginning (short)\n0:04 What follows?\n3:30 Past the end\n"
+        (folder / name).with_suffix(".description").write_text(text, encoding="utf-8")
+    return folder
+
+
 def source_settings(name: str, web: Web, folder: Path) -> list[str]:
     """Where a recipe's videos are."""
+    if name == "vidchapters":  # two films in which somebody speaks, with what their authors might write under them
+        return [f"builders.folder.path={dumps(str(with_chapters(folder / 'films')))}"]
     if name != "webvid":
         return [f"builders.{'pairs' if name in PAIRS else 'folder'}.path={MEDIA}"]
     rows = (f"{n},Film number {n},1,00,PT00H00M20S,{web.url}{path}" for n, path in enumerate(sorted(web.replies)))

@@ -19,6 +19,7 @@ from .panda70m import PandaFormat
 from .qvhighlights import QvhighlightsFormat
 from .sharegpt4video import SharegptFormat
 from .swift import SwiftFormat
+from .vidchapters import VidchaptersFormat, VidchaptersGroundingFormat, VidchaptersSequencesFormat
 from .vtg import VtgFormat
 from .webdataset import WebdatasetFormat
 from .webvid import WebvidFormat
@@ -26,7 +27,8 @@ from .webvid import WebvidFormat
 _CLASSES: tuple[type[ExportFormat], ...] = (
     ActivitynetFormat, CocoFormat, DatajuicerFormat, FiftyoneFormat, HowtocaptionFormat, InternvlFormat, KineticsFormat,
     LanceFormat, LlavaFormat, MsrvttFormat, MsrvttCsvFormat, PandaFormat, QvhighlightsFormat, SharegptFormat,
-    SwiftFormat, VtgFormat, WebdatasetFormat, WebvidFormat,
+    SwiftFormat, VidchaptersFormat, VidchaptersGroundingFormat, VidchaptersSequencesFormat, VtgFormat, WebdatasetFormat,
+    WebvidFormat,
 )  # fmt: skip
 FORMATS: dict[str, type[ExportFormat]] = {one.name: one for one in _CLASSES}
 

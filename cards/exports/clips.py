@@ -37,6 +37,14 @@ class ClipCaption(NamedTuple):
     end_s: float | None
 
 
+class ExportSentence(NamedTuple):
+    """What is said between two times of a source video, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
 class ExportClip(NamedTuple):
     """One row of the published table, and what only the build knows of it."""
 
@@ -132,6 +140,26 @@ class ExportClips:
         """The clips of one split, by source video."""
         return (list(clips) for _, clips in groupby(self.of(split), key=lambda clip: clip.video_id))
 
+    def sentences(self, split: str) -> dict[str, list[ExportSentence]]:
+        """What is said in the videos of one split, in order of time; empty where the build is not at hand.
+
+        Of subtitles and recognised speech the subtitles are taken; sentences that recognition doubts are left out.
+        """
+        if self.dataset.build is None:
+            return {}
+        videos = {video for (video,) in self._videos(split)}
+        found: dict[str, list[ExportSentence]] = {}
+        with Build.read(self.dataset.build).connect() as build:
+            cursor = build.execute(_SENTENCES)
+            while rows := cursor.fetchmany(_BATCH_ROWS):
+                for video_id, *sentence in rows:
+                    if video_id in videos:
+                        found.setdefault(video_id, []).append(ExportSentence(*sentence))
+        return found
+
+    def _videos(self, split: str) -> list[tuple[str]]:
+        return self._db.cursor().execute("SELECT DISTINCT video_id FROM published WHERE _split = ?", [split]).fetchall()
+
     def _select(self, scores: list[str]) -> str:
         parts = []
         for name, default in _COLUMNS.items():
@@ -159,6 +187,13 @@ _KNOWN = {
     "_lengths": "SELECT video_id, any_value(duration_s)::DOUBLE FROM videos GROUP BY video_id",
     "_spans": "SELECT clip_id, any_value(shots) FROM clips GROUP BY clip_id",
 }
+
+
+_SENTENCES = """
+SELECT video_id, start_s, end_s, text FROM segments WHERE doubt IN ('', 'log_prob')
+QUALIFY (source = 'subtitle') = bool_or(source = 'subtitle') OVER (PARTITION BY video_id)
+ORDER BY video_id, start_s, end_s, segment_id
+"""
 
 
 def _clip(split: str, row: Mapping[str, Any], scores: list[str]) -> ExportClip:

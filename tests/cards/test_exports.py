@@ -13,7 +13,13 @@ import datasets
 import pytest
 import told
 
+from cliploom.builders.chapters import Chapters
+from cliploom.builders.folder import Folder
+from cliploom.builders.scan import Scan
 from cliploom.builders.sources.manifests import read_manifest
+from cliploom.builders.speech import Speech
+from cliploom.builders.word_blocks import WordBlocks
+from cliploom.captioners.actions import Actions
 from cliploom.cards.dataset import Dataset
 from cliploom.cards.exports.catalog import FORMATS, format_class
 from cliploom.cards.exports.clips import ExportClip, ExportClips
@@ -21,12 +27,18 @@ from cliploom.cards.exports.export import ExportResult, export_dataset
 from cliploom.cards.exports.format import ExportRecord, checksum
 from cliploom.cards.exports.kinetics import KineticsFormat
 from cliploom.cards.exports.qvhighlights import QvhighlightsFormat
+from cliploom.cards.exports.vidchapters import grounding_lines, has_words, sentence_text, time_bin, time_sequence
 from cliploom.cards.exports.vtg import spell_time
 from cliploom.cards.release.reading import DatasetFolder, open_dataset
 from cliploom.cli.screen.settings import read_settings
+from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
+from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import StepContext
 from cliploom.schemas import Review, ReviewMark, Row
+from cliploom.engine.execution.runner import RunOptions
+from cliploom.models.chat.model import ChatModelOptions
+from cliploom.schemas import Row
 
 TEXTS = (
     'A "quoted", comma-ridden cat; it sits.', "Zwei Zeilen\nin einer Beschriftung", "犬が走る 🐕",
@@ -109,7 +121,8 @@ def test_what_is_read_back_is_what_the_dataset_holds(
     texts = {record.text for record in found}
     flat = {" ".join(text.split()) for text in texts}  # some formats tell blanks alike
     flat -= OTHERS if name == "howtocaption" else set()  # it holds all captions of a clip
-    assert flat == {" ".join(text.split()) for text in TEXTS} and made.records == len(found) >= len(TEXTS)
+    spelt = sentence_text if name == "vidchapters_sequences" else str  # a capital, a full stop
+    assert flat == {" ".join(spelt(text).split()) for text in TEXTS} and made.records == len(found) >= len(TEXTS)
     assert {record.split for record in found} <= {"train", "test"}
 
 
@@ -334,3 +347,51 @@ def test_howtocaption_groups_captions_by_their_spans(folders: dict[bool, Dataset
     assert videos["v0"]["start"] == [0.0, 3.25] and videos["v0"]["end"] == [2.75, 6.0]
     assert videos["v0"]["text"][0] == [TEXTS[0], "Another about 0 0."]
     assert all(len({len(column) for column in video.values()}) == 1 for video in videos.values())
+
+
+def test_a_time_is_one_of_a_hundred_tokens() -> None:
+    assert [time_bin(t, 200.0) for t in (0, 1, 2, 2.1, 100, 199.9, 200)] == [0, 0, 0, 1, 49, 98, 99]
+    for time_s, duration_s in ((-1, 10), (11, 10), (0, 0), (float("nan"), 10), (1, float("nan"))):
+        with pytest.raises(ValueError, match="no time of a video"):
+            time_bin(time_s, duration_s)
+
+
+def test_sequences_leave_out_what_is_not_in_the_video() -> None:
+    spans = [(0.0, 10.0, " the ENGINE "), (10.0, 20.0, "Ends."), (-1.0, 2.0, "no"), (15.0, 21.0, "no"), (1.0, 2.0, " ")]
+    assert time_sequence(spans, 20.0) == "<time=0> <time=49> The engine. <time=49> <time=99> Ends."
+    assert time_sequence([], 20.0) == "" and time_sequence(spans[:1], 20.0, 10) == "<time=0> <time=4> The engine."
+
+
+def test_grounding_is_by_video_in_train_and_by_chapter_elsewhere() -> None:
+    chapters = [(0.0, 9.0, "One"), (9.0, 90.5, "Two")]
+    [line] = grounding_lines("v", 90.5, chapters, "train")
+    assert line["query"] == ["One"] and line["relevant_windows"] == [[[0.0, 9.0]]] and line["duration"] == 90
+    found = grounding_lines("v", 100.0, chapters, "val")
+    assert [(one["vid"], one["query"], one["relevant_windows"]) for one in found] == [
+        ("0v", "One", [[0.0, 9.0]]), ("1v", "Two", [[9.0, 90.5]]),
+    ]  # fmt: skip
+    assert grounding_lines("v", 90.5, chapters[1:], "train") == [] == grounding_lines("v", 10, chapters[1:], "val")
+
+
+def test_a_video_with_a_title_of_signs_alone_is_no_dense_captioning() -> None:
+    assert [has_words(title) for title in ("One", " - / ?", "", "(1)", "♪")] == [True, False, False, True, True]
+
+
+def test_chapters_are_exported_with_what_is_said(tmp_path: Path) -> None:
+    """A build of real speech: of one video the description lists chapters, of the other a model writes them."""
+    for name in ("nasa_13013", "obama_statement"):
+        (tmp_path / "films").mkdir(exist_ok=True)
+        (tmp_path / "films" / f"{name}.mp4").symlink_to(told.MEDIA / f"{name}.mp4")
+    (tmp_path / "films" / "nasa_13013.description").write_text("0:00 The MIRROR?\n0:05 The lift", "utf-8")
+    written = Actions(model=ChatModelOptions(name="fake"), prompt="chapters", teacher="chapters")
+    chapters = Chapters(sources=("description", "chapters", "generated"), least=1)
+    listed = Folder(str(tmp_path / "films")), Scan(frames_per_s=1), Speech()
+    recipe = Recipe("x", (*listed, WordBlocks(5000), written, chapters, Dataset()), shards=1)
+    run_build(recipe, tmp_path / "build", RunOptions(workers=1))
+    made = export_dataset(open_dataset(tmp_path / "build" / "dataset"), "vidchapters_sequences", {}, tmp_path / "out")
+    nasa, obama = [json.loads(text) for text in (made.folder / "train.jsonl").read_text("utf-8").splitlines()]
+    assert nasa["output"].startswith("<time=0> <time=") and "> The mirror?. <time=" in nasa["output"]
+    assert nasa["input"].count("<time=") >= 2 and "<time=" in obama["input"] and "<time=" in obama["output"]
+    with Build.read(tmp_path / "build").connect() as db:
+        by = {teacher for (teacher,) in db.execute("SELECT DISTINCT teacher FROM captions").fetchall()}
+    assert {"description", "fake"} <= by

@@ -1,0 +1,1 @@
+"""Chapters of videos: lines with times in descriptions, and which lists of chapters hold."""
