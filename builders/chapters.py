@@ -60,10 +60,9 @@ class Chapters(MultiOutput[ChaptersInput]):
     ``short_chapter``, of the best source that had any; and with ``no_length`` where nothing tells how long it is.
     """
 
-    sources: Annotated[tuple[str, ...], Col("where chapters are looked for, the best first", choices=SOURCES)] = (
-        "description",
-        "chapters",
-    )
+    sources: Annotated[
+        tuple[str, ...], Col("where chapters are looked for, the best first: `description`, `chapters`, `generated`")
+    ] = ("description", "chapters")
     profile: Annotated[
         str, Col("descriptions as they should be read, or as published", choices=("fixed", "published"))
     ] = "fixed"
@@ -77,10 +76,12 @@ class Chapters(MultiOutput[ChaptersInput]):
 
     def check(self, earlier: Sequence[Step]) -> None:
         """Raise ``UserError`` for sources that are none."""
+        unknown = [source for source in self.sources if source not in SOURCES]
+        hint = f"write some of {', '.join(SOURCES)}"
+        if unknown:
+            raise UserError(f"builders.chapters.sources: there is no source {unknown[0]!r}", hint)
         if not self.sources or len(set(self.sources)) < len(self.sources):
-            raise UserError(
-                "builders.chapters: `sources` names each source once", f"write some of {', '.join(SOURCES)}"
-            )
+            raise UserError("builders.chapters.sources names no source, or one twice", hint)
 
     def parts(self) -> Sequence[OutputTable]:
         """Clips and captions."""

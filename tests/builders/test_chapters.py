@@ -153,6 +153,7 @@ def test_a_video_leaves_with_a_reason(video: Video, options: dict[str, Any], rea
     assert [one.reason for one in clips if isinstance(one, Drop)] == [reason] and captions == []
 
 
-def test_a_source_is_named_once() -> None:
-    with pytest.raises(UserError, match="each source once"):
-        Chapters(sources=("description", "description")).check([])
+@pytest.mark.parametrize(("sources", "said"), [(("description",) * 2, "twice"), ((), "no source"), (("x",), "'x'")])
+def test_sources_are_known_and_named_once(sources: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Chapters(sources=sources).check([])
