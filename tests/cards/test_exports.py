@@ -35,10 +35,9 @@ from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.contract.recipe import Recipe
 from cliploom.engine.contract.step import StepContext
-from cliploom.schemas import Review, ReviewMark, Row
 from cliploom.engine.execution.runner import RunOptions
 from cliploom.models.chat.model import ChatModelOptions
-from cliploom.schemas import Row
+from cliploom.schemas import Review, ReviewMark, Row
 
 TEXTS = (
     'A "quoted", comma-ridden cat; it sits.', "Zwei Zeilen\nin einer Beschriftung", "犬が走る 🐕",
