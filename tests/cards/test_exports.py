@@ -96,7 +96,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> DatasetFolder:
 
 @every_format
 def test_odd_captions_are_read_back(odd: DatasetFolder, name: str, tmp_path: Path) -> None:
-    assert export_dataset(odd, name, {}, tmp_path / "out").records >= len(ODD)
+    least = len(ODD) + 1 - 2 * (name == "vidchapters")  # without the two clips of a video with a title of signs alone
+    assert export_dataset(odd, name, {}, tmp_path / "out").records >= least
 
 
 def export(folders: dict[bool, DatasetFolder], name: str, out: Path, **options: Any) -> ExportResult:
