@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..engine.contract.errors import RowError, UserError
 from ..engine.contract.step import BatchFunction, Drop, RowAnswer, Split, Step, StepContext, each_row
+from ..engine.storage.files import replace_file
 from ..media.clock import SoundShift
 from ..media.container import best_audio, best_video, is_joinable, open_media
 from ..media.cutting.cutter import ClipOrder, Cutter
@@ -60,6 +62,7 @@ class Clips(Split[ClipsInput, Clip]):
     not begin together and end within one frame of each other the video fails with ``av_sync``.
     Where the video was scanned, a clip with damaged frames leaves with the reason ``damaged``, one in which no frame
     begins with ``no_frames``.
+    The clip of an image is a copy of its file, whatever its length (``cut: copy``); one that is a link stays virtual.
     A clip of which nothing decodes stays virtual (``cut: none``, no file); if that befalls all, the
     video fails with ``no_frames``. A video without pictures fails with ``no_video``.
     """
@@ -117,6 +120,8 @@ class Clips(Split[ClipsInput, Clip]):
         yield each_row(lambda row: self._answer(row, context))
 
     def _answer(self, row: ClipsInput, context: StepContext) -> RowAnswer[Clip]:
+        if row.video.kind == "image":
+            return self._of_image(row, context)
         shots = shot_spans(row.shots, leave_out=self.transitions == "leave_out")
         pieces = ClipPolicy(self.min_s, self.max_s, self.short, self.long, self.trim_s).pieces(shots)
         dropped = list(self._drops(row.shots, pieces))
@@ -136,13 +141,24 @@ class Clips(Split[ClipsInput, Clip]):
         except RowError as error:
             return error
 
+    def _of_image(self, row: ClipsInput, context: StepContext) -> RowAnswer[Clip]:
+        """The whole of it, where it has a shot: its length is 0, and no limit is about that."""
+        video, signals = row.video, row.signals[0] if row.signals else None
+        clips = [self._judge(_clip(video.video_id, ClipDraft(0.0, 0.0, [Span(0.0, 0.0)])), signals)] * bool(row.shots)
+        if self.cut == "none" or not video.path:
+            return clips
+        try:
+            return [_with_copy(clip, video, context) if isinstance(clip, Clip) else clip for clip in clips]
+        except OSError as error:
+            return RowError(f"{video.uri or video.path}: cannot copy it: {error.strerror}", "unreadable")
+
     def _judge(self, clip: Clip, signals: Signals | None) -> Clip | Drop:
         """The clip, with its share of damaged frames, or why it is none."""
         if signals is None:
             return clip
+        before, after = clip.start_s - SAME_TIME_S, max(clip.end_s - SAME_TIME_S, clip.start_s + SAME_TIME_S)
         all_, damaged = (
-            int(np.subtract(*np.searchsorted(times, [clip.end_s - SAME_TIME_S, clip.start_s - SAME_TIME_S])))
-            for times in (signals.time_s, signals.damaged_s)
+            int(np.subtract(*np.searchsorted(times, [after, before]))) for times in (signals.time_s, signals.damaged_s)
         )
         if not all_:
             return Drop(clip.clip_id, clip.video_id, "no_frames", "no frame begins in it")
@@ -234,6 +250,18 @@ def _to_clip(draft: _Draft, measures: StreamTimes | None, folder: Path) -> Clip:
     if measures is None:
         return draft.virtual
     return replace(draft.real, file=(folder / draft.name).as_posix(), **measures._asdict())
+
+
+def _with_copy(clip: Clip, video: Video, context: StepContext) -> Clip:
+    """The clip of an image, with the image's own bytes as its file."""
+    suffix = Path(video.path).suffix.lower()
+    target = context.folder() / f"{quote(clip.clip_id, safe='')}{suffix}"
+    with replace_file(target) as part:
+        shutil.copyfile(video.path, part)
+    return replace(
+        clip, cut="copy", file=target.relative_to(context.root).as_posix(),
+        file_width_px=video.width_px, file_height_px=video.height_px,
+    )  # fmt: skip
 
 
 def _clip(video_id: str, piece: ClipDraft) -> Clip:

@@ -49,8 +49,8 @@ class Dataset(Global[DatasetInput, DatasetEntry]):
     """Write the clips that are left as a dataset folder with a card, ready for ``datasets.load_dataset``.
 
     With ``media: virtual`` the folder holds Parquet files ``data/<split>-*.parquet``, with ``media: files``
-    a VideoFolder: ``<split>/clips/*.mp4`` and ``<split>/metadata.parquet``. Nothing in it names this machine.
-    Subsets repeat no file: they are folders or files of their own, which the larger tables take in.
+    a VideoFolder, or of images an ImageFolder: ``<split>/clips/*`` and ``<split>/metadata.parquet``. Nothing in it
+    names this machine. Subsets repeat no file: they are folders or files of their own, which the larger tables take in.
     Clips without a caption leave with the reason ``no_caption``, unless no clip has one.
 
     ``rights`` holds patterns of licences, the first that fits counts; below them CC0, public domain, CC BY and CC BY-SA

@@ -11,6 +11,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import datasets
 
+MEDIA = ("video", "image")  # columns of whole files
 METADATA_KEY = "huggingface"  # of a Parquet file's schema
 
 _NAMES = {"float": "float32", "double": "float64", "halffloat": "float16"}  # the others are called alike
@@ -25,7 +26,10 @@ def features(schema: pa.Schema) -> datasets.Features:
 
 def features_dict(schema: pa.Schema) -> dict[str, Any]:
     """What ``Features.to_dict`` gives; ``TypeError`` for a column type that it cannot hold."""
-    return {field.name: {"_type": "Video"} if is_video(field) else _feature(field.type) for field in schema}
+    return {
+        field.name: {"_type": media_of(field).capitalize()} if media_of(field) else _feature(field.type)
+        for field in schema
+    }
 
 
 def features_json(schema: pa.Schema) -> str:
@@ -35,7 +39,10 @@ def features_json(schema: pa.Schema) -> str:
 
 def features_yaml(schema: pa.Schema) -> list[dict[str, Any]]:
     """The same as a dataset card writes it in ``dataset_info.features``."""
-    return [{"name": field.name, **({"dtype": "video"} if is_video(field) else _yaml(field.type))} for field in schema]
+    return [
+        {"name": field.name, **({"dtype": media_of(field)} if media_of(field) else _yaml(field.type))}
+        for field in schema
+    ]
 
 
 def schema_of(described: Sequence[Mapping[str, Any]]) -> pa.Schema:
@@ -43,15 +50,15 @@ def schema_of(described: Sequence[Mapping[str, Any]]) -> pa.Schema:
     return pa.schema(_fields_of(described))
 
 
-def video_field(name: str, doc: str) -> pa.Field:
-    """A column of whole video files, as ``datasets.Video`` stores them."""
+def media_field(kind: str, doc: str) -> pa.Field:
+    """A column of whole files, `video` or `image`, as ``datasets`` stores them; it is called like them."""
     stored = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-    return pa.field(name, stored, metadata={"doc": doc, "feature": "video"})
+    return pa.field(kind, stored, metadata={"doc": doc, "feature": kind})
 
 
-def is_video(field: pa.Field) -> bool:
-    """Is it a column that ``video_field`` made?"""
-    return (field.metadata or {}).get(b"feature") == b"video"
+def media_of(field: pa.Field) -> str:
+    """The kind of a column that ``media_field`` made; empty for all others."""
+    return str((field.metadata or {}).get(b"feature", b"").decode())
 
 
 def _feature(type_: pa.DataType) -> dict[str, Any]:

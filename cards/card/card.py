@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 from ...engine.contract.errors import UserError
 from ...engine.contract.words import number_of
 from ...schemas import memoize
-from ...schemas.features import features_yaml
 from ...schemas.tables import column_table, markdown_text
-from ..release.columns import FILE, SCORE
+from ..release.columns import SCORE, file_features, files_of
 from ..release.facts import Facts
 from ..release.files import SplitFiles
 from ..release.licenses import card_license
@@ -28,9 +27,6 @@ from .figures import Figure
 from .limits import limits_of
 from .opinions import ReviewSummary, TeacherRecord
 from .statistics import Statistics
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
@@ -81,7 +77,7 @@ def make_card(wishes: CardOptions, facts: Facts, story: Provenance, contents: Ca
         wishes.template,
         front=yaml.safe_dump(front_matter(wishes, facts, story), sort_keys=False, allow_unicode=True, width=100),
         wishes=wishes, facts=facts, story=story, columns=column_table(facts.schema, scores), shown=contents,
-        sources=_source_words(facts.kinds), rights=contents.rights, gone=_takedown_note(contents.rights),
+        source=facts.source, files=files_of(facts.schema), rights=contents.rights, gone=_takedown_note(contents.rights),
         license=card_license(wishes.license), title=title, captions=facts.captions, numbers=contents.numbers,
         examples=sum(s.examples for s in facts.splits), seconds=sum(s.seconds for s in facts.splits),
         videos=sum(len(s.videos) for s in facts.splits), recipe=recipe, limits=limits_of(wishes.with_files, facts),
@@ -142,11 +138,6 @@ def _contact(text: str) -> str:
     return _link(text) if text.startswith(("http://", "https://")) else markdown_text(text)
 
 
-def _source_words(kinds: Sequence[str]) -> str:
-    """What sources are called: ``video``, ``image``, or ``source`` where there are several kinds."""
-    return kinds[0] if len(kinds) == 1 else "source"
-
-
 def md(value: object, most: int = 300) -> str:
     """Any text as a short piece of Markdown that stays text."""
     return markdown_text(short_text(str(value), most))
@@ -169,7 +160,11 @@ def front_matter(wishes: CardOptions, facts: Facts, story: Provenance) -> dict[s
         "data_files": _paths(splits, None, wishes.with_files),
     }
     counts = [{"name": s.name, "num_bytes": s.table_bytes, "num_examples": s.examples} for s in splits]
-    info: dict[str, Any] = {"features": _features(facts.schema), "splits": counts, "download_size": facts.file_bytes}
+    info: dict[str, Any] = {
+        "features": file_features(facts.schema),
+        "splits": counts,
+        "download_size": facts.file_bytes,
+    }
     info |= {"dataset_size": sum(s.table_bytes for s in splits)}
     if not facts.subsets:
         return said | {"configs": [default | labels], "dataset_info": info}
@@ -203,11 +198,6 @@ def _sizes(splits: Sequence[SplitFiles], parts: Sequence[str]) -> dict[str, Any]
         counts += [{"name": split.name, "num_bytes": size, "num_examples": split.rows_of(parts)}] if held else []
     total = sum(one.table_bytes for split in splits for part, one in split.parts.items() if part in parts)
     return {"splits": counts, "download_size": total, "dataset_size": total}
-
-
-def _features(schema: pa.Schema) -> list[dict[str, Any]]:
-    """As ``datasets`` sees them: VideoFolder puts the video in the place of the file's name."""
-    return [{"name": "video", "dtype": "video"} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
 def _shorten(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.contract.words import number_of
+from ..release.columns import files_of
 from ..release.facts import Facts
 from ..release.licenses import card_license
 from ..release.provenance import Provenance, StepRecord
@@ -69,9 +70,10 @@ def write_croissant(
 
 def _description(wishes: CardOptions, facts: Facts) -> str:
     clips, seconds = sum(s.examples for s in facts.splits), sum(s.seconds for s in facts.splits)
-    what = "Clips as video files" if wishes.with_files else "Clips as times of their source videos"
+    kind = {"video": "video ", "image": "image "}.get(files_of(facts.schema), "")
+    what = f"Clips as {kind}files" if wishes.with_files else f"Clips as times of their {facts.source}s"
     caption = ", each with a caption" if facts.captions else ""
-    videos = number_of(sum(len(s.videos) for s in facts.splits), "video")
+    videos = number_of(sum(len(s.videos) for s in facts.splits), facts.source.removeprefix("source "))
     return f"{what}: {number_of(clips, 'clip')} of {videos}, {seconds:,.0f} s{caption}."
 
 
@@ -146,7 +148,7 @@ def _responsible(
     yield "dataCollection", _steps(story, lambda step: step.kind.startswith("builders."))
     licences = ", ".join(f"{shorten(s.license) or 'no licence stated'}: {s.videos:,}" for s in facts.sources[:10])
     videos = sum(len(split.videos) for split in facts.splits)
-    yield "dataCollectionRawData", f"{videos:,} source videos, by licence as their sources state it ({licences})."
+    yield "dataCollectionRawData", f"{videos:,} {facts.source}s, by licence as their sources state it ({licences})."
     yield "dataPreprocessingProtocol", [f"{s.name}: {s.about}" for s in story.steps if s.kind.startswith("filters.")]
     drops = (f"{s.name} dropped {n:,} ({why})" for s in story.stages for why, n in s.reasons.items())
     yield "dataManipulationProtocol", "; ".join(drops)
@@ -167,7 +169,10 @@ def _responsible(
     yield "dataAnnotationAnalysis", _agreement(contents)
     yield "dataLimitations", limits_of(wishes.with_files, facts)
     yield "dataBiases", "No measure of bias was taken. The card shows how durations, words, tags and sources spread."
-    yield "personalSensitiveInformation", "The videos may show people who were not asked; nobody looked for them."
+    yield (
+        "personalSensitiveInformation",
+        f"The {facts.source}s may show people who were not asked; nobody looked for them.",
+    )
     yield "dataReleaseMaintenancePlan", _plan(wishes, contents)
 
 

@@ -39,7 +39,7 @@ _INSIDE = """
 SELECT jpeg FROM (
     SELECT part, min(time_s) AS time_s, arg_min(frame_id, time_s) AS frame_id FROM (
         SELECT frame_id, ntile({frames}) OVER (ORDER BY time_s) AS part, time_s FROM frames
-        WHERE video_id = ? AND time_s >= ? AND time_s < ?
+        WHERE video_id = $video AND time_s >= $start AND (time_s < $end OR time_s = $start)
     ) GROUP BY part
 ) JOIN frames USING (frame_id) ORDER BY part
 """
@@ -60,7 +60,8 @@ def read_examples(
     for number, (clip_id, video_id, start_s, end_s, title, caption, teacher, transcript, _) in enumerate(rows, 1):
         strip = ""
         if build is not None and video_id in may_show:
-            jpegs = build.execute(_INSIDE.format(frames=_FRAMES), [video_id, start_s, end_s]).fetchall()
+            inside = {"video": video_id, "start": start_s, "end": end_s}
+            jpegs = build.execute(_INSIDE.format(frames=_FRAMES), inside).fetchall()
             strip = _write_strip(folder, f"{FOLDER}/example-{number}.jpg", [jpeg for (jpeg,) in jpegs])
         made.append(CardExample(clip_id, title, start_s, end_s, caption, teacher, transcript, strip))
     return made

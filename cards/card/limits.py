@@ -9,6 +9,7 @@ from ..release.facts import Facts
 def limits_of(with_files: bool, facts: Facts) -> list[str]:
     """The limits, one sentence or two each, in Markdown."""
     clips = sum(split.examples for split in facts.splits)
+    source = facts.source
     told = list(_of_captions(facts))
     if facts.transcripts:
         told.append("Transcripts are as their sources have them: names and rare words may be wrong.")
@@ -25,8 +26,11 @@ def limits_of(with_files: bool, facts: Facts) -> list[str]:
     if any(not source.license for source in facts.sources):
         told.append("Some sources state no licence: find out before you publish their pictures.")
     if not with_files:
-        told.append("Source videos may move or vanish; `source_sha256` tells whether a file is the one that was used.")
-    told.append("The videos may show people who were not asked. Remove on request: every row names its source video.")
+        told.append(
+            f"{source.capitalize()}s may move or vanish; `source_sha256` tells whether a file is the one that was used."
+        )
+    shown = "The texts may be about people" if facts.kinds == ("text",) else f"The {source}s may show people"
+    told.append(f"{shown} who were not asked. Remove on request: every row names its {source}.")
     return told
 
 

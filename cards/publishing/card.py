@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ...schemas.features import MEDIA
 from ..release.reading import CARD
 from .config_files import ConfigFiles
 from .croissant import release_croissant
@@ -66,6 +67,7 @@ def _body(source: DatasetSource, release: ReleaseFolder, place: str) -> str:
 def _loading(release: ReleaseFolder, place: str) -> Iterator[str]:
     first = release.configs[0]
     videos = [f["name"] for f in first.features if f.get("dtype") == "video"]
+    kind = next((f["dtype"] for f in first.features if f.get("dtype") in MEDIA), "video")
     split = next(iter(first.data_files))
     yield from ("```python", f"from datasets import load_dataset{', Video' if videos else ''}", "", "")
     yield f'data = load_dataset("{place}", split="{split}")'
@@ -84,8 +86,8 @@ def _loading(release: ReleaseFolder, place: str) -> Iterator[str]:
     if release.layout == VIDEOFOLDER and len(release.configs) > 1:
         yield ""
         yield (
-            "`datasets` reads all tables of a repository with one reader, here that of video folders: the tables"
-            " beside `default` have a column `videos` that is empty."
+            f"`datasets` reads all tables of a repository with one reader, here that of {kind} folders: the tables"
+            f" beside `default` have a column `{kind}s` that is empty."
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ...engine.contract.words import number_of
 from ...engine.execution.failures import attempt, plain_text
 from ...engine.storage.sql import connect, parquet_table, quote_literal
+from ...schemas.features import MEDIA
 from ..release.columns import FILE
 from ..release.facts import find_dataset_repetition
 from ..release.licenses import HUB_LICENSES
@@ -92,7 +93,7 @@ def _looks(source: DatasetSource, release: ReleaseFolder, every: int) -> Iterato
 
 
 def _has_videos(release: ReleaseFolder) -> bool:
-    return any(feature.get("dtype") == "video" for feature in release.configs[0].features)
+    return any(feature.get("dtype") in MEDIA for feature in release.configs[0].features)
 
 
 def check_card(folder: Path) -> Iterator[Finding]:
@@ -151,7 +152,7 @@ def check_rows(source: DatasetSource, with_videos: bool) -> Iterator[Finding]:
             if column in names and (n := ask(f"SELECT count(*) FROM ({shared})")):
                 first = ask(f"SELECT min({column}) FROM ({shared})")
                 what = number_of(n, "source video") + ("" if column == "video_id" else ", by content")
-                yield Finding(f"in more than one split: {what}, such as {first}", "split by source video")
+                yield Finding(f"in more than one split: {what}, such as {first}", "split by source")
         if n := ask("SELECT count(*) - count(DISTINCT clip_id) FROM dataset"):
             yield Finding(f"there twice: {number_of(n, 'clip')}", _BUILD)
         if with_videos and "license" in names and (n := ask(_UNLICENSED)):

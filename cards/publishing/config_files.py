@@ -6,15 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...engine.contract.errors import UserError
-from ...schemas.features import features_yaml
-from ..release.columns import FILE
 from ..release.subsets import Subset
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -76,11 +71,6 @@ def describe_patterns(
 def parts_of(parts: Mapping[str, T], subset: Subset | None) -> list[T]:
     """What belongs to the parts of a subset, of things by part; all of them without a subset."""
     return [value for part, value in parts.items() if subset is None or part in subset.parts]
-
-
-def video_features(schema: pa.Schema) -> list[dict[str, Any]]:
-    """As VideoFolder gives them: the video in the place of the file's name."""
-    return [{"name": "video", "dtype": "video"} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
 class ClipFolder:

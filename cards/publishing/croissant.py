@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ...schemas.features import MEDIA
 from ..card.croissant import FILE as CROISSANT
 from ..card.croissant import PARQUET, RecordFiles, file_set, record_set
 from ..release.columns import FILE
@@ -69,5 +70,5 @@ def _columns(config: ConfigFiles) -> tuple[str, list[str]]:
     inside = next((feature["struct"] for feature in config.features if feature["name"] == "json"), None)
     if inside is not None:
         return "json", [feature["name"] for feature in inside]
-    linked = config.drop_labels  # a VideoFolder: `datasets` puts the video in the place of the file's name
-    return "table", [FILE if linked and f.get("dtype") == "video" else f["name"] for f in config.features]
+    linked = config.drop_labels  # a folder of media: `datasets` puts the file in the place of the file's name
+    return "table", [FILE if linked and f.get("dtype") in MEDIA else f["name"] for f in config.features]

@@ -100,8 +100,8 @@ def _without_decoding(data: Any, streaming: bool) -> Any:
     if streaming:
         return data.decode(False)
     for name, feature in data.features.items():
-        if isinstance(feature, datasets.Video):
-            data = data.cast_column(name, datasets.Video(decode=False))
+        if isinstance(feature, datasets.Video | datasets.Image):
+            data = data.cast_column(name, type(feature)(decode=False))
     return data
 
 

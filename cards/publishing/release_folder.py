@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.contract.errors import UserError
-from ...schemas.features import video_field
-from ..release.columns import FILE
+from ...schemas.features import media_field
+from ..release.columns import FILE, file_features, file_kind, files_of
 from ..release.files import GROUP_BYTES, put_file
 from ..release.subsets import part_name
-from .config_files import ClipFolder, ConfigFiles, SplitSize, describe_patterns, video_features
+from .config_files import ClipFolder, ConfigFiles, SplitSize, describe_patterns
 from .embedding import embed_files
 from .options import CONFIGS, DEFAULT, LINKS, PARQUET, VIDEOFOLDER, WEBDATASET, PublishOptions
 from .samples import TarConfig
@@ -58,6 +58,11 @@ def choose_layout(source: DatasetSource, options: PublishOptions) -> str:
             f"{what} needs clip files, and this dataset publishes times (`media: virtual`)",
             "give builders.clips `cut: smart` and cards.dataset `media: files`, or publish `parquet` or `links`",
         )
+    if layout == WEBDATASET and files_of(source.schema) == "mixed":
+        raise UserError(
+            "`datasets` reads no tar archives of which some samples hold a video and some an image",
+            "publish `videofolder` or `parquet`, or a dataset of each: filters.keep with `kind = 'image'`",
+        )
     return layout
 
 
@@ -78,7 +83,7 @@ def _default(source: DatasetSource, folder: Path, layout: str, embed: bool) -> l
     """The table `default` and its subsets."""
     wanted = [None, *source.nested()]
     if layout == VIDEOFOLDER or (layout == PARQUET and not source.with_files):
-        patterns, features = _link_files(source, folder), video_features(source.schema)
+        patterns, features = _link_files(source, folder), file_features(source.schema)
         return [describe_patterns(DEFAULT, folder, patterns, features, one, layout == VIDEOFOLDER) for one in wanted]
     schema = _table_schema(source.schema, layout, embed)
     made: TarConfig | TableConfig = (
@@ -101,7 +106,7 @@ def _table_schema(schema: pa.Schema, layout: str, embed: bool) -> pa.Schema:
 
     names = [name for name in (LINK_COLUMNS if layout == LINKS else schema.names) if name in schema.names]
     plain = pa.schema([schema.field(name) for name in names if name != FILE])
-    return pa.schema([video_field("video", "the clip's video file"), *plain]) if embed else plain
+    return pa.schema([media_field(file_kind(schema), "the clip's own file"), *plain]) if embed else plain
 
 
 def read_rows(files: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -155,7 +160,9 @@ def _side(side: SideTables, table: SideTable, source: DatasetSource, folder: Pat
         for split in source.tables:
             tars.write(split, side.read(table, split))
         return tars.describe()
-    tables = TableConfig(table.name, folder, table.name, table.schema, as_metadata=layout == VIDEOFOLDER)
+    tables = TableConfig(
+        table.name, folder, table.name, table.schema, file_kind(source.schema) if layout == VIDEOFOLDER else ""
+    )
     for split in source.tables:
         tables.write(split, side.read(table, split))
     return tables.describe()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...media.container import IMAGE_EXTENSIONS
 from ...schemas.features import features_yaml
 from ..release.columns import FILE
 from ..release.subsets import Subset, part_name
@@ -21,7 +22,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,90}")  # a dot would end it
 
 
 class TarConfig:
-    """A configuration of tar archives: of each row ``json``, of a clip its video and its caption as ``txt`` too."""
+    """A configuration of tar archives: of each row ``json``, of a clip its file and its caption as ``txt`` too."""
 
     def __init__(self, name: str, root: Path, folder: str, schema: pa.Schema) -> None:
         import pyarrow as pa
@@ -69,7 +70,10 @@ class TarConfig:
 
     def _features(self) -> list[dict[str, Any]]:
         """As the reader of ``datasets`` gives them: a column a file extension."""
-        made: list[dict[str, Any]] = [{"name": suffix, "dtype": "video"} for suffix in sorted(self.suffixes)]
+        made: list[dict[str, Any]] = [
+            {"name": suffix, "dtype": "image" if suffix in IMAGE_EXTENSIONS else "video"}
+            for suffix in sorted(self.suffixes)
+        ]
         made += [{"name": "txt", "dtype": "string"}] if self.has_text else []
         made += [{"name": "json", "struct": features_yaml(self.schema)}]
         return [*made, {"name": "__key__", "dtype": "string"}, {"name": "__url__", "dtype": "string"}]

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 class TableConfig:
     """A configuration of Parquet files, ``<name>/<split>-*.parquet``.
 
-    ``datasets`` reads all tables of a repository with the reader of the first, so beside a VideoFolder a table has to
-    be one: ``<name>/<split>/metadata.parquet``, with a list of file names that is empty throughout. (A null name would
-    do for datasets 5, and not for 4.)
+    ``datasets`` reads all tables of a repository with the reader of the first, so beside a VideoFolder or an
+    ImageFolder a table has to be one (``folder_of`` is `video` or `image`): ``<name>/<split>/metadata.parquet``, with a
+    list of file names that is empty throughout. (A null name would do for datasets 5, and not for 4.)
     """
 
-    def __init__(self, name: str, root: Path, folder: str, schema: pa.Schema, as_metadata: bool = False) -> None:
-
-        self.name, self.root, self.folder, self.as_metadata = name, root, folder, as_metadata
-        self.schema = schema.append(_no_files()) if as_metadata else schema
+    def __init__(self, name: str, root: Path, folder: str, schema: pa.Schema, folder_of: str = "") -> None:
+        self.name, self.root, self.folder, self.folder_of = name, root, folder, folder_of
+        self.schema = schema.append(_no_files(folder_of)) if folder_of else schema
         self.patterns: dict[str, dict[str, str]] = {}  # by split and part
 
     def write(self, split: str, rows: Iterator[pa.Table], part: str = "") -> None:
@@ -38,8 +37,8 @@ class TableConfig:
         for table in rows:
             if out is None:
                 out = self._open(split, part)
-            if self.as_metadata:
-                field = _no_files()
+            if self.folder_of:
+                field = _no_files(self.folder_of)
                 table = table.append_column(field, pa.array([[]] * len(table), field.type))
             out.add(table.select(self.schema.names).cast(self.schema))
             del table  # videos: only those of one row group are held
@@ -48,7 +47,7 @@ class TableConfig:
 
     def _open(self, split: str, part: str) -> TableFiles:
         name, patterns = part_name(split, part), self.patterns.setdefault(split, {})
-        if self.as_metadata:
+        if self.folder_of:
             patterns[part] = f"{self.folder}/{name}/metadata.parquet"
             return TableFiles(self.root / self.folder / name, "metadata", self.schema, sharded=False)
         patterns[part] = f"{self.folder}/{name}-*.parquet"
@@ -57,13 +56,13 @@ class TableConfig:
     def describe(self, subset: Subset | None = None) -> ConfigFiles:
         """What was written, or a subset of it."""
         found = features_yaml(self.schema)
-        if self.as_metadata:
-            found[-1] = {"name": found[-1]["name"], "list": [{"name": "video", "dtype": "video"}]}
-        return describe_patterns(self.name, self.root, self.patterns, found, subset, self.as_metadata)
+        if self.folder_of:
+            found[-1] = {"name": found[-1]["name"], "list": [{"name": self.folder_of, "dtype": self.folder_of}]}
+        return describe_patterns(self.name, self.root, self.patterns, found, subset, bool(self.folder_of))
 
 
-def _no_files() -> pa.Field:
+def _no_files(kind: str) -> pa.Field:
     import pyarrow as pa
 
-    doc = {"doc": "empty: the videos are in the table `default`"}
-    return pa.field("videos", pa.list_(pa.struct([pa.field(FILE, pa.string())])), metadata=doc)
+    doc = {"doc": f"empty: the {kind}s are in the table `default`"}
+    return pa.field(f"{kind}s", pa.list_(pa.struct([pa.field(FILE, pa.string())])), metadata=doc)

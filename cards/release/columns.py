@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ...schemas import Col, Pair, arrow_schema
+from ...schemas.features import features_yaml
 from ...schemas.media import KINDS
 from .words import short_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE = "file_name"  # what VideoFolder looks for
 SCORE = "score_"
+_FILES = b"files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,12 @@ class Candidate:
 class Example:
     """One row of the published table: one clip. Columns that a build has no data for are left out."""
 
-    file_name: Annotated[str, Col("the clip's video file, relative to this table; `datasets` gives it as `video`")]
+    file_name: Annotated[str, Col("the clip's own file, relative to this table; `datasets` gives the file itself")]
     clip_id: Annotated[str, Col("id of the clip: the video's id and the times in milliseconds")]
-    video_id: Annotated[str, Col("id of the source video; all clips of a video are in one split")]
+    video_id: Annotated[str, Col("id of the source; all clips of one are in one split")]
     kind: Annotated[str, Col("what the source is: an image's clip is `[0, 0]`, a text has no picture", choices=KINDS)]
-    start_s: Annotated[float, Col("start of the clip in the source video", unit="s")]
-    end_s: Annotated[float, Col("end of the clip in the source video, exclusive", unit="s")]
+    start_s: Annotated[float, Col("start of the clip in its source", unit="s")]
+    end_s: Annotated[float, Col("end of the clip in its source, exclusive", unit="s")]
     duration_s: Annotated[float, Col("length of the clip", unit="s", low=0)]
     shots: Annotated[int, Col("number of shots in the clip", low=0)]
     caption: Annotated[str, Col("the caption")]
@@ -61,23 +63,21 @@ class Example:
         ),
     ]
     reviewers: Annotated[int, Col("how many people answered about the clip", low=0)]
-    title: Annotated[str, Col("title of the source video, empty where unknown")]
-    uploader: Annotated[str, Col("who published the source video, empty where unknown")]
-    uri: Annotated[str, Col("where the source video came from: a URL, or a path inside the source folder")]
-    license: Annotated[str, Col("licence of the source video as its source states it, empty where unknown")]
-    source_sha256: Annotated[str, Col("SHA-256 of the source video's file, hexadecimal")]
-    width_px: Annotated[
-        int | None, Col("width of the source video as shown: upright, with square pixels", unit="px", low=1)
-    ]
+    title: Annotated[str, Col("title of the source, empty where unknown")]
+    uploader: Annotated[str, Col("who published the source, empty where unknown")]
+    uri: Annotated[str, Col("where the source came from: a URL, or a path inside the source folder")]
+    license: Annotated[str, Col("licence of the source, as it was stated there, empty where unknown")]
+    source_sha256: Annotated[str, Col("SHA-256 of the source's file, hexadecimal")]
+    width_px: Annotated[int | None, Col("width of the source as shown: upright, with square pixels", unit="px", low=1)]
     height_px: Annotated[
-        int | None, Col("height of the source video as shown: upright, with square pixels", unit="px", low=1)
+        int | None, Col("height of the source as shown: upright, with square pixels", unit="px", low=1)
     ]
-    coded_width_px: Annotated[int | None, Col("width of the source video as it is stored", unit="px", low=1)]
-    coded_height_px: Annotated[int | None, Col("height of the source video as it is stored", unit="px", low=1)]
+    coded_width_px: Annotated[int | None, Col("width of the source as it is stored", unit="px", low=1)]
+    coded_height_px: Annotated[int | None, Col("height of the source as it is stored", unit="px", low=1)]
     file_width_px: Annotated[int | None, Col("width of the clip's own file as shown", unit="px", low=1)]
     file_height_px: Annotated[int | None, Col("height of the clip's own file as shown", unit="px", low=1)]
     damaged: Annotated[float | None, Col("share of the clip's frames that are damaged in the source", low=0, high=1)]
-    fps: Annotated[float | None, Col("average frame rate of the source video", unit="1/s", low=0)]
+    fps: Annotated[float | None, Col("average frame rate of the source", unit="1/s", low=0)]
 
 
 def score_columns(names: Iterable[str]) -> dict[str, str]:
@@ -109,6 +109,31 @@ def release_schema(
         for name, column in scores.items()
     ]
     return pa.schema([*fields[:at], *made, *fields[at:]])
+
+
+def files_of(schema: pa.Schema) -> str:
+    """What the files of a release's clips are: ``video``, ``image``, or ``mixed``; empty where there are none."""
+    if FILE not in schema.names:
+        return ""
+    return ((schema.field(FILE).metadata or {}).get(_FILES) or b"video").decode()
+
+
+def name_files(schema: pa.Schema, kind: str) -> pa.Schema:
+    """The schema that says so."""
+    at = schema.get_field_index(FILE)
+    field = schema.field(at)
+    return schema.set(at, field.with_metadata({**(field.metadata or {}), _FILES: kind.encode()}))
+
+
+def file_kind(schema: pa.Schema) -> str:
+    """The feature of ``datasets`` that holds them: ``image``, or ``video``, which keeps files of both kinds as well."""
+    return "image" if files_of(schema) == "image" else "video"
+
+
+def file_features(schema: pa.Schema) -> list[dict[str, Any]]:
+    """As VideoFolder and ImageFolder of ``datasets`` give a table: the file itself in the place of its name."""
+    kind = file_kind(schema)
+    return [{"name": kind, "dtype": kind} if f["name"] == FILE else f for f in features_yaml(schema)]
 
 
 def _score_doc(name: str, models: Sequence[str]) -> str:

@@ -75,6 +75,11 @@ class Facts(NamedTuple):
     kinds: tuple[str, ...] = ("video",)  # of their sources, the most frequent first
     subsets: Sequence[Subset] = ()  # from the smallest on
 
+    @property
+    def source(self) -> str:
+        """What a source is called: ``source video``, ``source image``, or ``source`` where there are several kinds."""
+        return f"source {self.kinds[0]}" if len(self.kinds) == 1 else "source"
+
 
 CHOSEN = "(SELECT clip_id, teacher, text AS caption, language FROM _chosen ANTI JOIN _bare USING (clip_id))"
 PUBLISHED = "(FROM clips ANTI JOIN _bare USING (clip_id))"

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...engine.contract.errors import UserError
-from ...schemas.features import METADATA_KEY, features_json, is_video
+from ...schemas.features import METADATA_KEY, features_json, media_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,8 +137,8 @@ class TableFiles:
 
 
 def _encoding(schema: pa.Schema) -> dict[str, Any]:
-    """How columns are encoded: whole videos as they are, which is what the Hub can play; all else small."""
-    if not any(map(is_video, schema)):
+    """How columns are encoded: whole videos and images as they are, which is what the Hub can play; all else small."""
+    if not any(map(media_of, schema)):
         return {"compression": "zstd"}
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -147,7 +147,7 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     pq.write_table(schema.empty_table(), sink)
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     paths = [leaves.column(i).path for i in range(len(leaves))]
-    videos = [f"{field.name}.bytes" for field in schema if is_video(field)]
+    videos = [f"{field.name}.bytes" for field in schema if media_of(field)]
     packed = [path for path in paths if path not in videos]
     compression = dict.fromkeys(packed, "zstd") | dict.fromkeys(videos, "none")
     return {"compression": compression, "use_dictionary": packed, "write_statistics": packed}

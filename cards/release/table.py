@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...engine.storage.sql import quote_literal
-from .columns import FILE, release_schema, score_columns
+from .columns import FILE, name_files, release_schema, score_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,6 +115,11 @@ SELECT carries, count(*) FROM clips JOIN _placed USING (video_id)
 WHERE carries IN ('takedown', 'nothing') OR clip_id NOT IN (SELECT clip_id FROM _bare) GROUP BY carries
 """
 
+_FILE_KINDS = """
+SELECT DISTINCT coalesce(kind, 'video') FROM (FROM clips ANTI JOIN _bare USING (clip_id))
+JOIN _placed USING (video_id) LEFT JOIN videos USING (video_id) WHERE carries = 'bytes'
+"""
+
 _COLUMNS_OF = {
     "captions": ("caption", "teacher", "model"),
     "tags": ("objects", "attributes", "pairs"),
@@ -167,6 +172,9 @@ def prepare(db: duckdb.DuckDBPyConnection, places: Mapping[str, VideoPlace], wit
         db.execute(f"CREATE TEMP VIEW _scores AS {score_query(scores)}")
     db.execute(f"CREATE TEMP VIEW release AS {_QUERY.format(scores=chosen, joined=joined)}")
     schema = release_schema(_missing(db, with_files), scores, models)
+    if with_files:
+        kinds = [kind for (kind,) in db.execute(_FILE_KINDS).fetchall()]
+        schema = name_files(schema, kinds[0] if len(kinds) == 1 else "mixed" if kinds else "video")
     if with_files and carries["links"]:
         schema = schema.set(schema.get_field_index(FILE), schema.field(FILE).with_nullable(True))
     return Contents(schema, scores, left_out, carries)

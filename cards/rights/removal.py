@@ -185,6 +185,12 @@ def _compression(source: Any) -> dict[str, str] | str:
     return {c.path_in_schema: {"UNCOMPRESSED": "none"}.get(c.compression, c.compression.lower()) for c in columns}
 
 
+_SOURCES_HEAD = "|".join(  # a look back has one length
+    rf"(?<=^\| licence as the source states it \| published by \| {sources} \|\n)"
+    for sources in ("source videos", "source images", "source texts", "sources")
+)
+
+
 def _rewrite_card(dataset: DatasetFolder, gone: Tombstones, version: str) -> None:
     """Put right what the card says of the tables; of the rest it says that it is of before."""
     left = _open(dataset.root)
@@ -197,7 +203,7 @@ def _rewrite_card(dataset: DatasetFolder, gone: Tombstones, version: str) -> Non
     figures = draw_figures(dataset.root, [], [], numbers)
     front = {**left.front, **({"version": version} if version else {})}
     _count_again(dataset.root, front)
-    left_over = f"{number_of(numbers.rows, 'clip')} of {number_of(numbers.videos, 'source video')} stayed"
+    left_over = f"{number_of(numbers.rows, 'clip')} of {number_of(numbers.videos, 'source')} stayed"
     shown = "\n".join(f"![{figure.path.rpartition('/')[2]}]({figure.path})" for figure in figures)
     body = left.body
     for pattern, text in (
@@ -205,7 +211,7 @@ def _rewrite_card(dataset: DatasetFolder, gone: Tombstones, version: str) -> Non
         (r"^!\[[^\n]*\]\(card-figures/(?!funnel\.)[^\n)]*\)\n", ""),
         (r"^> \*\*(One caption stands on|Videos were taken down)[^\n]*\n\n", ""),
         (r"^(Nothing was taken down so far\.|[\d,]+ source videos? with [\d,]+ clips? w[^\n]*)$", tombstone_text(gone)),
-        (r"(?<=^\| licence as the source states it \| published by \| source videos \|\n)(\|[^\n]*\n)+", sources),
+        (rf"(?:{_SOURCES_HEAD})(\|[^\n]*\n)+", sources),
         (r"(?<=^## Statistics\n\n)", f"{shown}\n\n"),
         (r"(?<=\n\n)(?=\S)", f"> **Videos were taken down** after this card was written: {left_over}. {_STALE}\n\n"),
     ):

@@ -217,7 +217,7 @@ def test_a_takedown_leaves_no_trace_but_a_number(tmp_path: Path) -> None:
     assert gone == Removal(1, 1, 1, "") and set(published(tmp_path)) == {"free", "busy", "mute"}
     assert "tube" not in texts(folder) and not any("tube" in str(file) for file in folder.rglob("*"))
     card = (folder / "README.md").read_text()
-    assert "1 source video with 1 clip was taken down" in card and "3 clips of 3 source videos stayed" in card
+    assert "1 source video with 1 clip was taken down" in card and "3 clips of 3 sources stayed" in card
     assert "## Changelog\n\n### Takedown, not yet released\n" in card and "## Examples" not in card
     assert json.loads((folder / "takedown.json").read_text()) == {"videos": 1, "clips": 1}
     data = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
