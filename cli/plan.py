@@ -28,8 +28,10 @@ def plan(
     """Say what a build would do, and why.
 
     For each step: how many rows it has handled (done, dropped or failed), how many of them failed, how many are
-    to do, and why. A `+` stands for rows that steps before it have yet to make. A plan runs nothing, unless you ask
-    for an estimate: that builds a few videos beside the build, and the build does not pay for their answers again.
+    to do, and why. A `+` stands for rows that steps before it have yet to make. Below are the workers of each
+    step that has something to do, and what each worker takes: processors, GPUs, memory. A plan runs nothing, unless
+    you ask for an estimate: that builds a few videos beside the build, and the build does not pay for their answers
+    again.
     """
     from ..engine.execution.runner import RunOptions
     from ..engine.preview import preview_build
@@ -53,7 +55,18 @@ def plan(
     columns = [Column("step"), Column("done", "right"), Column("failed", "right"), Column("to do", "right")]
     print_table([*columns, Column("why", wide=True)], [_line(forecast) for forecast in found])
     print(f"\n{_summary(found)}; build folder {place_of(root)}")
+    _print_placements(found)
     _print_missing(found)
+
+
+def _print_placements(found: list[Forecast]) -> None:
+    """What the steps that have something to do take of this machine, but for those that the main process does."""
+    busy = [f for f in found if (f.to_do or f.after) and (f.placement.workers or f.placement.concurrency)]
+    takes = {f.name: str(f.placement) for f in busy}
+    if takes:
+        print("\ntakes:")
+        for name, placement in takes.items():
+            print(f"  {name}: {placement}")
 
 
 def _print_missing(found: list[Forecast]) -> None:
@@ -72,7 +85,8 @@ def _print_missing(found: list[Forecast]) -> None:
 
 
 def _object(forecast: Forecast) -> dict[str, Any]:
-    return {**forecast._asdict(), "missing": [one._asdict() for one in forecast.missing]}
+    placement = {**forecast.placement._asdict(), "resources": forecast.placement.resources._asdict()}
+    return {**forecast._asdict(), "missing": [one._asdict() for one in forecast.missing], "placement": placement}
 
 
 def _line(forecast: Forecast) -> list[str]:

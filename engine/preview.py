@@ -11,14 +11,38 @@ from typing import Any, NamedTuple
 from .contract.options import plain_options
 from .contract.recipe import Recipe
 from .contract.requirements import Requirement
+from .contract.resources import Resources
 from .contract.step import Item
+from .contract.words import number_of
 from .execution.build_folder import check_build_folder, check_recipe
 from .execution.global_step import global_key, make_context
 from .execution.runner import RunOptions
 from .execution.shard_task import Task, deal_items
-from .planning.plan import Node, TableRef, make_plan
+from .execution.worker_pool import most_workers
+from .planning.plan import Node, TableRef, concurrency_of, make_plan
 from .storage.join import inputs_of
 from .storage.store import Store
+
+
+class Placement(NamedTuple):
+    """Where a step's work is done, and what that takes of this machine.
+
+    Attributes:
+        workers: processes at once, as far as there is memory; 0 where the main process does it.
+        concurrency: rows at once that wait for servers; 0 for a step that works.
+        resources: what each of the workers takes.
+    """
+
+    workers: int = 0
+    concurrency: int = 0
+    resources: Resources = Resources()
+
+    def __str__(self) -> str:
+        if self.concurrency:
+            return f"{number_of(self.concurrency, 'row')} at once, waiting for servers"
+        if not self.workers:
+            return "the main process"
+        return f"{number_of(self.workers, 'worker')}{' each' if self.workers > 1 else ''} of {self.resources}"
 
 
 class Forecast(NamedTuple):
@@ -35,6 +59,7 @@ class Forecast(NamedTuple):
         after: a step before it whose rows are not all there yet, so that more may be to do; empty for none.
         waiting: what it waits for, if it is people.
         missing: packages, weights and programs that it lacks, where something is, or may be, to do.
+        placement: how many workers it has, and what each takes.
     """
 
     name: str
@@ -47,6 +72,7 @@ class Forecast(NamedTuple):
     after: str
     waiting: str
     missing: tuple[Requirement, ...] = ()
+    placement: Placement = Placement()
 
 
 @dataclass
@@ -97,6 +123,7 @@ class _Preview:
     ) -> None:
         self.nodes, self.store, self.options = nodes, store, options
         self.before = {step["name"]: step for step in lock["steps"]} if lock else {}
+        self.machine = options.machine()
         self.is_up_to_date: set[tuple[int, int]] = set()  # (node, shard); a whole step's shard is 0
 
     def forecasts(self) -> list[Forecast]:
@@ -199,8 +226,19 @@ class _Preview:
     def _forecast(self, node: Node, table: TableRef, count: _Count, waiting: str) -> Forecast:
         to_do, why, changed = sum(count.why.values()), dict(count.why), self._describe_change(node, table)
         return Forecast(
-            table.name, node.shape, count.done, count.failed, to_do, why, changed, count.after, waiting
+            table.name, node.shape, count.done, count.failed, to_do, why, changed, count.after, waiting,
+            placement=self._placement(node),
         )  # fmt: skip
+
+    def _placement(self, node: Node) -> Placement:
+        needs, concurrency = node.step.resources(), concurrency_of(node)
+        if node.step.cost == "row" and node.shape != "global":
+            return Placement(resources=needs)
+        if node.shape == "global":
+            return Placement(1, 0, needs)
+        return Placement(
+            0 if concurrency else most_workers(node, self.machine, self.options.workers), concurrency, needs
+        )
 
 
 def _differing(was: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from importlinter.cli import lint_imports
@@ -39,6 +40,12 @@ def test_only_one_place_catches_everything() -> None:
                 if not reraises:
                     catching.add(path.relative_to(ROOT).as_posix())
     assert catching == {"engine/execution/failures.py"}
+
+
+def test_only_storage_lists_or_renames_files_of_a_build() -> None:
+    told = re.compile(r"\.r?glob\(|\biterdir\(|\bscandir\(|\blistdir\(|\.rename\(|\bos\.replace\(")
+    engine = [path for path in FILES if path.relative_to(ROOT).parts[0] == "engine" and path.parent.name != "storage"]
+    assert len(engine) > 40 and not [path.name for path in engine if told.search(path.read_text(encoding="utf-8"))]
 
 
 def test_files_stay_short() -> None:

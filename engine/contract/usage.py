@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from ...schemas import Col
 from ..storage.files import read_json, write_json
+from ..storage.filesystem import LocalFolder
 from .errors import Waiting
 
 FOLDER = "usage"
@@ -214,7 +215,7 @@ class UsageCounter:
         known = {counter._file for counter in here}
         if known != self._known:
             self._known = known
-            others = (file for file in self._file.parent.glob("*.json") if file not in known)
+            others = (file for file in _files(self._file.parent) if file not in known)
             self._others = total(usage for file in others for usage in _read(file).spent.values())
         return total(usage for counter in here for usage in counter._mine().spent.values()).plus(self._others)
 
@@ -254,7 +255,7 @@ def _tokens(usage: Usage) -> int:
 def read_usage(root: Path) -> dict[str, UsageTotals]:
     """What a build folder's steps have cost so far, by step."""
     found: dict[str, UsageTotals] = {}
-    for file in sorted((root / FOLDER).glob("*.json")):
+    for file in _files(root / FOLDER):
         step, own = unquote(file.stem.partition(_PART)[0]), _read(file)
         before = found.get(step, UsageTotals({}, {}))
         found[step] = UsageTotals(*(_added(*both) for both in zip(before, own, strict=True)))
@@ -263,6 +264,11 @@ def read_usage(root: Path) -> dict[str, UsageTotals]:
 
 def _added(some: Usages, others: Usages) -> Usages:
     return {model: some.get(model, Usage()).plus(others.get(model, Usage())) for model in {**some, **others}}
+
+
+def _files(folder: Path) -> list[Path]:
+    files = LocalFolder(folder)
+    return [files.local_copy(one.name) for one in files.list("") if one.name.endswith(".json")]
 
 
 def _read(file: Path) -> UsageTotals:

@@ -27,10 +27,6 @@ class GpuShares:
         self._gpus = list(gpus)
         self._grants: list[GpuGrant] = []
 
-    def most_workers(self, needs: Resources) -> int:
-        """How many workers there are at once unless the recipe says otherwise: one on each GPU."""
-        return max(len(self._gpus) // math.ceil(needs.gpus), 1)
-
     def take(self, needs: Resources) -> GpuGrant | None:
         """What a worker needs, on the GPUs with most left; None where there is not enough now."""
         if not needs.gpus or not self._gpus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import time
 import types
@@ -117,7 +118,7 @@ class WorkerPool:
         if self._has_cpus(node):
             if (idle := next((worker for worker in mine if not worker.in_flight), None)) is not None:
                 return idle
-            if len(mine) < self._most(node) and (new := self._start(node)):
+            if len(mine) < most_workers(node, self._plan.machine, self._plan.workers) and (new := self._start(node)):
                 return new
         at_work = (worker for worker in mine if worker.in_flight < _IN_FLIGHT)
         return next(at_work, None) if ahead and all(worker.is_open for worker in mine) else None
@@ -126,15 +127,6 @@ class WorkerPool:
         """Are there processors for one more worker at work? A step that wants more than there are has them all."""
         busy = sum(worker.needs.cpus for worker in self._workers if worker.in_flight)
         return not busy or busy + node.step.resources().cpus <= self._plan.workers
-
-    def _most(self, node: Node) -> int:
-        """How many workers the node may have."""
-        needs = node.step.resources()
-        if node.use.workers:
-            return node.use.workers
-        if needs.gpus and self._plan.machine.gpus:
-            return self._gpus.most_workers(needs)
-        return 1 if node.step.cost in ("llm", "gpu") else self._plan.workers
 
     def _start(self, node: Node) -> WorkerProcess | None:
         """A new worker, where there is a GPU for it, if it needs one, and memory."""
@@ -195,6 +187,16 @@ class WorkerPool:
         """End all of them now."""
         for worker in self._workers:
             worker.kill()
+
+
+def most_workers(node: Node, machine: Machine, cpus: int) -> int:
+    """Worker processes that a node has at once, where there is memory: as its recipe says, or one on each GPU."""
+    needs = node.step.resources()
+    if node.use.workers:
+        return node.use.workers
+    if needs.gpus and machine.gpus:
+        return max(len(machine.gpus) // math.ceil(needs.gpus), 1)
+    return 1 if node.step.cost in ("llm", "gpu") else cpus
 
 
 class _ImportFinder(pickle.Pickler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,7 +51,9 @@ def test_plan_before_anything_was_built(cliploom: Run, few: Path) -> None:
     assert (folder["to_do"], folder["why"], folder["after"]) == (3, {"new": 3}, "")
     assert (transcripts["to_do"], transcripts["after"]) == (0, "builders.folder")
     assert not out.exists()
+    assert folder["placement"]["workers"] >= 1 and folder["placement"]["resources"]["memory_mb"] == 300
     said = cliploom("plan", few, "--out", out, "--limit", 1).out
+    assert re.search(r"^takes:\n  builders.folder: \d+ workers? (each )?of 1 CPU, 300 MB\n", said, re.M)
     assert "1 row to do, and what follows from builders.folder" in said
 
 

@@ -17,6 +17,7 @@ from cliploom.engine.execution import machine
 from cliploom.engine.execution.gpu_shares import GpuShares
 from cliploom.engine.execution.machine import Gpu, Machine, read_gpus, visible_gpus
 from cliploom.engine.execution.runner import RunOptions
+from cliploom.engine.preview import preview_build
 
 TWO = (Gpu("0", 8000), Gpu("1", 8000))
 FOUND = {"GPU-aa": Gpu("0", 8000, 10, "A"), "GPU-bb": Gpu("1", 16000, 20, "B")}
@@ -30,7 +31,6 @@ def visible(shares: GpuShares, *needs: Resources) -> list[str | None]:
 
 def test_each_worker_has_a_gpu_of_its_own_and_the_next_waits() -> None:
     shares, whole = GpuShares(TWO), Resources(gpus=1)
-    assert shares.most_workers(whole) == 2 and shares.most_workers(Resources(gpus=2)) == 1
     first = shares.take(whole)
     assert first is not None
     assert first.environment == {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
@@ -141,3 +141,22 @@ def test_a_step_that_fits_no_machine_is_refused_in_one_line_before_anything_star
     with pytest.raises(UserError, match=r"^hostile.AtOnce needs 9000 MB of memory, this machine has 8000 MB\n"):
         build(tmp_path / "b", all_at_once, memory_mb=8000)
     assert not list((tmp_path / "b").glob("tables/**/rows-*"))
+
+
+def test_a_plan_tells_the_workers_of_each_step_and_what_each_takes(tmp_path: Path) -> None:
+    sees = hostile.SeesGpus()
+    steps = (
+        toys.Numbers(last=5),
+        toys.Pieces(),
+        toys.Say(),
+        sees,
+        StepUse(hostile.SeesGpus("", "e"), "two", workers=3),
+    )
+    recipe = Recipe("gpus", (*steps, hostile.InLanes()), shards=4)
+    options = RunOptions(workers=4, machine=lambda: Machine(4, 1 << 20, TWO))
+    told = {one.name: one.placement for one in preview_build(recipe, tmp_path / "none", options)}
+    assert str(told["toys.Numbers"]) == str(told["toys.Pieces"]) == "the main process"
+    assert str(told["toys.Say"]) == "4 workers each of 1 CPU, 300 MB"
+    assert str(told["hostile.SeesGpus"]) == f"2 workers each of {sees.resources()}" and sees.resources().gpus
+    assert told["two"].workers == 3
+    assert str(told["hostile.InLanes"]) == "3 rows at once, waiting for servers"
