@@ -36,9 +36,12 @@ $(READY): pyproject.toml requirements-models.txt requirements-review.txt constra
 demo: $(READY)
 	$(BIN)/cliploom demo --out $(DEMO)
 
-# Files side by side, on at most four processors: a worker may hold 3 GB with the models of the demo.
+# Files side by side, one more than there are processors, since tests wait for disks and processes; at most four: a
+# worker may hold 3 GB with the models of the demo. Their order is that of tests/conftest.py.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 4))')
+
 test: $(READY)
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Environments of their own, about 3 GB in all; a Python that is not here is skipped and said so.
 test-matrix:

@@ -1,5 +1,8 @@
 """What the engine itself costs: builds whose steps do nothing.
 
+``python benchmarks/engine.py filters 10000000`` runs that many clips through filters alone, in shards of as many rows
+as a million has in 64: what they add to memory is that of a few shards, however many there are.
+
 ``python benchmarks/engine.py [ROWS [FRAMES [SHARDS]]]`` prints, each with its goal: CPU microseconds per row, the time
 of building again with nothing to do, and the floor in the same run, writing and reading the same rows once as plain
 Parquet; frames per second through a step that looks at real JPEGs, and how much they add to the main process; clips
@@ -40,6 +43,7 @@ from cliploom.schemas import Clip, Col, Frame, Score, Video, from_arrow, to_arro
 FRAMES = 550  # per video
 SAMPLES = Path(__file__).parent.parent / "recipes" / "media"
 CLIPS = 100  # per video
+SHARDS = 64  # of a recipe that says nothing
 
 
 @dataclass(frozen=True)
@@ -128,14 +132,16 @@ class Look(Split[Frame, Score]):
 
 def main() -> None:
     """All of it."""
-    given = [int(word) for word in sys.argv[1:]]
+    alone = sys.argv[1:2] == ["filters"]
+    given = [int(word) for word in sys.argv[2 if alone else 1 :]]
     rows, frames, shards = [*given, *(1_000_000, 6_600, 2_048)[len(given) :]]
-    for measure, size in (
+    all_of_them = (
         (measure_frames, frames),
         (measure_rows, rows),
         (measure_filters, rows),
         (measure_shards, shards),
-    ):
+    )
+    for measure, size in all_of_them[2:3] if alone else all_of_them:
         root = Path(tempfile.mkdtemp())
         try:
             measure(root, size)
@@ -183,18 +189,19 @@ def measure_frames(root: Path, frames: int) -> None:
 
 def measure_filters(root: Path, rows: int) -> None:
     """Judge many clips by steps that take tables."""
-    before = (Videos(max(rows // CLIPS, 1)), Clips())
-    recipe = Recipe("tables", (*before, Duration(0.5, 60.0), Keep("seconds between 0.5 and 60 and start_s >= 0")))
-    run_build(Recipe("tables", before), root, RunOptions(workers=2))
+    before, shards = (Videos(max(rows // CLIPS, 1)), Clips()), min(max(rows // (1_000_000 // SHARDS), SHARDS), 4096)
+    filters = Duration(0.5, 60.0), Keep("seconds between 0.5 and 60 and start_s >= 0")
+    recipe = Recipe("tables", (*before, *filters), shards=shards)
+    run_build(Recipe("tables", before, shards=shards), root, RunOptions(workers=2))
     peak = peak_mb()
     cpu, seconds = timed(lambda: run_build(recipe, root, RunOptions(workers=2)))
     added = peak_mb() - peak
     ledger = lines_of(*columns_of_clips(rows), 0.0)
     floor_cpu, _ = timed(lambda: pq.write_table(ledger, root / "floor.parquet", compression="zstd"))
-    print(f"clips through filters  {rows:>12,}")
+    print(f"clips through filters  {rows:>12,} in {shards} shards")
     print(f"duration and keep      {cpu:>9.2f} CPU s {seconds:>8.2f} s  (goal 2 for a million)")
     print(f"per clip               {cpu / rows * 1e6:>9.2f} us  (ratio {cpu / floor_cpu:.1f} to their plain Parquet)")
-    print(f"added to peak memory   {added:>9} MB")
+    print(f"added to peak memory   {added:>9} MB, to {peak + added} MB")
 
 
 def measure_shards(root: Path, shards: int) -> None:

@@ -19,7 +19,7 @@ from cliploom.engine.build import Build, FunnelStage, run_build
 from cliploom.engine.contract.errors import UserError
 from cliploom.engine.execution.runner import RunOptions
 
-KILLS = 32
+KILLS = 12
 PROGRAM = (sys.executable, "-c", "import toys; toys.main()")
 
 
@@ -277,7 +277,7 @@ def test_memory_does_not_grow_with_the_number_of_videos(tmp_path: Path) -> None:
     )  # fmt: skip
     env = toys.environment()
     peaks = []
-    for videos in (100, 3000):
+    for videos in (100, 2000):
         settings = json.dumps({"numbers__last": videos - 1, "longest__most_s": 1.5})
         command = [sys.executable, "-c", program, str(tmp_path / str(videos)), settings]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)

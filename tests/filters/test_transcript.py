@@ -9,7 +9,7 @@ import pytest
 
 from cliploom.filters.transcript import Transcript
 from cliploom.models.asr.hallucinations import SentenceMeasures
-from cliploom.schemas import Segment
+from cliploom.schemas import Segment, to_arrow
 
 
 def said(**measures: Any) -> Segment:
@@ -44,3 +44,13 @@ def test_subtitles_stay() -> None:
 def test_limits_can_be_moved_and_switched_off(options: dict[str, Any], reason: str | None) -> None:
     loop = said(repetition=0.8, no_speech=0.9, compression=5.0, log_prob=-1.5)
     assert Transcript(**options).drop(loop) == reason
+
+
+@pytest.mark.parametrize("switched_off", [None, "max_repetition", "max_no_speech", "max_compression", "min_log_prob"])
+def test_a_table_is_judged_as_its_rows_are(switched_off: str | None) -> None:
+    step = Transcript(**({switched_off: None} if switched_off else {}))
+    values = (None, 0.5, 0.9), (None, 0.6, 0.95), (None, 2.4, 3.0), (None, -0.5, -1.0, -1.4)
+    rows = [said(**dict(zip(step.depends_on, some, strict=True))) for some in product(*values)]
+    table = to_arrow(Segment, rows).select(step.table_columns())
+    assert step.drop_table(table).to_pylist() == [step.drop(row) for row in rows]
+    assert step.drop_table(table.slice(0, 0)).to_pylist() == []
