@@ -48,7 +48,8 @@ def test_limits_can_be_moved_and_switched_off(options: dict[str, Any], reason: s
 
 @pytest.mark.parametrize("switched_off", [None, "max_repetition", "max_no_speech", "max_compression", "min_log_prob"])
 def test_a_table_is_judged_as_its_rows_are(switched_off: str | None) -> None:
-    step = Transcript(**({switched_off: None} if switched_off else {}))
+    options: dict[str, Any] = {switched_off: None} if switched_off else {}
+    step = Transcript(**options)
     values = (None, 0.5, 0.9), (None, 0.6, 0.95), (None, 2.4, 3.0), (None, -0.5, -1.0, -1.4)
     rows = [said(**dict(zip(step.depends_on, some, strict=True))) for some in product(*values)]
     table = to_arrow(Segment, rows).select(step.table_columns())
