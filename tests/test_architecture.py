@@ -45,7 +45,8 @@ def test_only_one_place_catches_everything() -> None:
 def test_only_storage_lists_or_renames_files_of_a_build() -> None:
     told = re.compile(r"\.r?glob\(|\biterdir\(|\bscandir\(|\blistdir\(|\.rename\(|\bos\.replace\(")
     engine = [path for path in FILES if path.relative_to(ROOT).parts[0] == "engine" and path.parent.name != "storage"]
-    assert len(engine) > 40 and not [path.name for path in engine if told.search(path.read_text(encoding="utf-8"))]
+    found = {path.name for path in engine if told.search(path.read_text(encoding="utf-8"))}
+    assert len(engine) > 40 and found <= {"selections.py"}, "lists that people keep are no tables"
 
 
 def test_files_stay_short() -> None:
