@@ -154,7 +154,7 @@ def test_a_plan_tells_the_workers_of_each_step_and_what_each_takes(tmp_path: Pat
     )
     recipe = Recipe("gpus", (*steps, hostile.InLanes()), shards=4)
     options = RunOptions(workers=4, machine=lambda: Machine(4, 1 << 20, TWO))
-    told = {one.name: one.placement for one in preview_build(recipe, tmp_path / "none", options)}
+    told = {each.name: each.placement for each in preview_build(recipe, tmp_path / "none", options)}
     assert str(told["toys.Pieces"]) == "the main process" and not told["toys.Pieces"].workers
     assert str(told["toys.Say"]) == "4 workers each of 1 CPU, 300 MB"
     assert str(told["hostile.SeesGpus"]) == f"2 workers each of {sees.resources()}" and sees.resources().gpus
