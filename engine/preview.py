@@ -59,7 +59,7 @@ class Forecast(NamedTuple):
         after: a step before it whose rows are not all there yet, so that more may be to do; empty for none.
         waiting: what it waits for, if it is people.
         missing: packages, weights and programs that it lacks, where something is, or may be, to do.
-        placement: how many workers it has, and what each takes.
+        placement: how many workers its step has, and what each of them takes.
     """
 
     name: str

@@ -190,7 +190,7 @@ class WorkerPool:
 
 
 def most_workers(node: Node, machine: Machine, cpus: int) -> int:
-    """Worker processes that a node has at once, where there is memory: as its recipe says, or one on each GPU."""
+    """Worker processes that a node has at once, if there is memory: as its recipe says, or one on each GPU."""
     needs = node.step.resources()
     if node.use.workers:
         return node.use.workers
