@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import uvicorn
@@ -70,7 +71,8 @@ def watched(browser: Browser) -> Iterator[Page]:
 
 
 def shown(page: Page) -> str:
-    return page.locator("#count").inner_text()
+    text: str = page.locator("#count").inner_text()
+    return text
 
 
 def test_clips_are_filtered_and_the_address_leads_back(page: Page, address: str) -> None:
@@ -138,9 +140,11 @@ def test_a_pointer_on_a_card_plays_it(watched: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_nothing_is_wider_than_the_screen(page: Page, address: str, width: int, scheme: str) -> None:
+def test_nothing_is_wider_than_the_screen(
+    page: Page, address: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
     page.set_viewport_size({"width": width, "height": 844})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     page.goto(address)
     page.locator(".card").first.click()
     page.wait_for_selector("dialog[open]")
