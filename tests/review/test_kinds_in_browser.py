@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsing import choose_label, draw_box, draw_span, open_task, submit
 from builds import ReviewBuild
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 from server_process import Server
 from trips import build_in, pull, push, tasks
 
@@ -34,6 +36,20 @@ def one(server: Server, page: Page, kind: str, **more: Any) -> ReviewBuild:
     return build
 
 
+def write(box: Locator, text: str) -> None:
+    box.fill(text)
+    box.press("Shift+Enter")
+
+
+def expect_later(act: Callable[[], None], shown: Locator) -> None:
+    """Do something until it shows: the page may still be getting ready, and loses what came before that."""
+    for _ in range(5):
+        act()
+        with contextlib.suppress(AssertionError):
+            return expect(shown).to_be_visible(timeout=3000)
+    raise AssertionError(shown)
+
+
 def test_a_caption_is_judged_by_a_key(server: Server, ann: Page) -> None:
     build = one(server, ann, "judge")
     ann.keyboard.press("r")
@@ -55,7 +71,7 @@ def test_a_cut_is_added(server: Server, ann: Page) -> None:
 def test_a_box_is_drawn(server: Server, ann: Page) -> None:
     build = one(server, ann, "boxes", labels=["person", "snow"])
     choose_label(ann, "snow")
-    draw_box(ann, (0.25, 0.25), (0.5, 0.75))
+    expect_later(lambda: draw_box(ann, (0.25, 0.25), (0.5, 0.75)), ann.get_by_text("snow", exact=True).nth(1))
     row, held = answered(build, server, ann)
     [mark] = row.marks
     assert mark.name == "snow" and mark.start_s == pytest.approx(2.0, abs=0.05)
@@ -85,10 +101,8 @@ def test_slots_are_filled(server: Server, ann: Page) -> None:
     build = one(server, ann, "slots", slots=slots)
     look = ann.locator("textarea").first
     for text in ("Snow falls.", "A woman walks."):
-        look.fill(text)
-        look.press("Shift+Enter")
-    ann.locator("textarea").last.fill("Wind.")
-    ann.locator("textarea").last.press("Shift+Enter")
+        expect_later(lambda: write(look, text), ann.get_by_text(text, exact=True))  # noqa: B023 - it is called at once
+    write(ann.locator("textarea").last, "Wind.")
     row, _ = answered(build, server, ann)
     assert row.marks == [
         ReviewMark("look", "Snow falls."),
