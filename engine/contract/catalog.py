@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ...schemas import ROWS, Row, memoize, row_fields
-from .errors import UserError, nearest
+from .errors import UserError, nearest, shown_name
 from .step import Filter, Global, Map, MultiOutput, Source, Split, Step, reads, writes
 
 FOLDERS = ("builders", "captioners", "filters", "annotation", "cards")
@@ -61,7 +61,9 @@ def step_class(name: str) -> type[Step]:
     """
     if name not in step_names():
         now = _NEW_NAMES.get(name)
-        raise UserError(f"there is no step {name}{f'; it is now called {now}' if now else nearest(name, step_names())}")
+        raise UserError(
+            f"there is no step {shown_name(name)}{f'; it is now called {now}' if now else nearest(name, step_names())}"
+        )
     with step_faults(name):
         return _load(_source(name))
 

@@ -59,6 +59,14 @@ class Waiting(Exception):
 _LONGEST = 200  # characters that are compared
 
 
+_SHOWN = 80  # characters
+
+
+def shown_name(name: str) -> str:
+    """A name that somebody wrote, as messages show it: not all of a long one."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` for the nearest known spelling, or nothing."""
     found = get_close_matches(str(word)[:_LONGEST], list(known), n=1, cutoff=0.5)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from ...schemas import Field, memoize, row_fields
-from .errors import UserError, nearest
+from .errors import UserError, nearest, shown_name
 
 S = TypeVar("S")
 
@@ -35,7 +35,7 @@ def make_step(name: str, step: type[S], options: Mapping[str, Any]) -> S:
     defaults = {f.name: _default(f) for f in dataclasses.fields(step)}  # type: ignore[arg-type]
     for option in options:
         if option not in known:
-            raise UserError(f"{name} has no option {option}{nearest(option, known)}")
+            raise UserError(f"{name} has no option {shown_name(option)}{nearest(option, known)}")
     missing = [f.name for f in dataclasses.fields(step) if f.name not in options and _is_required(f)]  # type: ignore[arg-type]
     if missing:
         raise UserError(f"{name} needs the option {missing[0]}: {known[missing[0]].col.doc}")

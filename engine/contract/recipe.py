@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from .catalog import step_class, step_name
-from .errors import UserError, nearest
+from .errors import UserError, nearest, shown_name
 from .options import check_numbers, format_value, make_step, plain_options, rename_options
 from .step import Step
 from .usage import Budget
@@ -152,7 +152,7 @@ def read_recipe(text: str, file: str, settings: Sequence[str] = ()) -> Recipe:
     lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
     for key, line in lines.items():
         if key not in _KEYS:
-            raise UserError(f"{file}:{line}: a recipe has no {key}{nearest(key, _KEYS)}")
+            raise UserError(f"{file}:{line}: a recipe has no {shown_name(key)}{nearest(key, _KEYS)}")
     overridden = _override(list(_entries(node, data, file)), settings)
     budget = _budget(data.get("budget"), f"{file}:{lines.get('budget', 1)}")
     uses = [_use(entry, f"{file}:") for entry in overridden]
@@ -210,13 +210,15 @@ def _override(entries: list[RecipeEntry], settings: Sequence[str]) -> list[Recip
         target, found, value = setting.partition("=")
         step, _, option = target.strip().rpartition(".")
         if not found or not step:
-            raise UserError(f"--set {setting}: write it as step.option=value")
+            raise UserError(f"--set {shown_name(setting)}: write it as step.option=value")
         names = {name: i for i, e in reversed([*enumerate(made)]) for name in (e.step, e.name)}
         outer, _, inner = step.rpartition(".")  # an option of an option: captioners.rewrite.model.url
         path = [option] if step in names or outer not in names else [inner, option]
         at = names.get(step, names.get(outer))
         if at is None:
-            raise UserError(f"--set {setting}: the recipe has no step {step}{nearest(step, [e.name for e in made])}")
+            raise UserError(
+                f"--set {shown_name(setting)}: the recipe has no step {shown_name(step)}{nearest(step, [e.name for e in made])}"
+            )
         try:
             read = read_yaml(value, f"--set {target}").value
         except YamlError:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...schemas import Caption, Embedding, Row, row_fields
 from ..contract.catalog import ROW_PLUGINS, is_ours, row_types, shape_name, step_faults, step_name, steps_that_write
-from ..contract.errors import UserError, nearest
+from ..contract.errors import UserError, nearest, shown_name
 from ..contract.options import digest, format_value, plain_options
 from ..contract.recipe import Recipe, StepUse
 from ..contract.step import Filter, Global, InputSpec, MultiOutput, Split, Step, reads, writes
@@ -199,7 +199,9 @@ def _measures_captions(node: Node) -> bool:
 def _check_from(source: str, at: int, names: Sequence[str], use: StepUse) -> None:
     place = f"{use.where}: " if use.where else ""
     if source not in names:
-        raise UserError(f"{place}{use.name} reads from {source}, which is no step{nearest(source, names[:at])}")
+        raise UserError(
+            f"{place}{use.name} reads from {shown_name(source)}, which is no step{nearest(source, names[:at])}"
+        )
     if names.index(source) >= at:
         what = "itself" if source == use.name else f"{source}, which comes after it"
         raise UserError(f"{place}{use.name} reads from {what}: a step reads only what steps before it write")

@@ -241,3 +241,15 @@ def test_an_option_with_a_name_of_earlier_versions_is_taken_and_told(step: str, 
             assert isinstance(made.step, Rewrite)
             assert (made.timeout_s, made.step.model.max_wait_s) == (90, 9)
     assert [str(one.message).rpartition(" ")[2] for one in told] == new
+
+
+@pytest.mark.parametrize("word", ["name", "builders.shots", "threshold", "min_s", "as: x"])
+def test_of_a_very_long_word_only_the_beginning_is_told(word: str) -> None:
+    named = GOOD.replace("{threshold: 30}", "{threshold: 30, as: x}").replace(word, word + "9" * 2000)
+    with pytest.raises(UserError) as error:
+        make_plan(read_recipe(named, "shorts.yaml"))
+    assert len(error.value.message) < 1000
+    for setting in ("9" * 2000, "x" * 2000 + ".min_s=1"):
+        with pytest.raises(UserError) as error:
+            read_recipe(GOOD, "shorts.yaml", [setting])
+        assert len(error.value.message) < 1000
