@@ -216,9 +216,8 @@ def _override(entries: list[RecipeEntry], settings: Sequence[str]) -> list[Recip
         path = [option] if step in names or outer not in names else [inner, option]
         at = names.get(step, names.get(outer))
         if at is None:
-            raise UserError(
-                f"--set {shown_name(setting)}: the recipe has no step {shown_name(step)}{nearest(step, [e.name for e in made])}"
-            )
+            said = f"the recipe has no step {shown_name(step)}{nearest(step, [e.name for e in made])}"
+            raise UserError(f"--set {shown_name(setting)}: {said}")
         try:
             read = read_yaml(value, f"--set {target}").value
         except YamlError:
