@@ -141,8 +141,9 @@ def facets(db: duckdb.DuckDBPyConnection, columns: Sequence[WallColumn], chosen:
             made[column.name] = _histogram(db, column, where, chosen)
         else:
             value = f'unnest("{column.name}")' if column.kind == LIST else f'"{column.name}"'
-            query = f"SELECT {value} AS value, count(*) AS n FROM wall WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"
-            made[column.name] = [list(row) for row in _run(db, f"{query} LIMIT {_CHOICES}", chosen)]
+            query = f"SELECT value, count(*) AS n FROM (SELECT {value} AS value FROM wall WHERE {where}) GROUP BY value"
+            found = _run(db, f"{query} ORDER BY n DESC, value LIMIT {_CHOICES}", chosen)
+            made[column.name] = [list(row) for row in found]
     return made
 
 

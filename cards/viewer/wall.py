@@ -104,7 +104,7 @@ def _column(db: duckdb.DuckDBPyConnection, name: str, title: str, kind: str) -> 
         [(low, high)] = db.execute(f'SELECT min("{name}"), max("{name}") FROM wall WHERE isfinite("{name}")').fetchall()
         return WallColumn(name, title, kind, low, high) if low is not None and low < high else None
     value = f"unnest({name})" if kind == LIST else f'"{name}"'
-    several = len(db.execute(f"SELECT DISTINCT {value} FROM wall LIMIT 2").fetchall()) > 1
+    several = len(db.execute(f"SELECT DISTINCT value FROM (SELECT {value} AS value FROM wall) LIMIT 2").fetchall()) > 1
     return WallColumn(name, title, kind) if several or name in ("mark", "state") else None
 
 

@@ -377,6 +377,7 @@ def test_a_video_with_a_title_of_signs_alone_is_no_dense_captioning() -> None:
     assert [has_words(title) for title in ("One", " - / ?", "", "(1)", "♪")] == [True, False, False, True, True]
 
 
+@pytest.mark.models
 def test_chapters_are_exported_with_what_is_said(tmp_path: Path) -> None:
     """A build of real speech: of one video the description lists chapters, of the other a model writes them."""
     for name in ("nasa_13013", "obama_statement"):
