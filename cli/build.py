@@ -72,13 +72,14 @@ def build(
     from ..engine.execution.parts import parse_part
     from ..engine.execution.ray_pool import ray_executor
     from ..engine.execution.runner import RunOptions
-    from ..engine.storage.addresses import build_root
+    from ..engine.storage.addresses import build_root, place_of
     from .screen.formatting import command_line
     from .screen.outcome import end_build
     from .screen.places import open_recipe
 
     loaded = open_recipe(recipe, settings or ())
-    words = ["cliploom", "build", str(recipe), *(["--out", str(out)] if out else [])]
+    root = build_root(out or build_folder(loaded.name))
+    words = ["cliploom", "build", str(recipe), *(["--out", place_of(root)] if out else [])]
     words += [word for setting in settings or () for word in ("--set", setting)]
     words += ["--limit", str(limit)] if limit else []
     words += ["--part", part] if part else []
@@ -87,7 +88,6 @@ def build(
     if on:
         options = replace(options, executor=ray_executor(on))
         words += ["--on", on]
-    root = build_root(out or build_folder(loaded.name))
     with metrics_of(metrics) as watch:
         made = do_build(loaded, root, replace(options, watch=watch), quiet, command_line(words))
     end_build(made, json)
