@@ -46,7 +46,8 @@ def expect_later(act: Callable[[], None], shown: Locator) -> None:
     for _ in range(5):
         act()
         with contextlib.suppress(AssertionError):
-            return expect(shown).to_be_visible(timeout=3000)
+            expect(shown).to_be_visible(timeout=3000)
+            return
     raise AssertionError(shown)
 
 
