@@ -111,6 +111,12 @@ def before_step(lock: dict[str, Any], step: str) -> list[dict[str, Any]]:
     return list(lock["steps"][: names.index(step)]) if step in names else list(lock["steps"])
 
 
+def dataset_tables(lock: Mapping[str, Any]) -> list[str]:
+    """The tables that the last dataset step of a lock reads; none where no step writes a dataset."""
+    steps = [step for step in lock["steps"] if any(table.get("table") == "entries" for table in step["tables"])]
+    return list(steps[-1]["reads"]) if steps else []
+
+
 def _about(kind: str) -> str:
     try:
         doc = inspect.getdoc(step_class(kind)) or ""

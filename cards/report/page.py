@@ -9,6 +9,7 @@ import yaml
 
 from ...engine.contract.words import number_of
 from ..release.facts import find_dataset_repetition
+from ..release.provenance import dataset_tables
 from ..release.redaction import public_recipe
 from ..release.sameness import find_notable_sameness
 from ..release.words import length_of_time, short_text
@@ -32,7 +33,7 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
     """
     stages = build.funnel()
     with build.connect() as db:
-        set_up(db, limit, _dataset_tables(build))
+        set_up(db, limit, dataset_tables(build.lock))
         shown = wall(db)
         counted, split, lost, repetition = totals(db), splits(db), failures(db), find_dataset_repetition(db)
         alike = find_notable_sameness(db, "dataset")
@@ -53,12 +54,6 @@ def render_report(build: Build, limit: int = CLIPS) -> str:
         recipe=yaml.safe_dump(public_recipe(build.lock), sort_keys=False, allow_unicode=True, width=92),
     )  # fmt: skip
     return page
-
-
-def _dataset_tables(build: Build) -> list[str]:
-    """The tables that the last dataset step reads."""
-    steps = [s for s in build.lock["steps"] if any(table.get("table") == "entries" for table in s["tables"])]
-    return list(steps[-1]["reads"]) if steps else []
 
 
 def _public(message: str, root: Path) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...engine.storage.sql import quote_literal
 from ..release.columns import score_columns
+from ..release.provenance import dataset_tables
 from ..release.table import caption_views, score_query, transcript_views
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class WallColumn(NamedTuple):
 
 def make_wall(db: duckdb.DuckDBPyConnection, build: Build) -> list[WallColumn]:
     """Make the table ``wall`` in a database that ``Build.connect`` opened; its columns that tell clips apart."""
-    published = _dataset_tables(build) if db.execute("SELECT 1 FROM entries LIMIT 1").fetchall() else []
+    published = dataset_tables(build.lock) if db.execute("SELECT 1 FROM entries LIMIT 1").fetchall() else []
     written = f"_step IN ({', '.join(map(quote_literal, published))})" if published else "true"
     db.execute(_SETUP, {"steps": [table.name for _, table in build.tables()]})
     db.execute(_SPOKEN.format(written=written))
@@ -106,9 +106,3 @@ def _column(db: duckdb.DuckDBPyConnection, name: str, title: str, kind: str) -> 
     value = f"unnest({name})" if kind == LIST else f'"{name}"'
     several = len(db.execute(f"SELECT DISTINCT value FROM (SELECT {value} AS value FROM wall) LIMIT 2").fetchall()) > 1
     return WallColumn(name, title, kind) if several or name in ("mark", "state") else None
-
-
-def _dataset_tables(build: Build) -> Sequence[str]:
-    """The tables that the last dataset step reads."""
-    steps = [s for s in build.lock["steps"] if any(table.get("table") == "entries" for table in s["tables"])]
-    return list(steps[-1]["reads"]) if steps else []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import told
+from viewing import serving_page
 
 from cliploom.cards.viewer.clip_media import PlayedFile, film_picture, sound_wave
 from cliploom.cards.viewer.export import export_page
 from cliploom.cards.viewer.selection import count_clips, facets, list_clips, read_selection
-from cliploom.cards.viewer.server import make_app
 from cliploom.cards.viewer.viewer import Viewer
 from cliploom.cards.viewer.wall import WallColumn, make_wall
 from cliploom.engine.contract.errors import UserError
@@ -168,22 +166,8 @@ def test_a_wave_has_the_loudest_sample_of_each_span() -> None:
 @pytest.fixture
 def address(viewer: Viewer) -> Iterator[str]:
     """The page on a port of this machine."""
-    import socket
-
-    import uvicorn
-
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    app = make_app(viewer, ["127.0.0.1"])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving_page(viewer) as found:
+        yield found
 
 
 def ask(address: str, data: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
+from viewing import serving_page
 
 from cliploom.cards.viewer.export import export_page
-from cliploom.cards.viewer.server import make_app
 from cliploom.cards.viewer.viewer import Viewer
 from cliploom.engine.build import Build, run_build
 from cliploom.engine.contract.recipe import read_recipe
@@ -43,17 +39,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="module")
 def address(build: Build) -> Iterator[str]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(Viewer(build), ["127.0.0.1"]), log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving_page(Viewer(build)) as found:
+        yield found
 
 
 @pytest.fixture
